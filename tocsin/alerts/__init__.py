@@ -1,0 +1,1 @@
+"""What do monitors report, about which service?"""

@@ -1,0 +1,171 @@
+"""What do monitors report, about which service?"""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Lower
+
+
+class Service(models.Model):
+    """A thing that breaks; has an owner team and an escalation policy."""
+
+    name = models.CharField(max_length=120)
+    description = models.CharField(max_length=2000, blank=True, default="")
+    team = models.ForeignKey("accounts.Team", null=True, blank=True, on_delete=models.RESTRICT, related_name="services")
+    escalation_policy = models.ForeignKey("paging.EscalationPolicy", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
+    leadership_policy = models.ForeignKey("paging.EscalationPolicy", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
+    components = models.ManyToManyField("statuspage.Component", blank=True, related_name="services")
+    critical = models.BooleanField(default=False)  # one severity step up
+    severity_map = models.JSONField(default=dict)  # {"critical": "SEV1"}: overrides the procedure's table for this service
+    runbook = models.URLField(max_length=1000, blank=True, default="")
+    depends_on = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="used_by")
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(Lower("name"), condition=models.Q(removed_at=None), name="service_name_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Integration(models.Model):
+    """A configured connection to an outside product that sends events. `kind` names its format; `key` is in the address people copy.
+
+    The key is a bearer secret of low power (it can only bring events in), needed to show the copyable address again, so it is stored readable.
+    """
+
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=60)
+    key = models.CharField(max_length=64, unique=True)
+    service = models.ForeignKey(Service, null=True, blank=True, on_delete=models.RESTRICT, related_name="integrations")
+    default_severity = models.CharField(max_length=10, default="warning")
+    identity_labels = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    ignored_labels = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    enabled = models.BooleanField(default=True)
+    last_event_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RawEvent(models.Model):
+    """One accepted intake request, its bytes as they came. Written by `intake`, before the sender is answered.
+
+    `outcomes`: one dict per event in it: {"alert": 12, "change": "opened|folded|resolved|acknowledged|suppressed|change|ignored|refused", "reason": "..."}.
+    """
+
+    class State(models.TextChoices):
+        NEW = "new"
+        DONE = "done"
+        REFUSED = "refused"  # accepted, but it cannot be read: shown to people, replayable
+
+    integration = models.ForeignKey(Integration, on_delete=models.RESTRICT, related_name="raw_events")
+    protocol = models.CharField(max_length=30)  # in, pagerduty, pagerduty_change, alertmanager_api: which address it came by
+    content_type = models.CharField(max_length=200, default="")
+    body = models.BinaryField()
+    received_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.NEW)
+    outcomes = models.JSONField(default=list)
+    error = models.CharField(max_length=1000, blank=True, default="")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    processed_at = models.DateTimeField(null=True, blank=True)
+    dedup_key = models.CharField(max_length=255, blank=True, default="")  # a key made by the server for the sender (Events API v2)
+    replay_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(state="new"), name="raw_event_new"),
+            models.Index(fields=["integration", "-id"], name="raw_event_integration"),
+        ]
+
+
+class Alert(models.Model):
+    """An open condition that a monitor reports. `status` is what the monitor says; acknowledging lives in the escalation alone."""
+
+    class Status(models.TextChoices):
+        FIRING = "firing"
+        RESOLVED = "resolved"
+
+    class Verdict(models.TextChoices):
+        REAL = "real"
+        FALSE_ALARM = "false_alarm"
+        UNSURE = "unsure"
+
+    integration = models.ForeignKey(Integration, on_delete=models.RESTRICT, related_name="alerts")
+    dedup_key = models.CharField(max_length=512)
+    service = models.ForeignKey(Service, null=True, blank=True, on_delete=models.RESTRICT, related_name="alerts")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.FIRING)
+    title = models.CharField(max_length=1024)
+    source_severity = models.CharField(max_length=10)
+    severity = models.CharField(max_length=20)  # proposed
+    severity_reason = models.CharField(max_length=500, blank=True, default="")  # the rule or sentence it came from
+    link = models.CharField(max_length=2000, blank=True, default="")
+    runbook = models.CharField(max_length=2000, blank=True, default="")
+    labels = models.JSONField(default=dict)
+    details = models.JSONField(default=dict)
+    trace = models.JSONField(default=list)  # why it was routed as it was, sentence by sentence
+    suppressed_by = models.CharField(max_length=200, blank=True, default="")
+    started_at = models.DateTimeField()  # what the source says
+    first_seen = models.DateTimeField()  # acceptance of its first event
+    last_seen = models.DateTimeField()
+    last_event_at = models.DateTimeField()  # the source's own time of the newest event, to judge late ones
+    ends_at = models.DateTimeField(null=True, blank=True)  # it resolves by itself when not renewed until then
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    event_count = models.PositiveBigIntegerField(default=1)
+    first_raw_event = models.ForeignKey(RawEvent, null=True, on_delete=models.SET_NULL, related_name="+")
+    last_raw_event = models.ForeignKey(RawEvent, null=True, on_delete=models.SET_NULL, related_name="+")
+    verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True, default="")
+    verdict_note = models.CharField(max_length=2000, blank=True, default="")
+    verdict_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
+    verdict_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["integration", "dedup_key"], condition=models.Q(status="firing"), name="alert_open_key_unique")
+        ]
+        indexes = [
+            models.Index(fields=["status", "-id"], name="alert_status"),
+            models.Index(fields=["service", "-id"], name="alert_service"),
+            models.Index(fields=["integration", "dedup_key", "-id"], name="alert_key"),
+            models.Index(fields=["ends_at"], condition=models.Q(status="firing", ends_at__isnull=False), name="alert_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ChangeEvent(models.Model):
+    """A deployment, a change of infrastructure or another change that somebody's pipeline reported. Never pages."""
+
+    integration = models.ForeignKey(Integration, on_delete=models.RESTRICT, related_name="change_events")
+    service = models.ForeignKey(Service, null=True, blank=True, on_delete=models.RESTRICT, related_name="change_events")
+    kind = models.CharField(max_length=20, default="deployment")  # deployment, infrastructure, other
+    summary = models.CharField(max_length=1024)
+    source = models.CharField(max_length=255, blank=True, default="")
+    at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    link = models.CharField(max_length=2000, blank=True, default="")
+    details = models.JSONField(default=dict)
+    raw_event = models.ForeignKey(RawEvent, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["-at"], name="change_event_at")]
+
+
+class Silence(models.Model):
+    """No paging for what matches, until a time; by somebody, for a reason. Matchers: [{"name", "value", "is_regex", "is_equal"}]."""
+
+    matchers = models.JSONField(default=list)
+    service = models.ForeignKey(Service, null=True, blank=True, on_delete=models.CASCADE, related_name="silences")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    reason = models.CharField(max_length=1000)
+    created_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)

@@ -1,0 +1,5 @@
+"""What can be done from the shell?"""
+
+
+def main() -> None:
+    """The `tocsin` command."""

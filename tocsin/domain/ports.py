@@ -1,0 +1,94 @@
+"""What does the outside have to offer us? The seams that integrations implement.
+
+One folder under `integrations/` per outside product; the registry names which of these each one has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from tocsin.domain.alerts import Event
+
+
+class Outcome(StrEnum):
+    """What became of one attempt to reach somebody."""
+
+    DELIVERED = "delivered"  # the provider says the person's device has it, or the channel has no better proof than acceptance
+    ACCEPTED = "accepted"  # the provider took it; a receipt may follow
+    RETRY = "retry"  # temporary: the same method again, later
+    FAILED = "failed"  # permanent: the next method at once
+    UNKNOWN = "unknown"  # we do not know whether it went out (crash, time limit after sending)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The result of one attempt: outcome, the provider's reason in plain words, its own id, and how long to wait (seconds) if it said so."""
+
+    outcome: Outcome
+    reason: str = ""
+    provider_id: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a person is sent: short title, plain text, the link that acknowledges, and facts for machine-readable channels."""
+
+    title: str
+    text: str
+    link: str = ""
+    urgent: bool = True
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a channel honestly can do."""
+
+    wakes: bool = False
+    two_way: bool = False
+    receipts: bool = False
+
+
+class Notifier(Protocol):
+    """Sends one message to one address. Never raises for what the provider answers: that is a Receipt."""
+
+    kind: str
+    label: str
+    abilities: Abilities
+
+    def check_address(self, address: str) -> str:
+        """The normalised address. Raises ValueError with one sentence that says what would be right."""
+        ...
+
+    def send(self, address: str, message: Message, *, key: str) -> Receipt:
+        """Send with idempotency key `key`, within 20 s."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One accepted intake request, as a source reads it: raw bytes, lower-case header names, and when it was accepted."""
+
+    body: bytes
+    content_type: str
+    received_at: datetime
+    path: str = ""
+
+
+class EventSource(Protocol):
+    """Reads a product's messages. Pure: the same bytes give the same events."""
+
+    kind: str
+    label: str
+
+    def parse(self, received: Received) -> list[Event]:
+        """The events in the body, each item judged alone. Raises UnreadableError with a sentence where nothing can be read."""
+        ...
+
+
+class UnreadableError(ValueError):
+    """The body cannot be read as this source's format; the sentence says what was found and what would be right."""

@@ -1,0 +1,1 @@
+"""What is the organisation responding to, and how far is it?"""

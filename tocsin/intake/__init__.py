@@ -1,0 +1,1 @@
+"""How does an event get in, durably and fast? Plain ASGI, no Django."""

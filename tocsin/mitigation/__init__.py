@@ -1,0 +1,1 @@
+"""What was tried to stop the harm?"""

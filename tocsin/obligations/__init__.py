@@ -1,0 +1,1 @@
+"""What is promised until when, by whom, and what became of it?"""

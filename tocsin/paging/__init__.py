@@ -1,0 +1,1 @@
+"""Who is being paged about what, by which way, and did it reach them?"""

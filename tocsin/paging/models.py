@@ -1,0 +1,149 @@
+"""Who is being paged about what, by which way, and did it reach them?"""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class ContactMethod(models.Model):
+    """A person's address on one channel: `kind` is a notifier of the registry (email, webhook, screen)."""
+
+    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="contact_methods")
+    kind = models.CharField(max_length=30)
+    address = models.CharField(max_length=500)
+    label = models.CharField(max_length=120, blank=True, default="")
+    verified_at = models.DateTimeField(null=True, blank=True)
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+
+class NotificationRule(models.Model):
+    """A person's own order and delays: by this method, so many seconds after the page starts. `urgency`: high or low."""
+
+    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="notification_rules")
+    contact_method = models.ForeignKey(ContactMethod, on_delete=models.CASCADE, related_name="rules")
+    urgency = models.CharField(max_length=4, default="high", choices=[("high", "high"), ("low", "low")])
+    after_seconds = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["after_seconds", "id"]
+        constraints = [models.UniqueConstraint(fields=["user", "contact_method", "urgency", "after_seconds"], name="notification_rule_unique")]
+
+
+class EscalationPolicy(models.Model):
+    """Ordered targets and waits. `steps`: [{"wait_seconds": 300, "targets": [{"kind": "schedule"|"user", "id": 3}]}]; `repeats` extra rounds."""
+
+    name = models.CharField(max_length=120)
+    team = models.ForeignKey("accounts.Team", null=True, blank=True, on_delete=models.RESTRICT, related_name="escalation_policies")
+    steps = models.JSONField(default=list)
+    repeats = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Escalation(models.Model):
+    """One run of a policy, on a snapshot of it, for an alert or an incident. `due_at` is when the next step starts (the truth; empty when over).
+
+    `subject`: {"title", "severity", "service", "team_id", "link", "incident_ref"}: what pages say, kept fresh by paging.operations.retitle.
+    `episode` counts runs about the same subject on the same track (an acknowledgement that ran out starts the next episode).
+    """
+
+    class Status(models.TextChoices):
+        RUNNING = "running"
+        ACKNOWLEDGED = "acknowledged"
+        STOPPED = "stopped"
+        EXHAUSTED = "exhausted"
+
+    policy = models.ForeignKey(EscalationPolicy, null=True, on_delete=models.RESTRICT, related_name="escalations")
+    policy_snapshot = models.JSONField(default=dict)
+    track = models.CharField(max_length=20, default="on_call")  # on_call, leadership, person (paged by hand)
+    alert = models.ForeignKey("alerts.Alert", null=True, blank=True, on_delete=models.RESTRICT, related_name="escalations")
+    incident_id = models.BigIntegerField(null=True, blank=True)
+    subject = models.JSONField(default=dict)
+    reason = models.CharField(max_length=500, blank=True, default="")
+    urgency = models.CharField(max_length=4, default="high")
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.RUNNING)
+    episode = models.PositiveIntegerField(default=1)
+    step = models.PositiveSmallIntegerField(default=0)
+    round = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField()
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
+    acknowledged_via = models.CharField(max_length=20, blank=True, default="")
+    ack_expires_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="escalation_due"),
+            models.Index(fields=["alert"], name="escalation_alert"),
+            models.Index(fields=["incident_id"], condition=models.Q(incident_id__isnull=False), name="escalation_incident"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["alert", "track"], condition=models.Q(status="running", incident_id__isnull=True), name="escalation_one_running_alert"
+            ),
+        ]
+
+
+class Notification(models.Model):
+    """One attempt to reach one person by one method (a page), or one notice. The row is the truth: `due_at` set means it is still to be sent.
+
+    `identity` is what R7 counts: "esc:7:e1:s0:r0:u5:m3"; a second row with it cannot exist. States and their fields are checked below.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        SENDING = "sending"
+        ACCEPTED = "accepted"
+        DELIVERED = "delivered"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    identity = models.CharField(max_length=200, unique=True)
+    kind = models.CharField(max_length=12, default="page")  # page, notice, test, fallback
+    escalation = models.ForeignKey(Escalation, null=True, blank=True, on_delete=models.RESTRICT, related_name="notifications")
+    user = models.ForeignKey("accounts.User", on_delete=models.RESTRICT, related_name="notifications")
+    contact_method = models.ForeignKey(ContactMethod, null=True, on_delete=models.RESTRICT, related_name="notifications")
+    method_kind = models.CharField(max_length=30)
+    incident_id = models.BigIntegerField(null=True, blank=True)
+    alert_id = models.BigIntegerField(null=True, blank=True)
+    title = models.CharField(max_length=300)
+    text = models.TextField(max_length=4000)
+    reason = models.CharField(max_length=1000, blank=True, default="")  # why this person is paged: the whole path in one sentence
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    due_at = models.DateTimeField(null=True, blank=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    fence = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    claimed_by = models.CharField(max_length=100, blank=True, default="")
+    provider_id = models.CharField(max_length=200, blank=True, default="")
+    outcome = models.CharField(max_length=500, blank=True, default="")  # the provider's reason in plain words
+    possible_duplicate = models.BooleanField(default=False)
+    merged_count = models.PositiveIntegerField(default=0)  # how many further pages were held back and merged into this one (R9)
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    final_at = models.DateTimeField(null=True, blank=True)
+    history = models.JSONField(default=list)  # [{"at", "state", "reason"}]: every state change
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="notification_due"),
+            models.Index(fields=["escalation"], name="notification_escalation"),
+            models.Index(fields=["user", "-id"], name="notification_user"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=["pending", "sending"], due_at__isnull=False)
+                | models.Q(state__in=["accepted", "delivered", "failed", "cancelled"], due_at__isnull=True),
+                name="notification_due_while_open",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="sending") | models.Q(lease_until__isnull=False), name="notification_sending_has_lease"
+            ),
+        ]

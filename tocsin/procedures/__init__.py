@@ -1,0 +1,1 @@
+"""Which versions of the written procedure does the organisation have?"""

@@ -1,0 +1,1 @@
+"""What do people and machines ask of us? One verb a file; every surface ends here."""
