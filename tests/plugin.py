@@ -40,8 +40,3 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         database.drop(database_url)
     shutil.rmtree(_folder, ignore_errors=True)
 
-
-@pytest.fixture(scope="session")
-def django_db_setup(django_db_blocker):
-    """The worker's database exists already, with all migrations: nothing to make or to destroy."""
-    return None

@@ -1,0 +1,1 @@
+"""What does the outside get? Tocsin's own REST API: routers without logic."""
