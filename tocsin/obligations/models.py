@@ -34,6 +34,7 @@ class Obligation(models.Model):
     next_at = models.DateTimeField(null=True, blank=True)
     warned_at = models.DateTimeField(null=True, blank=True)
     breached_at = models.DateTimeField(null=True, blank=True)
+    next_level_at = models.DateTimeField(null=True, blank=True)  # when the next level was paged, the owner having stayed silent
     stopped_at = models.DateTimeField(null=True, blank=True)
     owner_role = models.CharField(max_length=40, blank=True, default="")
     owner = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
