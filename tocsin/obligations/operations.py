@@ -134,9 +134,18 @@ def waive(obligations: Iterable[Obligation], *, by: User | None, reason: str, at
     )
 
 
-def reschedule(row: Obligation, *, due_at: datetime | None, reason: str, at: datetime, warn_at: datetime | None = None) -> Obligation:
+def reschedule(
+    row: Obligation,
+    *,
+    due_at: datetime | None,
+    reason: str,
+    at: datetime,
+    warn_at: datetime | None = None,
+    reclassified: bool = False,
+) -> Obligation:
     """Give an open promise another due time; the earlier one and the reason stay on the row."""
-    row.history = [*row.history, {"at": _text(at), "due_at": _text(row.due_at), "severity": row.severity, "reason": reason}][-50:]
+    earlier = {"at": _text(at), "due_at": _text(row.due_at), "reason": reason, "reclassified": reclassified}
+    row.history = [*row.history, earlier][-50:]
     row.due_at, row.warn_at, row.next_at = due_at, warn_at, warn_at or due_at
     row.warned_at = row.breached_at = row.next_level_at = None
     row.reason = reason[:1000]
@@ -162,7 +171,7 @@ def recompute(
     for position, target in decided.changed:
         row = rows[position]
         row.severity, row.clause, row.text = target.severity, target.clause, target.text
-        reschedule(row, due_at=target.due_at, warn_at=target.warn_at, reason=decided.reason, at=at)
+        reschedule(row, due_at=target.due_at, warn_at=target.warn_at, reason=decided.reason, at=at, reclassified=True)
     lapsed = [rows[position].pk for position in decided.lapsed]
     Obligation.objects.filter(pk__in=lapsed).update(state=State.NOT_APPLICABLE, stopped_at=at, next_at=None, reason=decided.reason)
     owe(decided.new, incident_id=incident_id)

@@ -27,7 +27,7 @@ def calendar_of(team: Team | None, at: datetime) -> BusinessCalendar:
 def as_owed(row: Obligation, *, state: str | None = None, stopped_at: datetime | None = None) -> Owed:
     """The row as the rules see it."""
     promised = Promise(row.kind, row.clause, row.text, row.started_at, row.due_at, row.warn_at, row.severity, row.owner_role)
-    earlier = tuple(datetime.fromisoformat(item["due_at"]) for item in row.history if item.get("due_at"))
+    earlier = tuple(datetime.fromisoformat(item["due_at"]) for item in row.history if item.get("due_at") and item.get("reclassified"))
     return Owed(promised, state or row.state, stopped_at or row.stopped_at, earlier)
 
 
