@@ -48,7 +48,10 @@ class Incident(models.Model):
     situation_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["status", "-id"], name="incident_status"), models.Index(fields=["-declared_at"], name="incident_declared")]
+        indexes = [
+            models.Index(fields=["status", "-id"], name="incident_status"),
+            models.Index(fields=["-declared_at"], name="incident_declared"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["channel"], condition=~models.Q(channel=""), name="incident_channel_unique"),
         ]
@@ -191,6 +194,8 @@ class Subscriber(models.Model):
     email = models.EmailField(max_length=254)
     name = models.CharField(max_length=120, blank=True, default="")
     group = models.CharField(max_length=12, default="stakeholder", choices=[("support", "support"), ("stakeholder", "stakeholder")])
-    incident = models.ForeignKey(Incident, null=True, blank=True, on_delete=models.CASCADE, related_name="subscribers")  # empty: every incident
+    incident = models.ForeignKey(
+        Incident, null=True, blank=True, on_delete=models.CASCADE, related_name="subscribers"
+    )  # empty: every incident
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)

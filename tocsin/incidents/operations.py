@@ -1,0 +1,128 @@
+"""How is an incident opened, moved, staffed and ticked off? With operations_work.py the only writer of the room's tables."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from tocsin.accounts.models import User
+from tocsin.alerts.models import Alert
+from tocsin.incidents.models import ChecklistTick, Incident, IncidentAlert, Responder, RoleAssignment, SeverityChange
+
+NUMBERS = 7_468_102  # the advisory lock under which numbers and channel names are given out; held until the transaction ends
+
+
+def next_number(table: str = Incident._meta.db_table) -> int:
+    """The next free number of incidents (or tickets). Two declarations at once wait for each other, so they never clash."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBERS])
+        cursor.execute(f'SELECT coalesce(max(number), 0) + 1 FROM "{table}"')  # noqa: S608 - a table's name, from the model
+        return cursor.fetchone()[0]
+
+
+def create(*, number: int, now: datetime, by: User | None, **fields: Any) -> Incident:
+    """Open an incident with the number that `next_number` gave in this transaction; its first severity is put on the record."""
+    incident = Incident.objects.create(number=number, declared_at=now, declared_by=by, **fields)
+    SeverityChange.objects.create(incident=incident, after=incident.severity, reason=incident.severity_reason, at=now, by=by)
+    return incident
+
+
+def locked(incident: Incident) -> Incident:
+    """The incident as it is now, locked until the transaction ends: every verb decides on this row."""
+    return Incident.objects.select_for_update(of=("self",)).select_related("service", "team", "procedure_version").get(pk=incident.pk)
+
+
+def save(incident: Incident, **fields: Any) -> Incident:
+    """Set these fields and no others."""
+    for name, value in fields.items():
+        setattr(incident, name, value)
+    incident.save(update_fields=list(fields))
+    return incident
+
+
+def link_alert(incident: Incident, alert: Alert, *, cause: bool, by: User | None, now: datetime) -> IncidentAlert:
+    """The alert belongs to the incident; linking it again changes nothing."""
+    link, _ = IncidentAlert.objects.get_or_create(
+        incident=incident, alert=alert, defaults={"cause": cause, "linked_at": now, "linked_by": by}
+    )
+    return link
+
+
+def change_severity(incident: Incident, *, after: str, reason: str, by: User | None, now: datetime) -> SeverityChange:
+    """Give it another severity, with the reason."""
+    change = SeverityChange.objects.create(incident=incident, before=incident.severity, after=after, reason=reason, at=now, by=by)
+    save(incident, severity=after, severity_reason=reason)
+    return change
+
+
+# -- people -------------------------------------------------------------------------------------------------------------
+
+
+def holders(incident: Incident) -> dict[str, RoleAssignment]:
+    """Who holds which role now."""
+    rows = RoleAssignment.objects.filter(incident=incident, ended_at=None).select_related("user")
+    return {row.role: row for row in rows}
+
+
+def holder(incident: Incident, role: str) -> User | None:
+    """Who holds that role now."""
+    row = RoleAssignment.objects.filter(incident=incident, role=role, ended_at=None).select_related("user").first()
+    return row.user if row else None
+
+
+def assign_role(
+    incident: Incident, *, role: str, user: User | None, by: User | None, handover: str = "", now: datetime
+) -> tuple[User | None, RoleAssignment | None]:
+    """Give the role to that person (None: to nobody) and end its holder's turn; the earlier holder and the new assignment.
+
+    One holder of a role at a time, which the database checks too.
+    """
+    before = (
+        RoleAssignment.objects.filter(incident=incident, role=role, ended_at=None)
+        .select_related("user")
+        .select_for_update(of=("self",))
+        .first()
+    )
+    if before:
+        before.ended_at, before.handover = now, handover
+        before.save(update_fields=["ended_at", "handover"])
+    if user is None:
+        return before.user if before else None, None
+    row = RoleAssignment.objects.create(incident=incident, role=role, user=user, assigned_at=now, assigned_by=by, handover=handover)
+    join(incident, user, now=now)
+    return before.user if before else None, row
+
+
+def join(incident: Incident, user: User, *, now: datetime) -> Responder:
+    """The person works on the incident from now on; joining again changes nothing."""
+    row, _ = Responder.objects.get_or_create(incident=incident, user=user, defaults={"joined_at": now})
+    return row
+
+
+def set_task(incident: Incident, user: User, *, task: str, state: str, now: datetime) -> Responder:
+    """What that responder does: open, done, or nothing when the text is empty."""
+    row = join(incident, user, now=now)
+    row.task, row.task_state, row.task_since = task, state if task else "", now if task else None
+    row.save(update_fields=["task", "task_state", "task_since"])
+    return row
+
+
+# -- the checklist ------------------------------------------------------------------------------------------------------
+
+
+def tick(
+    incident: Incident, step: str, item: str, *, by: User | None, label: str, note: str = "", waived: bool = False, now: datetime
+) -> ChecklistTick | None:
+    """Tick a line of the checklist; None when it is ticked already."""
+    row, made = ChecklistTick.objects.get_or_create(
+        incident=incident, step=step, item=item, undone_at=None,
+        defaults={"at": now, "by": by, "by_label": label[:200], "note": note[:1000], "waived": waived},
+    )  # fmt: skip
+    return row if made else None
+
+
+def untick(incident: Incident, step: str, item: str, *, now: datetime) -> bool:
+    """Take a tick back; it stays in the record as undone. False when there was none."""
+    return bool(ChecklistTick.objects.filter(incident=incident, step=step, item=item, undone_at=None).update(undone_at=now))

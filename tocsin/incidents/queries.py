@@ -1,0 +1,86 @@
+"""Which incidents may somebody know of, and what stands in them?"""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+
+from tocsin.accounts.actor import Actor
+from tocsin.accounts.models import User
+from tocsin.alerts.models import Alert
+from tocsin.domain.lifecycle import Standing
+from tocsin.incidents.models import ChecklistTick, Incident, RoleAssignment, Subscriber, Update
+from tocsin.lib.refusal import missing
+
+
+def visible_to(who: Actor | User | None) -> QuerySet[Incident]:
+    """The incidents that this person may know of: private ones only their responders, whoever declared them, and administrators.
+
+    A token without a person sees what is not private; the system itself sees everything.
+    """
+    everything = Incident.objects.select_related("service", "team", "procedure_version", "declared_by")
+    if isinstance(who, Actor):
+        if who.user is None:
+            return everything if who.via == "system" else everything.filter(private=False)
+        who = who.user
+    if who is None or not getattr(who, "is_authenticated", True):
+        return everything.none()
+    if who.is_administrator:
+        return everything
+    theirs = Q(responders__user=who) | Q(declared_by=who) | Q(role_assignments__user=who)
+    return everything.filter(pk__in=Incident.objects.filter(Q(private=False) | theirs).values("pk"))
+
+
+def by_ref(ref: str, who: Actor | User | None) -> Incident:
+    """The incident INC-42 (or 42). Refuses with 404 where there is none or this person may not know of it."""
+    number = ref.upper().removeprefix("INC-")
+    if not number.isascii() or not number.isdigit() or len(number) > 9:
+        raise missing("incident")
+    incident = visible_to(who).filter(number=int(number)).first()
+    if incident is None:
+        raise missing("incident")
+    return incident
+
+
+def open_incidents(who: Actor | User | None) -> QuerySet[Incident]:
+    """Those that are not closed, the worst and newest first."""
+    return visible_to(who).exclude(status=Incident.Status.CLOSED).order_by("severity", "-id")
+
+
+def alerts_of(incident: Incident) -> list[Alert]:
+    """Its alerts, the one that it was declared from first."""
+    links = incident.alert_links.select_related("alert__service", "alert__integration").order_by("-cause", "id")
+    return [link.alert for link in links]
+
+
+def roles_held(incident: Incident, user: User | None) -> set[str]:
+    """The roles that this person holds now."""
+    if user is None:
+        return set()
+    return set(RoleAssignment.objects.filter(incident=incident, user=user, ended_at=None).values_list("role", flat=True))
+
+
+def standing(incident: Incident, by: Actor, commander_role: str = "incident_commander") -> Standing:
+    """Where the actor stands to the incident, for the rules of domain.lifecycle."""
+    commander = (
+        RoleAssignment.objects.filter(incident=incident, role=commander_role, ended_at=None).values_list("user_id", flat=True).first()
+    )
+    if by.user is None:
+        return Standing(administrator=by.via == "system", responder=True, commanded=commander is not None)
+    return Standing(by.user.is_administrator, commander == by.user.pk, by.user.may_respond, commander is not None)
+
+
+def ticks_of(incident: Incident) -> dict[tuple[str, str], ChecklistTick]:
+    """The ticks that stand, by step and item."""
+    rows = ChecklistTick.objects.filter(incident=incident, undone_at=None).select_related("by")
+    return {(row.step, row.item): row for row in rows}
+
+
+def newest_public_update(incident: Incident) -> Update | None:
+    """What the status page says about it."""
+    return Update.objects.filter(incident=incident, audience="public").order_by("-id").first()
+
+
+def subscribers_of(incident: Incident) -> QuerySet[Subscriber]:
+    """Who is told about it by mail: those of this incident and (unless it is private) those of every incident."""
+    everybody = Q(incident=incident) if incident.private else Q(incident=incident) | Q(incident=None)
+    return Subscriber.objects.filter(everybody, removed_at=None).order_by("id")
