@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from tocsin.domain import checklist
 from tocsin.domain.calendars import BusinessCalendar, end_of_business_day
 from tocsin.domain.procedure.model import Procedure, Severity
 
@@ -139,13 +140,13 @@ def roles(procedure: Procedure, severity_id: str, started_at: datetime) -> list[
 def verification(procedure: Procedure, severity_id: str, resolved_at: datetime) -> Promise:
     """That the fix works must be verified after a resolution."""
     due = resolved_at + timedelta(minutes=procedure.settings.verification_within_minutes)
-    clause, text = clause_of(procedure, "verify-fix", "Verify fix is working")
+    clause, text = clause_of(procedure, checklist.VERIFY_FIX)
     return warned(procedure, Promise("verification", clause, text, resolved_at, due, severity=severity_id, owner_role=TECHNICAL))
 
 
 def watch(procedure: Procedure, severity_id: str, verified_at: datetime, minutes: int) -> Promise:
     """The watch for recurrence after a verification; its end keeps it, nothing warns."""
-    clause, text = clause_of(procedure, "monitor", "Monitor for recurrence")
+    clause, text = clause_of(procedure, checklist.WATCH)
     until = verified_at + timedelta(minutes=minutes)
     return Promise("watch", clause, text, verified_at, until, severity=severity_id, owner_role=TECHNICAL)
 
@@ -154,14 +155,14 @@ def postmortem(procedure: Procedure, severity_id: str, counted_from: datetime) -
     """The post-mortem owed, where the severity demands one."""
     if not procedure.severity(severity_id).postmortem_required:
         return None
-    clause, text = clause_of(procedure, "schedule-post-mortem", "Schedule post-mortem")
+    clause, text = clause_of(procedure, checklist.POSTMORTEM)
     due = counted_from + timedelta(hours=procedure.settings.postmortem_within_hours)
     return warned(procedure, Promise("postmortem", clause, text, counted_from, due, severity=severity_id, owner_role=COMMANDER))
 
 
 def action_item(procedure: Procedure, title: str, created_at: datetime, due_at: datetime | None) -> Promise:
     """An improvement that somebody promised until a day."""
-    clause, _ = clause_of(procedure, "action-items", "Identify action items")
+    clause, _ = clause_of(procedure, checklist.ACTION_ITEMS)
     return warned(procedure, Promise("action_item", clause, title, created_at, max(due_at, created_at) if due_at else None))
 
 
@@ -173,14 +174,10 @@ def ticket(procedure: Procedure, severity_id: str, started_at: datetime) -> Prom
     return Promise("ticket", f"{severity.id}.escalation", severity.escalation.text, started_at, severity=severity.id)
 
 
-def clause_of(procedure: Procedure, item_id: str, text: str) -> tuple[str, str]:
-    """The clause "step-5.2" and the words of a checklist line, found by id, else by words; as given where the document has neither."""
-    for step in procedure.steps:
-        lines = [item for block in step.blocks for item in block.items]
-        for number, item in enumerate(lines, start=1):
-            if item.id == item_id or item.text.replace("*", "").lower().startswith(text.lower()):
-                return f"step-{step.number}.{number}", item.text
-    return f"procedure.{item_id}", text
+def clause_of(procedure: Procedure, words: str) -> tuple[str, str]:
+    """The clause "step-5.2" and the line that begins with those words; made from the words where the document has no such line."""
+    row = checklist.line(procedure, words)
+    return (row.clause, row.words) if row else (f"procedure.{words.replace(' ', '-')}", words.capitalize())
 
 
 # -- a change of severity -----------------------------------------------------------------------------------------------

@@ -1,0 +1,70 @@
+"""Which checks answer themselves, and with what? Change events answer what was deployed and changed lately."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+
+from tocsin.alerts.models import ChangeEvent
+from tocsin.incidents.models import Incident
+
+WINDOW = timedelta(hours=24)  # looked back from the declaration
+MOST = 50  # changes kept in a snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a collector found: the answer with its evidence, a link, the data, and the window of time that it looked at."""
+
+    answer: str
+    evidence: str
+    window: tuple[datetime, datetime]
+    link: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def changes(incident: Incident, now: datetime, *, kind: str = "") -> Found:
+    """The changes (of that kind) to the incident's service, what it depends on, and what belongs to no service; newest first."""
+    window = (incident.declared_at - WINDOW, now)
+    rows = ChangeEvent.objects.filter(at__gte=window[0], at__lte=now + timedelta(minutes=5)).select_related("service")
+    if kind:
+        rows = rows.filter(kind=kind)
+    if incident.service_id:
+        related = [incident.service_id, *incident.service.depends_on.values_list("pk", flat=True)] if incident.service else []
+        rows = rows.filter(Q(service_id__in=related) | Q(service_id=None))
+    found = list(rows.order_by("-at", "-id")[: MOST + 1])
+    word = {"deployment": "deployment", "infrastructure": "infrastructure change"}.get(kind, "change")
+    span = f"since {window[0].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if not found:
+        return Found("no", f"No {word} was reported {span}.", window, data={"changes": []})
+    many = f"{MOST}+" if len(found) > MOST else str(len(found))
+    lines = [
+        f"- {row.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC {row.summary}{f' ({row.service})' if row.service else ''}" for row in found[:MOST]
+    ]
+    evidence = "\n".join([f"{many} {word}{'' if many == '1' else 's'} {span}:", *lines])[:8000]
+    listed = [_plain(row) for row in found[:MOST]]
+    return Found("yes", evidence, window, link=found[0].link, data={"changes": listed})
+
+
+COLLECTORS: dict[str, Callable[[Incident, datetime], Found]] = {
+    "recent_changes": changes,
+    "recent_deployments": lambda incident, now: changes(incident, now, kind="deployment"),
+    "infrastructure_changes": lambda incident, now: changes(incident, now, kind="infrastructure"),
+}
+
+
+def collector_for(question: str) -> str:
+    """The collector that answers a line of the procedure, by its words; empty where people do."""
+    name = question.strip().rstrip("?").lower().replace(" ", "_")
+    return name if name in COLLECTORS else ""
+
+
+def _plain(row: ChangeEvent) -> dict[str, Any]:
+    return {
+        "id": row.pk, "at": row.at.astimezone(UTC).isoformat().replace("+00:00", "Z"), "kind": row.kind, "summary": row.summary,
+        "service": row.service.name if row.service else None, "source": row.source, "link": row.link,
+    }  # fmt: skip

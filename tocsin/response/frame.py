@@ -1,0 +1,90 @@
+"""What does every verb on an incident begin with and lean on? The locked row, its procedure, who may, and the ticks that acts leave."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from tocsin.accounts.actor import Actor
+from tocsin.domain import checklist
+from tocsin.domain.lifecycle import Standing, refuse_command
+from tocsin.domain.procedure.model import Procedure
+from tocsin.incidents import operations as incidents
+from tocsin.incidents import queries
+from tocsin.incidents.models import Incident
+from tocsin.lib.refusal import Refused, invalid, missing
+from tocsin.procedures import operations as procedures
+from tocsin.timeline.models import Entry
+from tocsin.timeline.operations import announce, record
+
+
+def begin(incident: Incident, by: Actor, *, closed: bool = False) -> tuple[Incident, Procedure]:
+    """The incident as it is now, locked, and the procedure that it was declared under.
+
+    Refuses observers (403), people who may not know of it (404), and a closed incident (409) unless `closed` is fine.
+    """
+    require_responder(by)
+    row = incidents.locked(incident)
+    if row.private and not queries.visible_to(by).filter(pk=row.pk).exists():
+        raise missing("incident")
+    if not closed and not row.is_open:
+        raise Refused(f"{row.ref} is closed; nothing can be changed in it any more.", status=409, code="closed")
+    return row, procedures.document(row.procedure_version)
+
+
+def require_responder(by: Actor) -> None:
+    """Only responders and administrators work incidents; a token without a person has its scopes checked at the door."""
+    if by.user is not None and not by.user.may_respond:
+        raise Refused(
+            "Observers can read but not work on incidents; ask an administrator to make you a responder.", status=403, code="forbidden"
+        )
+
+
+def require_command(incident: Incident, by: Actor, what: str) -> Standing:
+    """Only the commander (or an administrator; anybody who responds while there is no commander) decides."""
+    standing = queries.standing(incident, by)
+    if sentence := refuse_command(standing, what):
+        raise Refused(sentence, status=403, code="commander_decides")
+    return standing
+
+
+def limit(name: str, text: str, length: int, *, needed: str = "") -> str:
+    """The text without blank ends; refuses one that is too long, or empty where `needed` says what is missing."""
+    text = text.strip()
+    if len(text) > length:
+        raise invalid(**{name: f"It has {len(text)} characters; at most {length} fit."})
+    if needed and not text:
+        raise invalid(**{name: needed})
+    return text
+
+
+def tell(kind: str, text: str, incident: Incident, *, by: Actor, now: datetime, key: bool = False, **data: Any) -> Entry:
+    """Put something on the incident's record, and let the board know."""
+    entry = record(kind, text, by=by, now=now, incident_id=incident.pk, data=data, key=key)
+    announce("board")
+    return entry
+
+
+def tick(incident: Incident, procedure: Procedure, words: str, *, by: Actor, note: str = "", now: datetime) -> None:
+    """Tick the line that begins with those words, because an act of the program has just done it; documents without it have no tick."""
+    if row := checklist.line(procedure, words):
+        incidents.tick(incident, row.step.id, row.item.id, by=by.user, label=by.label, note=note, now=now)
+
+
+def evidence(entry: Entry) -> dict[str, Any]:
+    """An entry of the timeline as the proof that a promise was kept."""
+    return {"entry": entry.pk, "text": entry.text[:300], "at": entry.at.isoformat().replace("+00:00", "Z")}
+
+
+def subject(incident: Incident) -> dict[str, Any]:
+    """What pages about this incident say."""
+    return {
+        "title": incident.title,
+        "severity": incident.severity,
+        "service": incident.service.name if incident.service else "",
+        "team_id": incident.team_id,
+        "link": f"{settings.TOCSIN_URL}/incidents/{incident.ref}/",
+        "incident_ref": incident.ref,
+    }
