@@ -13,6 +13,9 @@ class ContactMethod(models.Model):
     address = models.CharField(max_length=500)
     label = models.CharField(max_length=120, blank=True, default="")
     verified_at = models.DateTimeField(null=True, blank=True)
+    verification_nonce = models.CharField(max_length=64, blank=True, default="")  # the code is derived from it and the secret key
+    verification_expires_at = models.DateTimeField(null=True, blank=True)
+    verification_tries = models.PositiveSmallIntegerField(default=0)
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
@@ -106,7 +109,7 @@ class Notification(models.Model):
         CANCELLED = "cancelled"
 
     identity = models.CharField(max_length=200, unique=True)
-    kind = models.CharField(max_length=12, default="page")  # page, notice, test, fallback
+    kind = models.CharField(max_length=12, default="page")  # page, fallback, notice, test, code
     escalation = models.ForeignKey(Escalation, null=True, blank=True, on_delete=models.RESTRICT, related_name="notifications")
     user = models.ForeignKey("accounts.User", on_delete=models.RESTRICT, related_name="notifications")
     contact_method = models.ForeignKey(ContactMethod, null=True, on_delete=models.RESTRICT, related_name="notifications")
@@ -125,6 +128,7 @@ class Notification(models.Model):
     provider_id = models.CharField(max_length=200, blank=True, default="")
     outcome = models.CharField(max_length=500, blank=True, default="")  # the provider's reason in plain words
     possible_duplicate = models.BooleanField(default=False)
+    merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged")
     merged_count = models.PositiveIntegerField(default=0)  # how many further pages were held back and merged into this one (R9)
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)

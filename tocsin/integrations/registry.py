@@ -1,0 +1,55 @@
+"""Which outside products does Tocsin know, and by which module does it speak to them?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, Generic, TypeVar
+
+from tocsin.domain.ports import EventSource, Notifier
+
+Part = TypeVar("Part")
+
+
+class Lazy(Mapping[str, Part], Generic[Part]):
+    """Kind → part, imported when it is first asked for: some vendors' libraries take a second to import."""
+
+    def __init__(self, places: dict[str, str]) -> None:
+        self.places = places  # kind → "module:name"
+        self.made: dict[str, Any] = {}
+
+    def __getitem__(self, kind: str) -> Part:
+        if kind not in self.made:
+            module, _, name = self.places[kind].partition(":")
+            self.made[kind] = getattr(import_module(module), name)
+        return self.made[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*self.places, *self.made]))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def add(self, kind: str, part: Part) -> None:
+        """Put a part that is made already; a test's fake phone comes in here."""
+        self.made[kind] = part
+
+    def remove(self, kind: str) -> None:
+        """Take out what `add` put."""
+        self.made.pop(kind, None)
+
+
+SOURCES: Lazy[EventSource] = Lazy(
+    {
+        kind: f"tocsin.integrations.{kind}.source:SOURCE"
+        for kind in ("alertmanager", "alertmanager_api_v2", "pagerduty_events_v2", "pagerduty_change_events", "generic")
+    }
+)
+
+NOTIFIERS: Lazy[Notifier] = Lazy(
+    {
+        "email": "tocsin.integrations.email.notifier:NOTIFIER",
+        "webhook": "tocsin.integrations.webhook.notifier:NOTIFIER",
+        "screen": "tocsin.integrations.screen.notifier:NOTIFIER",
+    }
+)

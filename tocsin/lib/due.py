@@ -1,0 +1,72 @@
+"""How is work that falls due carried out, on time, for ever, by any number of processes?
+
+A loop takes what is due from rows that are the truth (`FOR UPDATE SKIP LOCKED`), and sleeps until the earliest due time, a second
+at most. `wake` only makes it look sooner: losing a notification costs at most that second.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Event
+
+from django.db import close_old_connections, connection
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "tocsin_due"
+LONGEST_SLEEP = 1.0  # seconds
+LONGEST_BACK_OFF = 30.0  # seconds, after repeated failures
+
+
+@dataclass(frozen=True)
+class Loop:
+    """`take` carries out what is due and returns how much that was; `next_due` is the earliest time something is due, None for nothing."""
+
+    name: str
+    take: Callable[[], int]
+    next_due: Callable[[], datetime | None]
+
+
+def wake(name: str) -> None:
+    """Tell the loop of that name, in every process, that there is something to do once the current transaction commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, name])
+
+
+def run(loop: Loop, stop: Event, woken: Event) -> None:
+    """Carry out a loop until `stop` is set; setting `woken` makes it look at once. An error is logged and backed off, it never ends the loop."""
+    failures = 0
+    while not stop.is_set():
+        woken.clear()  # before looking: what is set while we look is looked at again
+        try:
+            close_old_connections()
+            pause = 0.0 if loop.take() else _pause(loop.next_due())
+            failures = 0
+        except Exception:
+            failures += 1
+            pause = min(LONGEST_BACK_OFF, 0.5 * 2 ** min(failures, 6))
+            log.exception("the loop %s failed, next try in %.1f s", loop.name, pause)
+            _drop_connection()
+            stop.wait(pause)  # a wake-up does not cut the back-off short
+            continue
+        if pause:
+            woken.wait(pause)
+
+
+def _pause(due: datetime | None) -> float:
+    # The database is asked how long that is: its clock decides, not this machine's.
+    if due is None:
+        return LONGEST_SLEEP
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM %s::timestamptz - (SELECT clock_timestamp() + shift FROM clock_shift))", [due])
+        return min(LONGEST_SLEEP, max(0.005, float(cursor.fetchone()[0])))
+
+
+def _drop_connection() -> None:
+    try:
+        connection.close()
+    except Exception:
+        log.warning("a broken database connection could not be closed", exc_info=True)

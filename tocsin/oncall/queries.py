@@ -1,0 +1,71 @@
+"""Who is on call, and when? Reads of schedules for pages, pagers, feeds and screens alike: all end in `domain.rotation`."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+
+from tocsin.domain import rotation as rules
+from tocsin.domain.rotation import OnCall, Shift, Span
+from tocsin.oncall.models import Override, Rotation, Schedule
+
+HORIZON = timedelta(days=35)  # how far a current shift's begin and end are looked for
+
+
+def active() -> QuerySet[Schedule]:
+    """The schedules that are not removed."""
+    return Schedule.objects.filter(removed_at=None).select_related("team").order_by("name", "id")
+
+
+def value(schedule: Schedule, *, since: datetime | None = None) -> rules.Schedule:
+    """The schedule as the rules read it. Overrides that ended before `since` are left out."""
+    overrides = Override.objects.filter(schedule=schedule, removed_at=None)
+    if since is not None:
+        overrides = overrides.filter(ends_at__gt=since)
+    rotations = Rotation.objects.filter(schedule=schedule).prefetch_related("places")
+    return rules.Schedule(
+        schedule.time_zone,
+        tuple(_rotation(row) for row in rotations),
+        tuple(rules.Override(o.user_id, o.starts_at, o.ends_at, o.id) for o in overrides),
+    )
+
+
+def _rotation(row: Rotation) -> rules.Rotation:
+    return rules.Rotation(
+        name=row.name,
+        participants=tuple(place.user_id for place in sorted(row.places.all(), key=lambda place: place.position)),
+        starts_local=datetime.fromisoformat(row.starts_local),
+        shift_days=row.shift_days,
+        shift_hours=row.shift_hours,
+        ends_at=row.ends_at,
+        restrictions=tuple(_restriction(plain) for plain in row.restrictions),
+    )
+
+
+def _restriction(plain: dict[str, Any]) -> rules.Restriction:
+    return rules.Restriction(frozenset(plain["weekdays"]), time.fromisoformat(plain["from"]), time.fromisoformat(plain["until"]))
+
+
+def who(schedule: Schedule, at: datetime) -> OnCall | None:
+    """Who holds the pager at that instant, decided from the rows as they are now; None in a gap or for a removed schedule."""
+    if schedule.removed_at is not None:
+        return None
+    return rules.on_call(value(schedule, since=at), at)
+
+
+def on_call_now(schedule: Schedule, at: datetime) -> list[Shift]:
+    """The shift that `at` lies in, looked for 35 days both ways; an empty list where nobody is on call."""
+    around = shifts(schedule, at - HORIZON, at + HORIZON)
+    return [shift for shift in around if shift.starts_at <= at < shift.ends_at]
+
+
+def shifts(schedule: Schedule, start: datetime, end: datetime) -> list[Shift]:
+    """The final schedule between two instants."""
+    return rules.shifts(value(schedule, since=start), start, end)
+
+
+def gaps(schedule: Schedule, start: datetime, end: datetime) -> list[Span]:
+    """When nobody is on call between two instants."""
+    return rules.gaps(value(schedule, since=start), start, end)
