@@ -1,0 +1,90 @@
+"""How does a view answer? A page or one fragment of it; a form that did something; a form that was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from tocsin import clock
+from tocsin.accounts.actor import Actor
+from tocsin.lib.refusal import Refused
+
+
+def now(request: HttpRequest):
+    """The time of this request, read once."""
+    if not hasattr(request, "_page_now"):
+        request._page_now = clock.now()  # type: ignore[attr-defined]
+    return request._page_now  # type: ignore[attr-defined]
+
+
+def actor(request: HttpRequest) -> Actor:
+    """Who acts through this page."""
+    known = getattr(request, "actor", None)
+    return known if isinstance(known, Actor) else Actor.of(request.user, "web", request.META.get("REMOTE_ADDR"))  # type: ignore[arg-type]
+
+
+def page(
+    request: HttpRequest, template: str, context: Mapping[str, Any], *, fragments: Mapping[str, str] | None = None, status: int = 200
+) -> HttpResponse:
+    """The page; or with `?fragment=name` the one named part of it, as live pages fetch it."""
+    name = request.GET.get("fragment")
+    if name is not None:
+        if name not in (fragments or {}):
+            raise Http404
+        template = (fragments or {})[name]
+    return render(request, template, dict(context), status=status)
+
+
+def act(request: HttpRequest, verb: Callable[[], object], to: str, said: str = "") -> HttpResponse:
+    """Do it and go to `to` (see other), with a sentence; a refusal is shown there instead, a thing that is not there is a 404."""
+    try:
+        verb()
+    except Refused as refused:
+        if refused.status == 404:
+            raise Http404(refused.detail) from refused
+        messages.error(request, sentence(refused))
+    else:
+        if said:
+            messages.success(request, said)
+    return go(to)
+
+
+def sentence(refused: Refused) -> str:
+    """The refusal for people: the sentences alone, without the names of fields."""
+    return " ".join(refused.errors.values()) or refused.detail
+
+
+def go(to: str) -> HttpResponse:
+    """See other: the answer to a form that worked."""
+    response = HttpResponseRedirect(to)
+    response.status_code = 303
+    return response
+
+
+def back(request: HttpRequest, default: str) -> str:
+    """Where the form said it wants to return to, if that is a page of ours."""
+    wanted = request.POST.get("next", "")
+    return wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) and wanted.startswith("/") else default
+
+
+def text(request: HttpRequest, name: str, limit: int = 4000) -> str:
+    """A posted text, trimmed; line ends as \\n. Longer than `limit` is refused with a sentence at that field."""
+    value = request.POST.get(name, "").replace("\r\n", "\n").strip()
+    if len(value) > limit:
+        raise Refused(f"At most {limit:,} characters.", errors={name: f"At most {limit:,} characters; this has {len(value):,}."})
+    return value
+
+
+def number(request: HttpRequest, name: str) -> int | None:
+    """A posted whole number; None where the field is empty."""
+    value = request.POST.get(name, "").strip()
+    if not value:
+        return None
+    if not value.isascii() or not value.isdigit() or len(value) > 18:
+        raise Refused("A whole number is needed here.", errors={name: "A whole number is needed here."})
+    return int(value)

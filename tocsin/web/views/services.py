@@ -1,0 +1,91 @@
+"""The pages of services: the list, and one form for a service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods
+
+from tocsin.accounts.models import Team
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts import operations
+from tocsin.alerts.models import Service
+from tocsin.lib.refusal import Refused, missing
+from tocsin.paging.models import EscalationPolicy
+from tocsin.statuspage.models import Component
+from tocsin.web import pages
+
+
+@needs(Needs.READ)
+@require_GET
+def services(request: HttpRequest) -> HttpResponse:
+    """Every service with its owner and its policy."""
+    found = Service.objects.filter(removed_at=None).select_related("team", "escalation_policy").order_by("name")
+    return pages.page(request, "services/list.html", {"services": found})
+
+
+@needs(Needs.ADMINISTER)
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """A new service."""
+    return _edit(request, None)
+
+
+@needs(Needs.ADMINISTER)
+@require_http_methods(["GET", "HEAD", "POST"])
+def service(request: HttpRequest, service_id: int) -> HttpResponse:
+    """One service."""
+    found = Service.objects.filter(pk=service_id, removed_at=None).first()
+    if found is None:
+        raise missing("service")
+    return _edit(request, found)
+
+
+def _edit(request: HttpRequest, found: Service | None) -> HttpResponse:
+    errors: dict[str, str] = {}
+    form = _stored(found)
+    if request.method == "POST":
+        by, now = pages.actor(request), pages.now(request)
+        try:
+            if request.POST.get("action") == "remove" and found:
+                operations.remove_service(found, by=by, now=now)
+            else:
+                form = _posted(request)
+                _ = operations.change_service(found, by=by, now=now, **form) if found else operations.create_service(by=by, now=now, **form)
+            return pages.go(reverse("services"))
+        except Refused as refused:
+            errors = refused.errors or {"name": refused.detail}
+    policies = EscalationPolicy.objects.filter(removed_at=None).order_by("name")
+    teams = Team.objects.filter(removed_at=None).order_by("name")
+    nobody = "None: the fallback contact is paged"
+    selects = [
+        {"name": "team", "label": "Owner team", "none": "Nobody", "options": teams, "value": form["team"]},
+        {"name": "escalation_policy", "label": "Escalation policy", "none": nobody, "options": policies, "value": form["escalation_policy"]},
+        {"name": "leadership_policy", "label": "Leadership policy", "none": "The organisation's", "options": policies,
+         "value": form["leadership_policy"], "hint": "Paged as well where the severity demands it"},
+    ]  # fmt: skip
+    components = Component.objects.filter(removed_at=None)
+    context = {"service": found, "form": form, "errors": errors, "selects": selects, "components": components}
+    return pages.page(request, "services/service.html", context, status=422 if errors else 200)
+
+
+def _stored(found: Service | None) -> dict[str, Any]:
+    if found is None:
+        found = Service()
+    return {
+        "name": found.name, "description": found.description, "team": found.team_id, "escalation_policy": found.escalation_policy_id,
+        "leadership_policy": found.leadership_policy_id, "critical": found.critical, "runbook": found.runbook,
+        "components": list(found.components.values_list("pk", flat=True)) if found.pk else [],
+    }  # fmt: skip
+
+
+def _posted(request: HttpRequest) -> dict[str, Any]:
+    return {
+        "name": request.POST.get("name", "").strip(), "description": request.POST.get("description", "").strip(),
+        "team": pages.number(request, "team"), "escalation_policy": pages.number(request, "escalation_policy"),
+        "leadership_policy": pages.number(request, "leadership_policy"), "critical": request.POST.get("critical") == "1",
+        "runbook": request.POST.get("runbook", "").strip(),
+        "components": [int(pk) for pk in request.POST.getlist("components")[:200] if pk.isdigit()],
+    }  # fmt: skip
