@@ -15,12 +15,14 @@ from tocsin.lib.refusal import missing
 def visible_to(who: Actor | User | None) -> QuerySet[Incident]:
     """The incidents that this person may know of: private ones only their responders, whoever declared them, and administrators.
 
-    A token without a person sees what is not private; the system itself sees everything.
+    A token without a person sees what is not private, unless it may administer; the system itself sees everything.
     """
     everything = Incident.objects.select_related("service", "team", "procedure_version", "declared_by")
     if isinstance(who, Actor):
+        if who.is_administrator:
+            return everything
         if who.user is None:
-            return everything if who.via == "system" else everything.filter(private=False)
+            return everything.filter(private=False)
         who = who.user
     if who is None or not getattr(who, "is_authenticated", True):
         return everything.none()
@@ -65,8 +67,8 @@ def standing(incident: Incident, by: Actor, commander_role: str = "incident_comm
         RoleAssignment.objects.filter(incident=incident, role=commander_role, ended_at=None).values_list("user_id", flat=True).first()
     )
     if by.user is None:
-        return Standing(administrator=by.via == "system", responder=True, commanded=commander is not None)
-    return Standing(by.user.is_administrator, commander == by.user.pk, by.user.may_respond, commander is not None)
+        return Standing(administrator=by.is_administrator, responder=True, commanded=commander is not None)
+    return Standing(by.is_administrator, commander == by.user.pk, by.user.may_respond, commander is not None)
 
 
 def ticks_of(incident: Incident) -> dict[tuple[str, str], ChecklistTick]:

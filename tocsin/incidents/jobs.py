@@ -1,0 +1,28 @@
+"""Which work of an incident may wait a little? Mail to those who follow it: one job a person, so that one bad address holds up nobody."""
+
+from __future__ import annotations
+
+from django.core.mail import EmailMessage
+from procrastinate import RetryStrategy
+from procrastinate.contrib.django import app
+
+from tocsin.incidents.models import Incident, Subscriber
+from tocsin.timeline.models import Entry
+
+QUEUE = "mail"
+
+
+@app.task(name="tocsin.incidents.mail_entry", queue=QUEUE, retry=RetryStrategy(max_attempts=8, exponential_wait=4))
+def mail_entry(entry_id: int, subscriber_id: int) -> None:
+    """Mail one entry of an incident's record, word for word, to one person who follows; nothing to those who left meanwhile."""
+    entry = Entry.objects.get(pk=entry_id)
+    person = Subscriber.objects.filter(pk=subscriber_id, removed_at=None).first()
+    incident = Incident.objects.filter(pk=entry.incident_id).first()
+    if person is None or incident is None:
+        return
+    drill = "[DRILL] " if incident.drill else ""
+    message = EmailMessage(
+        subject=f"{drill}[{incident.severity}] {incident.ref} {incident.title}"[:200], body=entry.text, to=[person.email],
+        headers={"Message-ID": f"<entry-{entry.pk}-{person.pk}@tocsin>", "References": f"<{incident.ref.lower()}@tocsin>"},
+    )  # fmt: skip
+    message.send()

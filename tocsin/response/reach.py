@@ -1,0 +1,86 @@
+"""Who must be reached for a severity? Pages its tracks, writes to the team's room, makes the ticket: what was not done yet."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tocsin.accounts.actor import Actor
+from tocsin.accounts.models import Organisation
+from tocsin.alerts.models import Alert
+from tocsin.domain import obligations as rules
+from tocsin.domain.procedure.model import Procedure
+from tocsin.incidents import operations_work as work
+from tocsin.incidents.models import Incident, Ticket
+from tocsin.obligations import operations as obligations
+from tocsin.obligations.queries import calendar_of
+from tocsin.paging import operations as paging
+from tocsin.paging.models import Escalation, EscalationPolicy
+from tocsin.response import frame
+from tocsin.timeline.models import Entry
+from tocsin.timeline.operations import record
+
+
+def reach(incident: Incident, procedure: Procedure, *, alert: Alert | None, by: Actor, now: datetime) -> None:
+    """Carry out what the incident's severity demands, in the caller's transaction; a track that was started before is not started again."""
+    demanded = procedure.severity(incident.severity).escalation
+    for track in demanded.page:
+        if not _started(incident, alert, track):
+            _page(incident, alert, track, by, now)
+    if demanded.team_channel:
+        _tell_team(incident, by, now)
+    if demanded.ticket:
+        _ticket(incident, procedure, alert, by, now)
+
+
+def _started(incident: Incident, alert: Alert | None, track: str) -> bool:
+    runs = Escalation.objects.filter(track=track, incident_id=incident.pk)
+    if alert:
+        runs = runs | Escalation.objects.filter(track=track, alert=alert).exclude(status=Escalation.Status.STOPPED)
+    return runs.exists()
+
+
+def _page(incident: Incident, alert: Alert | None, track: str, by: Actor, now: datetime) -> None:
+    policy = _policy(incident, track)
+    if policy is None and track != "on_call" and _started(incident, alert, "on_call"):
+        frame.tell(
+            "gap", f"{track.replace('_', ' ').capitalize()} could not be paged: no policy is set for it", incident, by=by, now=now, key=True
+        )
+        return
+    paging.start(
+        policy=policy, track=track, subject=frame.subject(incident), alert=alert if track == "on_call" else None, incident_id=incident.pk,
+        reason=f"{incident.ref} declared {incident.severity}", by=by, now=now,
+    )  # fmt: skip
+
+
+def _policy(incident: Incident, track: str) -> EscalationPolicy | None:
+    """The service's policy for that track; leadership falls back on the organisation's. None leads to the fallback contact."""
+    service = incident.service
+    if track == "leadership":
+        return (service.leadership_policy if service else None) or Organisation.objects.get(pk=1).leadership_policy
+    return service.escalation_policy if service else None
+
+
+def _tell_team(incident: Incident, by: Actor, now: datetime) -> None:
+    """A message in the room of the owning team; nobody is paged."""
+    if incident.team_id is None:
+        frame.tell("gap", "No team was told: the incident has no service with a team", incident, by=by, now=now)
+        return
+    if Entry.objects.filter(team_id=incident.team_id, kind="team_message", incident_id=incident.pk).exists():
+        return
+    what = f"{incident.ref} {incident.severity}: {incident.title}{f' in {incident.channel}' if incident.channel else ''}"
+    text = f"{what}. {incident.impact}".strip()
+    record("team_message", text, by=by, now=now, team_id=incident.team_id, incident_id=incident.pk, data={"ref": incident.ref})
+
+
+def _ticket(incident: Incident, procedure: Procedure, alert: Alert | None, by: Actor, now: datetime) -> None:
+    """The built-in ticket, due with the severity's response; the promise of it is kept at once."""
+    if Ticket.objects.filter(incident=incident).exists():
+        return
+    due = rules.response_due(procedure.severity(incident.severity), now, calendar_of(incident.team, now))
+    ticket = work.create_ticket(title=incident.title, alert=alert, incident=incident, team=incident.team, due_at=due, now=now)
+    entry = frame.tell(
+        "ticket", f"Ticket T-{ticket.number} created, due {due:%Y-%m-%d %H:%M} UTC", incident, by=by, now=now, ticket=ticket.pk
+    )
+    if owed := rules.ticket(procedure, incident.severity, now):
+        obligations.owe([owed], incident_id=incident.pk)
+        obligations.meet("ticket", incident_id=incident.pk, at=now, evidence=frame.evidence(entry))
