@@ -4,7 +4,7 @@ The names that users may rely on are listed in docs/reference/settings.md, which
 """
 
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import environ
 
@@ -26,6 +26,9 @@ ALLOWED_HOSTS = sorted({_public.hostname or "localhost", "localhost", "127.0.0.1
 SECURE = _public.scheme == "https"
 CSRF_TRUSTED_ORIGINS = [TOCSIN_URL]
 
+PROCESS = env.str("TOCSIN_PROCESS", default="shell")  # which part of the house this is: web, worker, migrate, shell
+# No statement of web or worker may hold others up for long; migrations and the shell may take their time.
+_LIMITS = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
 DATABASE_URL = env.str("TOCSIN_DATABASE_URL", default="") or postgres.app_url(DATA_DIR)
 _database = env.db_url_config(DATABASE_URL)
 DATABASES = {
@@ -34,9 +37,16 @@ DATABASES = {
         "ENGINE": "django.db.backends.postgresql",
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {**_database.get("OPTIONS", {}), "connect_timeout": 5, "application_name": env.str("TOCSIN_PROCESS", default="tocsin")},
+        "OPTIONS": {
+            **_database.get("OPTIONS", {}),
+            "connect_timeout": 5,
+            "tcp_user_timeout": 10_000,
+            "application_name": f"tocsin {PROCESS}",
+            "options": _LIMITS if PROCESS in ("web", "worker") else "",
+        },
     }
 }
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
@@ -54,6 +64,7 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "django_htmx",
     "csp",
+    "tocsin.jobs",
     "tocsin.accounts",
     "tocsin.timeline",
     "tocsin.procedures",
@@ -113,3 +124,14 @@ LANGUAGE_CODE = "en-gb"
 USE_I18N = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
+
+# Outgoing mail: smtp://user:password@host:587?tls=1 (STARTTLS) or ?ssl=1 (TLS from the start). Without it mail is not available, and says so.
+SMTP_URL = env.str("TOCSIN_SMTP_URL", default="")
+_smtp, _smtp_options = urlsplit(SMTP_URL), dict(parse_qsl(urlsplit(SMTP_URL).query))
+EMAIL_HOST, EMAIL_PORT = _smtp.hostname or "", _smtp.port or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_smtp.username or ""), unquote(_smtp.password or "")
+EMAIL_USE_TLS, EMAIL_USE_SSL = _smtp_options.get("tls") == "1", _smtp_options.get("ssl") == "1"
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = env.str("TOCSIN_MAIL_FROM", default=f"tocsin@{_public.hostname or 'localhost'}")
+
+LOGGING_CONFIG = None  # lib/logs.py sets the logs up, where a process begins
