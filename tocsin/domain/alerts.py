@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Literal
 
 EventStatus = Literal["firing", "acknowledged", "resolved", "change", "none", "handshake", "unknown"]
@@ -26,8 +27,122 @@ class Event:
     service: str = ""
     started_at: datetime | None = None
     ends_at: datetime | None = None
+    occurred_at: datetime | None = None  # the source's own time of this message, where it tells one: judges late ones
     link: str = ""
     runbook: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     error: str = ""
+
+
+class Change(StrEnum):
+    """What one event did."""
+
+    OPENED = "opened"  # a new alert
+    FOLDED = "folded"  # counted into the open alert
+    WORSENED = "worsened"  # folded, and its severity got worse
+    RESOLVED = "resolved"
+    ACKNOWLEDGED = "acknowledged"
+    CHANGE = "change"  # a change event: stored, never pages
+    IGNORED = "ignored"  # nothing to do, the reason says why
+    REFUSED = "refused"  # this item cannot be read
+
+
+@dataclass(frozen=True, slots=True)
+class AlertState:
+    """What the monitor says about one open condition. `last_event_at` is the source's own time of its newest event."""
+
+    dedup_key: str
+    status: Literal["firing", "resolved"]
+    title: str
+    source_severity: SourceSeverity
+    link: str
+    runbook: str
+    labels: dict[str, str]
+    details: dict[str, Any]
+    started_at: datetime
+    first_seen: datetime
+    last_seen: datetime
+    last_event_at: datetime
+    ends_at: datetime | None = None
+    resolved_at: datetime | None = None
+    event_count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The state after an event (None: there is no alert), what it did, and why, as a sentence where nothing came of it."""
+
+    state: AlertState | None
+    change: Change
+    reason: str = ""
+
+
+_RANK = {"critical": 0, "error": 1, "warning": 2, "info": 3}
+
+
+def fold(state: AlertState | None, event: Event, at: datetime, default_severity: SourceSeverity) -> Folded:
+    """What an event accepted at `at` makes of the newest alert of its key (None: there was none; one that is resolved stays as it is).
+
+    An event older than what is known, by the source's own times, is counted and changes nothing else. Where the source tells no time the
+    order of acceptance counts: rather a page too many than one too few.
+    """
+    if event.status == "unknown":
+        return Folded(state, Change.REFUSED, event.error or "the event could not be read")
+    if event.status == "change":
+        return Folded(state, Change.CHANGE)
+    if event.status in ("none", "handshake"):
+        return Folded(state, Change.IGNORED, "the message reports no problem")
+    if not event.dedup_key:
+        return Folded(state, Change.REFUSED, "the event names no alert: it has no dedup key")
+    occurred = min(event.occurred_at, at) if event.occurred_at else None
+    if event.status == "firing":
+        return _firing(state, event, at, occurred, default_severity)
+    if state is None or state.status == "resolved":
+        return Folded(state, Change.IGNORED, f"no alert is open under the key {event.dedup_key[:100]!r}")
+    counted = replace(state, event_count=state.event_count + 1, last_seen=max(state.last_seen, at))
+    if event.status == "acknowledged":
+        return Folded(counted, Change.ACKNOWLEDGED)
+    if occurred and occurred < state.last_event_at:
+        return Folded(counted, Change.FOLDED, "it is older than the newest event of the alert; only counted")
+    return Folded(
+        replace(counted, status="resolved", resolved_at=at, ends_at=None, last_event_at=occurred or state.last_event_at), Change.RESOLVED
+    )
+
+
+def expire(state: AlertState, now: datetime) -> AlertState:
+    """The alert after its source let it run out."""
+    return replace(state, status="resolved", resolved_at=now, ends_at=None)
+
+
+def _firing(state: AlertState | None, event: Event, at: datetime, occurred: datetime | None, default: SourceSeverity) -> Folded:
+    late = state is not None and occurred is not None and occurred < state.last_event_at
+    if state is None or state.status == "resolved":
+        if late:
+            return Folded(state, Change.IGNORED, "it is older than the resolution of its alert")
+        return Folded(opened(event, at, occurred, default), Change.OPENED)
+    counted = replace(
+        state, event_count=state.event_count + 1, last_seen=max(state.last_seen, at), ends_at=_later(state.ends_at, event.ends_at)
+    )
+    if late:
+        return Folded(counted, Change.FOLDED, "it is older than the newest event of the alert; only counted")
+    severity = event.severity or state.source_severity
+    newer = replace(
+        counted, title=event.title, source_severity=severity, link=event.link or state.link, runbook=event.runbook or state.runbook,
+        labels=event.labels or state.labels, details=event.details or state.details,
+        started_at=min(state.started_at, event.started_at or state.started_at), last_event_at=occurred or state.last_event_at,
+    )  # fmt: skip
+    return Folded(newer, Change.WORSENED if _RANK[severity] < _RANK[state.source_severity] else Change.FOLDED)
+
+
+def opened(event: Event, at: datetime, occurred: datetime | None, default: SourceSeverity) -> AlertState:
+    """A new alert from its first event."""
+    return AlertState(
+        event.dedup_key, "firing", event.title, event.severity or default, event.link, event.runbook, event.labels, event.details,
+        started_at=event.started_at or at, first_seen=at, last_seen=at, last_event_at=occurred or min(event.started_at or at, at),
+        ends_at=event.ends_at,
+    )  # fmt: skip
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(one, other) if one and other else other or one

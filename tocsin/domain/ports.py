@@ -77,6 +77,7 @@ class Received:
     content_type: str
     received_at: datetime
     path: str = ""
+    dedup_key: str = ""  # made by the server where the sender gave none
 
 
 class EventSource(Protocol):

@@ -1,0 +1,1 @@
+"""What does Alertmanager send to a webhook (version 4)?"""

@@ -1,0 +1,1 @@
+"""What does JSON of a form nobody announced say?"""

@@ -1,0 +1,1 @@
+"""What do clients of PagerDuty's change events endpoint send?"""

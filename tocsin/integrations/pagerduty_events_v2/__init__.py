@@ -1,0 +1,1 @@
+"""What do clients of PagerDuty's Events API v2 send?"""
