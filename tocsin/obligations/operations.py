@@ -88,19 +88,14 @@ def meet(
     return kept
 
 
-def unmeet(kind: str, *, incident_id: int, clause: str, subject_id: int | None = None) -> int:
+def reopen(row: Obligation) -> Obligation:
     """Open a kept promise again, because what kept it was taken back (an action item undone); its clock never stopped."""
-    rows = Obligation.objects.filter(
-        kind=kind, incident_id=incident_id, clause=clause, subject_id=subject_id, state__in=[State.MET, State.LATE]
-    )
-    count = 0
-    for row in rows.select_for_update():
-        row.state, row.stopped_at, row.evidence = State.OPEN, None, {}
+    if row.state in (State.MET, State.LATE):
+        row.state, row.stopped_at, row.evidence, row.late_by_reclassification = State.OPEN, None, {}, False
         row.next_at = None if row.breached_at else row.due_at if row.warned_at else row.warn_at or row.due_at
-        row.save(update_fields=["state", "stopped_at", "evidence", "next_at"])
-        count += 1
-    _wake()
-    return count
+        row.save()
+        _wake()
+    return row
 
 
 def not_applicable(

@@ -97,3 +97,11 @@ def _tick(incident: Incident, procedure: Procedure, check: Check, *, by: Actor, 
     for line in checklist.under(procedure, heading):
         if line.item.id == check.item:
             incidents.tick(incident, line.step.id, line.item.id, by=by.user, label=by.label, note=check.answer, now=now)
+
+
+def found_now(incident: Incident, check: Check, now: datetime) -> dict[str, object] | None:
+    """What the check's collector would find at this moment, without keeping it; None where there is no collector or nothing runs any more."""
+    if not check.collector or not incident.is_open:
+        return None
+    found = COLLECTORS[check.collector](incident, now)
+    return {"answer": found.answer, "evidence": found.evidence, "data": found.data}

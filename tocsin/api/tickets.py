@@ -1,0 +1,67 @@
+"""Built-in tickets over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.db.models import Q
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from tocsin import clock
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.api import incident_shapes as shapes
+from tocsin.api.acting import acting
+from tocsin.api.incidents import Body
+from tocsin.api.paging import Paging, page
+from tocsin.incidents import queries
+from tocsin.incidents.models import Ticket
+from tocsin.lib.refusal import missing
+from tocsin.response.action_items import set_ticket
+
+router = Router(tags=["Tickets"])
+
+
+class Filters(Paging):
+    status: Literal["open", "done"] | None = None
+    team: int | None = None
+
+
+class TicketBody(Body):
+    status: Literal["open", "done"]
+
+
+@router.get("")
+@needs(Needs.READ)
+def list_tickets(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any]:
+    """The tickets, newest first."""
+    given = {"status": filters.status, "team_id": filters.team}
+    rows = _visible(request).filter(**{name: value for name, value in given.items() if value is not None})
+    return page(rows, filters, shapes.ticket, order=("-id",))
+
+
+@router.get("/{ticket_id}")
+@needs(Needs.READ)
+def get(request: HttpRequest, ticket_id: int) -> dict[str, Any]:
+    """One ticket."""
+    return shapes.ticket(_find(request, ticket_id))
+
+
+@router.patch("/{ticket_id}")
+@needs(Needs.RESPOND)
+def change(request: HttpRequest, ticket_id: int, body: TicketBody) -> dict[str, Any]:
+    """Mark it done, or open it again."""
+    ticket = _find(request, ticket_id)
+    return shapes.ticket(set_ticket(ticket=ticket, done=body.status == "done", by=acting(request, body.by), now=clock.now()))
+
+
+def _visible(request: HttpRequest) -> Any:
+    theirs = queries.visible_to(request.actor)  # type: ignore[attr-defined]
+    return Ticket.objects.filter(Q(incident=None) | Q(incident__in=theirs.values("pk"))).select_related("incident", "team", "done_by")
+
+
+def _find(request: HttpRequest, ticket_id: int) -> Ticket:
+    ticket = _visible(request).filter(pk=ticket_id).first()
+    if ticket is None:
+        raise missing("ticket")
+    return ticket
