@@ -71,7 +71,8 @@ def full(incident: Incident) -> dict[str, Any]:
         },
         "roles": [
             {
-                "role": role.id, "title": role.title, "duties": list(role.duties), "user": person(held[role.id].user) if role.id in held else None,
+                "role": role.id, "title": role.title, "duties": list(role.duties),
+                "user": person(held[role.id].user) if role.id in held else None,
                 "assigned_at": stamp(held[role.id].assigned_at) if role.id in held else None,
             }
             for role in procedure.roles
@@ -97,7 +98,8 @@ def steps(incident: Incident) -> dict[str, Any]:
             {
                 "id": step.id, "number": step.number, "title": step.title,
                 "state": "done" if step.number < current else "current" if step.number == current else "ahead",
-                "items": [_line(row, ticks.get(row.key), checklist.parked(procedure, row, ticks)) for row in lines if row.step.id == step.id],
+                "items": [_line(row, ticks.get(row.key), checklist.parked(procedure, row,
+                ticks)) for row in lines if row.step.id == step.id],
             }
             for step in procedure.steps
         ],
@@ -106,7 +108,8 @@ def steps(incident: Incident) -> dict[str, Any]:
 
 def _line(row: checklist.Line, tick: Any, parked: bool) -> dict[str, Any]:
     return {
-        "id": row.item.id, "clause": row.clause, "text": row.words, "heading": row.block.heading, "done": tick is not None, "parked": parked,
+        "id": row.item.id, "clause": row.clause, "text": row.words, "heading": row.block.heading, "done": tick is not None,
+        "parked": parked,
         "waived": bool(tick and tick.waived), "at": stamp(tick.at) if tick else None, "by": tick.by_label if tick else None,
         "note": tick.note if tick else "",
     }  # fmt: skip
@@ -141,7 +144,8 @@ def check(row: Check) -> dict[str, Any]:
 def mitigation(row: Mitigation) -> dict[str, Any]:
     """A mitigation: offered, proposed, decided, done."""
     return {
-        "id": row.pk, "position": row.position, "item": row.item, "title": row.title, "state": row.state, "effect": row.effect, "note": row.note,
+        "id": row.pk, "position": row.position, "item": row.item, "title": row.title, "state": row.state, "effect": row.effect,
+        "note": row.note,
         "outcome": row.outcome, "output": row.output, "proposed_at": stamp(row.proposed_at), "proposed_by": person(row.proposed_by),
         "decided_at": stamp(row.decided_at), "decided_by": person(row.decided_by), "decision_reason": row.decision_reason,
         "done_at": stamp(row.done_at), "done_by": person(row.done_by),
@@ -153,8 +157,10 @@ def obligation(row: Obligation, now: datetime) -> dict[str, Any]:
     judged = verdict(row, now)
     return {
         "id": row.pk, "kind": row.kind, "clause": row.clause, "text": row.text, "severity": row.severity, "state": row.state,
-        "verdict": judged.verdict, "late_by_seconds": round(judged.by.total_seconds()), "late_by_reclassification": row.late_by_reclassification,
-        "started_at": stamp(row.started_at), "warn_at": stamp(row.warn_at), "due_at": stamp(row.due_at), "stopped_at": stamp(row.stopped_at),
+        "verdict": judged.verdict, "late_by_seconds": round(judged.by.total_seconds()),
+        "late_by_reclassification": row.late_by_reclassification,
+        "started_at": stamp(row.started_at), "warn_at": stamp(row.warn_at), "due_at": stamp(row.due_at),
+        "stopped_at": stamp(row.stopped_at),
         "breached_at": stamp(row.breached_at), "owner_role": row.owner_role, "owner": person(row.owner), "reason": row.reason,
         "waived_by": person(row.waived_by), "evidence": row.evidence, "history": row.history,
     }  # fmt: skip
@@ -163,7 +169,8 @@ def obligation(row: Obligation, now: datetime) -> dict[str, Any]:
 def clause(row: Clause) -> dict[str, Any]:
     """A clause with its verdict and the rows that prove it."""
     return {
-        "clause": row.clause, "kind": row.kind, "text": row.text, "verdict": row.verdict, "late_by_seconds": round(row.late_by.total_seconds()),
+        "clause": row.clause, "kind": row.kind, "text": row.text, "verdict": row.verdict,
+        "late_by_seconds": round(row.late_by.total_seconds()),
         "late_by_reclassification": row.by_reclassification, "due_at": stamp(row.due_at), "at": stamp(row.at), "reason": row.reason,
         "evidence": [dict(proof) for proof in row.evidence],
     }  # fmt: skip
@@ -181,7 +188,8 @@ def action_item(row: ActionItem) -> dict[str, Any]:
 def ticket(row: Ticket) -> dict[str, Any]:
     """A built-in ticket."""
     return {
-        "id": row.pk, "number": row.number, "title": row.title, "incident": row.incident.ref if row.incident else None, "alert": row.alert_id,
+        "id": row.pk, "number": row.number, "title": row.title, "incident": row.incident.ref if row.incident else None,
+        "alert": row.alert_id,
         "team": {"id": row.team_id, "name": row.team.name} if row.team else None, "status": row.status, "due_at": stamp(row.due_at),
         "created_at": stamp(row.created_at), "done_at": stamp(row.done_at), "done_by": person(row.done_by),
     }  # fmt: skip

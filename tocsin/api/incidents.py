@@ -150,8 +150,10 @@ def declare_incident(request: HttpRequest, body: DeclareBody) -> tuple[int, dict
     if body.service and service is None:
         raise invalid(service="There is no such service.")
     incident = declare(
-        title=body.title, severity=body.severity, impact=body.impact, reason=body.reason, private=body.private, drill=body.drill, alert=alert,
-        service=service, incident_commander=somebody(body.incident_commander, "incident_commander"), by=acting(request, body.by), now=clock.now(),
+        title=body.title, severity=body.severity, impact=body.impact, reason=body.reason, private=body.private, drill=body.drill,
+        alert=alert,
+        service=service, incident_commander=somebody(body.incident_commander, "incident_commander"), by=acting(request, body.by),
+        now=clock.now(),
     )  # fmt: skip
     return 201, shapes.full(incident)
 

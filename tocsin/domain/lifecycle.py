@@ -90,7 +90,7 @@ def missing_for_close(progress: Progress, now: datetime) -> list[Missing]:
 
 
 def recurs(status: str, watch_until: datetime | None, now: datetime) -> bool:
-    """Does a matching alert at `now` open the incident again? While it is resolved and not yet past its watch; a closed one only within it."""
+    """Does a matching alert at `now` open the incident again? One that is resolved until its watch ends; a closed one only within it."""
     if status == "resolved":
         return watch_until is None or now <= watch_until
     return status == "closed" and watch_until is not None and now <= watch_until

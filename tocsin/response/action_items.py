@@ -134,6 +134,6 @@ def _check_owner(owner: User | None) -> None:
 def _tell_owner(item: ActionItem, owner: User, now: datetime) -> None:
     due = f"Due {item.due_on}." if item.due_on else "No due date yet."
     paging.notice(
-        owner, title=f"An action item is yours: {item.title}"[:300], text=due, identity=f"action:{item.pk}:{owner.pk}:{int(now.timestamp())}",
-        now=now, incident_id=item.incident_id,
+        owner, title=f"An action item is yours: {item.title}"[:300], text=due,
+        identity=f"action:{item.pk}:{owner.pk}:{int(now.timestamp())}", now=now, incident_id=item.incident_id,
     )  # fmt: skip

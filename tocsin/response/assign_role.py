@@ -40,7 +40,7 @@ def assign_role(*, incident: Incident, role: str, user: User | None, handover: s
 def give(
     incident: Incident, procedure: Procedure, *, role: str, user: User | None, handover: str = "", by: Actor, now: datetime
 ) -> RoleAssignment | None:
-    """Carry it out in the caller's transaction: the assignment, the record, the promise that the role is named, a word to the new holder."""
+    """Carry it out in the caller's transaction: assignment, record, the promise that the role is named, a word to its holder."""
     before, row = incidents.assign_role(incident, role=role, user=user, by=by.user, handover=handover, now=now)
     entry = frame.tell(
         "role", _sentence(procedure.role(role).title, before, user, handover), incident, by=by, now=now, key=role == procedure.roles[0].id,

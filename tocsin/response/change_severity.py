@@ -15,6 +15,7 @@ from tocsin.incidents.models import Incident
 from tocsin.lib.refusal import Refused, invalid
 from tocsin.obligations import operations as obligations
 from tocsin.obligations.queries import calendar_of
+from tocsin.paging import operations as paging
 from tocsin.response import frame, reach
 from tocsin.response.declare_incident import channel_for
 
@@ -42,6 +43,7 @@ def change_severity(*, incident: Incident, severity: str, reason: str, by: Actor
         if incident.private:
             obligations.not_applicable("first_public_update", incident_id=incident.pk, reason="A private incident is not published", at=now)
         _channel(incident, severity, by, now)
+        paging.retitle(incident_id=incident.pk, subject=frame.subject(incident), now=now)
         reach.reach(incident, procedure, alert=linked[0] if linked else None, by=by, now=now)
         return incident
 

@@ -59,7 +59,7 @@ def declare(
 ) -> Incident:
     """Open an incident. The title is enough: without a severity it is proposed, and when unsure the worse is taken.
 
-    `reason` is the sentence it was chosen by, often one of the procedure's examples; an example that asks for it makes the incident private.
+    `reason` is the sentence it was chosen by, often an example of the procedure; one that asks for it makes the incident private.
     """
     with transaction.atomic():
         frame.require_responder(by)
@@ -80,9 +80,9 @@ def declare(
             incidents.join(incident, by.user, now=now)
         if alert:
             incidents.link_alert(incident, alert, cause=True, by=by.user, now=now)
-            record(
-                "declared", f"{incident.ref} was declared from this alert", by=by, now=now, alert_id=alert.pk, data={"ref": incident.ref}
-            )
+            paging.attach(alert_ids=[alert.pk], incident_id=incident.pk, subject=frame.subject(incident), now=now)
+            text = f"{incident.ref} was declared from this alert"
+            record("incident_declared", text, by=by, now=now, alert_id=alert.pk, data={"ref": incident.ref})
         _owe(incident, procedure, alert, now)
         announce(incident, procedure, incident_commander, zone, by=by, now=now)
         if incident_commander:
@@ -149,13 +149,8 @@ def _proposed(procedure: Procedure, title: str, alert: Alert | None, service: Se
     """What the alert or the words of the title propose. A person who declares an incident is taken as seriously as a critical event."""
     if alert:
         return procedure.severity(alert.severity), alert.severity_reason or f"the alert was judged {alert.severity}"
-    proposal = propose(
-        procedure,
-        source_severity="critical",
-        service_map=service.severity_map if service else {},
-        critical=bool(service and service.critical),
-        text=title,
-    )
+    table, critical = (service.severity_map, service.critical) if service else ({}, False)
+    proposal = propose(procedure, source_severity="critical", service_map=table, critical=critical, text=title)
     return procedure.severity(proposal.severity), proposal.reason
 
 

@@ -1,4 +1,4 @@
-"""Which promises are about to break, and who must know? The loop of obligations: a warning is told, a breach is paged, then the next level."""
+"""Which promises are about to break, and who must know? A warning is told to the owner, a breach is paged, then the next level is."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _is_escalating(row: Obligation) -> bool:
 
 
 def _policy(row: Obligation, subject: Subject) -> EscalationPolicy | None:
-    """The next level: leadership where the severity pages it, else whoever is on call for the service; None leads to the fallback contact."""
+    """The next level: leadership where the severity pages it, else who is on call for the service; None leads to the fallback contact."""
     incident, alert = subject.incident, subject.alert
     service = incident.service if incident else alert.service if alert else None
     document = procedures.document(incident.procedure_version if incident else procedures.current())

@@ -1,4 +1,4 @@
-"""What do we tell the public, and our colleagues? Updates in the procedure's words, previewed, refused field by field, with the next one promised."""
+"""What do we tell the public, and our colleagues? Updates in the procedure's words, refused field by field, each with the next promised."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ def post_update(*, incident: Incident, audience: str, by: Actor, now: datetime, 
             frame.require_command(incident, by, "whether a private incident is published")
         text, minutes = _render(procedure, audience, values, now), values.get("next_update_minutes")
         update = work.add_update(
-            incident, audience=audience, status=values["status"].lower(), fields=values, text=text, components=values.get("components") or {},
+            incident, audience=audience, status=values["status"].lower(), fields=values, text=text,
+            components=values.get("components") or {},
             next_update_at=now + timedelta(minutes=minutes) if minutes else None, by=by.user, now=now,
         )  # fmt: skip
         entry = frame.tell(f"{audience}_update", text, incident, by=by, now=now, key=audience == PUBLIC, update=update.pk)
@@ -156,7 +157,8 @@ def _render(procedure: Procedure, audience: str, values: dict[str, Any], now: da
     words = {name: " ".join(value.split()) for name, value in values.items() if isinstance(value, str)}
     if audience == PUBLIC:
         return messages.public_update(
-            procedure.template("public_update"), timestamp=stamp, status=words["status"], verb=words["verb"], description=words["description"],
+            procedure.template("public_update"), timestamp=stamp, status=words["status"], verb=words["verb"],
+            description=words["description"],
             impact=words["impact"], next_update_minutes=values.get("next_update_minutes"),
         )  # fmt: skip
     return messages.internal_update(

@@ -100,7 +100,7 @@ def _tick(incident: Incident, procedure: Procedure, check: Check, *, by: Actor, 
 
 
 def found_now(incident: Incident, check: Check, now: datetime) -> dict[str, object] | None:
-    """What the check's collector would find at this moment, without keeping it; None where there is no collector or nothing runs any more."""
+    """What the check's collector would find at this moment, without keeping it; None without a collector and after the close."""
     if not check.collector or not incident.is_open:
         return None
     found = COLLECTORS[check.collector](incident, now)
