@@ -1,0 +1,298 @@
+"""How is the whole thing kept running? `tocsin up`: database, web and worker as children that are restarted for ever.
+
+Knows nothing of Django, has one thread, and works as process 1 of a container. Children are told by the kernel when it dies; what a
+killed one left behind all the same is found by a mark in its environment and ended by the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import secrets
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tocsin import postgres
+from tocsin.cli.session import Failed, lock
+from tocsin.lib import processes
+from tocsin.postgres import migrated
+from tocsin.postgres.server import Server, ServerError
+
+MARK = "TOCSIN_SUPERVISED"
+LEAST_BACK_OFF, LONGEST_BACK_OFF = 1.0, 30.0
+STEADY = 30.0  # seconds after which a child counts as well and its back-off starts anew
+LONGEST_LOG = 10_000_000
+PATIENCE = {"web": 10.0, "worker": 27.0}
+
+
+@dataclass
+class Child:
+    """A process to be kept running."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    back_off: float = 0.0
+    due: float = 0.0
+
+
+@dataclass
+class Supervisor:
+    """One run of `tocsin up`."""
+
+    data_dir: Path
+    host: str
+    port: int
+    demo: bool = False
+    log_here: bool = False
+    children: dict[str, Child] = field(default_factory=dict)
+    server: Server | None = None
+    stopping: bool = False
+    signals: int = 0
+
+    def run(self) -> None:
+        """Start everything, say so in one line, and keep it running until SIGTERM or SIGINT."""
+        held = lock(self.data_dir)
+        if held is None:
+            raise Failed(f"tocsin already runs on the data folder {self.data_dir}: stop that one, or choose another folder with --data")
+        wake = self._take_signals()
+        try:
+            processes.end(processes.end(processes.marked(MARK, str(self.data_dir)), signal.SIGTERM, 3), signal.SIGKILL, 2)
+            self.port = free_port(self.host, self.port)
+            self._start_database()
+            self._migrate()
+            first_visit = self._start_children()
+            self._say_when_ready(wake, first_visit)
+            while not self.stopping:
+                self._tend(wake)
+        except ServerError as error:
+            raise Failed(str(error)) from error
+        finally:
+            self._stop()
+            held.close()
+
+    # -- signals and time ---------------------------------------------------------------------------------------------------
+    def _take_signals(self) -> int:
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        os.set_blocking(writing, False)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+
+        def stop(*_: Any) -> None:
+            self.stopping = True
+            self.signals += 1
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        signal.signal(signal.SIGHUP, stop if sys.stdin and sys.stdin.isatty() else signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        return reading
+
+    def _sleep(self, wake: int, seconds: float) -> None:
+        if select.select([wake], [], [], max(0.0, seconds))[0]:
+            with contextlib.suppress(BlockingIOError):
+                os.read(wake, 4096)
+
+    def _tend(self, wake: int, longest: float = 10.0) -> None:
+        """Reap what ended, start what is due, then sleep until something happens."""
+        self._reap()
+        now = time.monotonic()
+        for child in self.children.values():
+            if child.process is None and child.due <= now:
+                self._spawn(child)
+        self._database_back()
+        self._trim_logs()
+        waits = [child.due - time.monotonic() for child in self.children.values() if child.process is None]
+        self._sleep(wake, min([longest, *waits]))
+
+    def _reap(self) -> None:
+        """Take every ended child's status, also of orphans that fell to us as process 1."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            code = os.waitstatus_to_exitcode(status)
+            if self.server and self.server.process and self.server.process.pid == pid:
+                self.server.process.returncode = code
+            for child in self.children.values():
+                if child.process and child.process.pid == pid:
+                    child.process.returncode = code
+                    self._ended(child, code)
+
+    def _ended(self, child: Child, code: int) -> None:
+        lived = time.monotonic() - child.started
+        child.process = None
+        child.back_off = LEAST_BACK_OFF if lived > STEADY else min(LONGEST_BACK_OFF, max(LEAST_BACK_OFF, child.back_off * 2))
+        child.due = time.monotonic() + child.back_off
+        if not self.stopping:
+            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+            say(f"{child.name} {how}: starting it again in {child.back_off:.0f} s (log: {self._log_path(child.name)})")
+
+    # -- the database -------------------------------------------------------------------------------------------------------
+    def _start_database(self) -> None:
+        if postgres.is_embedded():
+            self.server = Server(self.data_dir)
+            self.server.start(lambda: self.stopping)
+
+    def _database_back(self) -> None:
+        if self.stopping or not self.server or (self.server.process and self.server.process.poll() is None):
+            return
+        say("the database ended: starting it again")
+        pause = LEAST_BACK_OFF
+        while not self.stopping:
+            try:
+                return self.server.start(lambda: self.stopping)
+            except ServerError as error:
+                say(f"{error}; next try in {pause:.0f} s")
+                time.sleep(pause)  # a signal of ours ends the sleep's round by setting `stopping`
+                pause = min(LONGEST_BACK_OFF, pause * 2)
+
+    def _migrate(self) -> None:
+        """Bring the tables up to date, unless the database says that these very migrations were made."""
+        if self.stopping or migrated.up_to_date(self.data_dir):
+            return
+        done = subprocess.run(
+            [*python(), "migrate"], env=self._environment("migrate"), capture_output=True, text=True, start_new_session=True
+        )
+        if done.returncode and not self.stopping:
+            raise Failed(f"the migrations failed: {(done.stderr.strip().splitlines() or ['no reason was given'])[-1]}")
+
+    # -- web and worker -----------------------------------------------------------------------------------------------------
+    def _environment(self, process: str) -> dict[str, str]:
+        own = {
+            "TOCSIN_DATA_DIR": str(self.data_dir), "TOCSIN_PROCESS": process, MARK: str(self.data_dir),
+            "TOCSIN_URL": os.environ.get("TOCSIN_URL") or self.address(), "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2",
+        }  # fmt: skip
+        return {**os.environ, **own}
+
+    def address(self) -> str:
+        """Where people reach it from this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, f"[{self.host}]" if ":" in self.host else self.host)  # noqa: S104
+        return f"http://{host}:{self.port}"
+
+    def _start_children(self) -> str:
+        if self.demo:
+            os.environ.setdefault("TOCSIN_BOOTSTRAP_TOKEN", secrets.token_urlsafe(32))
+        parts = {"web": ["web", "--host", self.host, "--port", str(self.port)], "worker": ["worker"]}
+        for name, arguments in parts.items():
+            self.children[name] = Child(name, [*python(), *arguments], self._environment(name))
+            if not self.stopping:
+                self._spawn(self.children[name])
+        return self._first_visit()
+
+    def _first_visit(self) -> str:
+        """The one-time set-up link, where nobody can sign in yet."""
+        if self.stopping or self.demo or migrated.has_people(self.data_dir):
+            return ""
+        made = subprocess.run(
+            [*python(), "set-up-link"], env=self._environment("shell"), capture_output=True, text=True, start_new_session=True
+        )
+        if made.returncode:
+            say(f"no set-up link could be made: {(made.stderr.strip().splitlines() or ['no reason was given'])[-1]}")
+        return made.stdout.strip()
+
+    def _log_path(self, name: str) -> str:
+        return "above" if self.log_here else str(self.data_dir / "logs" / f"{name}.log")
+
+    def _spawn(self, child: Child) -> None:
+        child.started = time.monotonic()
+        folder = self.data_dir / "logs"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.ExitStack() as files:
+            output: Any = sys.stderr if self.log_here else files.enter_context((folder / f"{child.name}.log").open("ab"))
+            # Web ends at once with its supervisor so that the port is free; the worker may finish what it is sending.
+            number = signal.SIGKILL if child.name == "web" else signal.SIGTERM
+            child.process = subprocess.Popen(
+                child.command, env=child.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                preexec_fn=lambda: processes.die_with_parent(number),
+            )  # fmt: skip
+
+    def _trim_logs(self) -> None:
+        for name in () if self.log_here else self.children:
+            path = self.data_dir / "logs" / f"{name}.log"
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_size > LONGEST_LOG:  # it is open for appending, so it can be emptied under its writer
+                    shutil.copyfile(path, path.with_suffix(".log.1"))
+                    os.truncate(path, 0)
+
+    def _say_when_ready(self, wake: int, first_visit: str) -> None:
+        while not self.stopping and not answers_ready(self.host, self.port):
+            self._tend(wake, 0.1)
+        if self.stopping:
+            return
+        where = os.environ.get("TOCSIN_URL") or self.address()
+        more = f", set it up at {first_visit}" if first_visit else ""
+        print(f"Tocsin is ready at {where}{more}", flush=True)
+        if self.demo:
+            environment = {**self._environment("shell"), "TOCSIN_DEMO_URL": self.address()}
+            with (self.data_dir / "logs" / "demo.log").open("ab") as log:
+                subprocess.Popen(
+                    [*python(), "demo"], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                )
+
+    def _stop(self) -> None:
+        """Stop web and worker together, then the database. A second signal cuts the waiting short."""
+        self.stopping = True
+        running = {child.name: child.process for child in self.children.values() if child.process}
+        for process in running.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        begun, pressed = time.monotonic(), self.signals
+        while running and self.signals <= pressed:
+            self._reap()
+            running = {name: process for name, process in running.items() if self.children[name].process}
+            if any(time.monotonic() - begun > PATIENCE[name] for name in running):
+                break
+            time.sleep(0.03)
+        processes.end(processes.end(processes.marked(MARK, str(self.data_dir)), signal.SIGTERM, 1), signal.SIGKILL, 2)
+        if self.server:
+            self.server.stop()
+
+
+def python() -> list[str]:
+    """How a child of ours is started."""
+    return [sys.executable, "-m", "tocsin.cli"]
+
+
+def say(text: str) -> None:
+    """One line to standard error."""
+    print(f"tocsin: {text}", file=sys.stderr, flush=True)
+
+
+def free_port(host: str, port: int) -> int:
+    """The port, once it is sure that it can be had; any free one for 0."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise Failed(f"port {port} of {host} cannot be used ({error.strerror or error}): choose another with --port") from error
+
+
+def answers_ready(host: str, port: int) -> bool:
+    """Whether /readyz says yes."""
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    connection = http.client.HTTPConnection(target, port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,125 @@
+"""What does a worker process do? It runs the loops of the paging path, each in a thread, and the jobs; and it says that it lives."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from threading import Event, Thread
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+BEAT_EVERY = 5.0
+LONGEST_STOP = 25.0
+
+
+class Worker:
+    """The threads of one worker process. A thread that ends before its time is started again."""
+
+    def __init__(self) -> None:
+        self.stop = Event()
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+        self.woken: dict[str, Event] = {}
+        self.rounds: dict[str, float] = {}
+        self.threads: dict[str, tuple[Thread, Any]] = {}
+
+    def run(self) -> None:
+        """Work until told to stop; returns within 25 s of that."""
+        from tocsin.jobs import running
+        from tocsin.lib import due
+        from tocsin.response.loops import LOOPS
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop.set())
+        for loop in LOOPS:
+            self.woken[loop.name] = Event()
+            self._keep(f"loop {loop.name}", lambda loop=loop: due.run(self._watched(loop), self.stop, self.woken[loop.name]))
+        self._keep("listen", self._listen)
+        self._keep("jobs", lambda: running.run(self.stop, self.name))
+        log.info("the worker %s runs %s", self.name, ", ".join(self.woken))
+        self._beat_until_stopped()
+        self._finish()
+
+    def _keep(self, name: str, work: Any) -> None:
+        thread = Thread(target=work, name=name, daemon=True)
+        self.threads[name] = (thread, work)
+        thread.start()
+
+    def _watched(self, loop: Any) -> Any:
+        from tocsin.lib.due import Loop
+
+        def take() -> int:
+            taken = loop.take()
+            self.rounds[loop.name] = time.monotonic()
+            return taken
+
+        return Loop(loop.name, take, loop.next_due)
+
+    def _listen(self) -> None:
+        """Wake the loops that NOTIFY names. While the connection is lost they look by themselves each second."""
+        import psycopg
+        from django.db import connection
+
+        from tocsin.lib import due
+
+        settings = {key: value for key, value in connection.get_connection_params().items() if key not in ("cursor_factory", "context")}
+        while not self.stop.is_set():
+            try:
+                with psycopg.connect(**settings, autocommit=True) as listening:
+                    listening.execute(f"LISTEN {due.CHANNEL}".encode())
+                    for event in self.woken.values():
+                        event.set()
+                    while not self.stop.is_set():
+                        for message in listening.notifies(timeout=1.0):
+                            if found := self.woken.get(message.payload):
+                                found.set()
+            except psycopg.Error as error:
+                log.warning("the wake-up connection is lost: %s", error)
+                self.stop.wait(1.0)
+
+    def _beat_until_stopped(self) -> None:
+        from django.db import Error, close_old_connections, connection
+
+        from tocsin.jobs import heartbeat
+
+        while not self.stop.is_set():
+            try:
+                close_old_connections()
+                heartbeat.beat(self.name, {name: round(time.monotonic() - at, 1) for name, at in self.rounds.items()})
+            except Error as error:
+                log.warning("the heartbeat could not be written: %s", error)
+                with contextlib.suppress(Error):
+                    connection.close()
+            for name, (thread, work) in list(self.threads.items()):
+                if not thread.is_alive():
+                    log.error("the thread %s ended and is started again", name)
+                    self._keep(name, work)
+            self.stop.wait(BEAT_EVERY)
+
+    def _finish(self) -> None:
+        from django.db import Error
+
+        from tocsin.jobs import heartbeat
+
+        until = time.monotonic() + LONGEST_STOP
+        for event in self.woken.values():
+            event.set()
+        for name, (thread, _) in self.threads.items():
+            thread.join(max(0.0, until - time.monotonic()))
+            if thread.is_alive():
+                log.warning("the thread %s is still at work and is left; its claim falls back by itself", name)
+        with contextlib.suppress(Error):
+            heartbeat.leave(self.name)
+        log.info("the worker %s has stopped", self.name)
+
+
+def main() -> None:
+    """Run one worker in this process."""
+    threading.stack_size(512 * 1024)
+    Worker().run()
