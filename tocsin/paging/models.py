@@ -31,7 +31,9 @@ class NotificationRule(models.Model):
 
     class Meta:
         ordering = ["after_seconds", "id"]
-        constraints = [models.UniqueConstraint(fields=["user", "contact_method", "urgency", "after_seconds"], name="notification_rule_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "contact_method", "urgency", "after_seconds"], name="notification_rule_unique")
+        ]
 
 
 class EscalationPolicy(models.Model):
@@ -89,7 +91,9 @@ class Escalation(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["alert", "track"], condition=models.Q(status="running", incident_id__isnull=True), name="escalation_one_running_alert"
+                fields=["alert", "track"],
+                condition=models.Q(status="running", incident_id__isnull=True),
+                name="escalation_one_running_alert",
             ),
         ]
 

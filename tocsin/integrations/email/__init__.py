@@ -1,0 +1,1 @@
+"""Mail as a way to reach a person."""

@@ -1,0 +1,104 @@
+"""How is a page sent by mail? SMTP by the mail settings, plain text and simple HTML, the same Message-ID on each attempt."""
+
+from __future__ import annotations
+
+import smtplib
+import threading
+from email.utils import parseaddr
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.validators import validate_email
+from django.utils.html import escape
+
+from tocsin.domain.ports import Abilities, Message, Outcome, Receipt
+
+TIME_LIMIT = 20.0  # seconds for the whole conversation
+STEP_LIMIT = 10.0  # seconds for one answer of the server
+
+
+class Email:
+    """Mail through the configured SMTP server; "accepted" means that this server took it."""
+
+    kind = "email"
+    label = "E-mail"
+    abilities = Abilities()
+
+    def check_address(self, address: str) -> str:
+        """The address in lower case. Raises ValueError."""
+        address = address.strip()
+        try:
+            validate_email(address)
+        except ValidationError as error:
+            raise ValueError("Give an e-mail address, for example ana@example.com.") from error
+        return address.lower()
+
+    def send(self, address: str, message: Message, *, key: str) -> Receipt:
+        """One mail. A 4xx answer is temporary, a 5xx permanent; a cut after the text was sent is unknown."""
+        mail = compose(address, message, key)
+        connection = get_connection(timeout=STEP_LIMIT)
+        timer = threading.Timer(TIME_LIMIT, _cut, [connection])
+        timer.daemon = True
+        timer.start()
+        try:
+            connection.send_messages([mail])
+        except smtplib.SMTPRecipientsRefused as error:
+            code, text = next(iter(error.recipients.values()))
+            return _refused(code, text)
+        except smtplib.SMTPResponseException as error:
+            return _refused(error.smtp_code, error.smtp_error)
+        except (smtplib.SMTPServerDisconnected, TimeoutError) as error:
+            return Receipt(Outcome.RETRY, f"the mail server stopped answering: {str(error)[:200]}")
+        except (smtplib.SMTPException, OSError) as error:
+            return Receipt(Outcome.RETRY, f"the mail server could not be reached: {str(error)[:200]}")
+        finally:
+            timer.cancel()
+        return Receipt(Outcome.ACCEPTED, "the mail server took it", provider_id=mail.extra_headers["Message-ID"])
+
+
+def compose(address: str, message: Message, key: str) -> EmailMultiAlternatives:
+    """The mail as it goes out: text, the same as simple HTML, and headers that keep machines from answering it."""
+    title = " ".join(message.title.split())
+    lines = [message.text]
+    if message.link:
+        lines += ["", f"Acknowledge: {message.link}"]
+    if where := message.facts.get("subject_url"):
+        lines += ["", f"Details: {where}"]
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or urlsplit(settings.TOCSIN_URL).hostname or "localhost"
+    headers = {"Message-ID": f"<{key}@{domain}>", "Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
+    if message.urgent:
+        headers |= {"X-Priority": "1", "Importance": "high"}
+    mail = EmailMultiAlternatives(title, "\n".join(lines), settings.DEFAULT_FROM_EMAIL, [address], headers=headers)
+    mail.attach_alternative(_html(message), "text/html")
+    return mail
+
+
+def _html(message: Message) -> str:
+    body = "".join(f"<p>{escape(line)}</p>" for line in message.text.splitlines() if line.strip())
+    if message.link:
+        body += f'<p><a href="{escape(message.link)}"><strong>Acknowledge</strong></a></p>'
+    if where := message.facts.get("subject_url"):
+        body += f'<p><a href="{escape(where)}">Details</a></p>'
+    return f"<!doctype html><html><body>{body}</body></html>"
+
+
+def _refused(code: int, text: bytes | str) -> Receipt:
+    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    outcome = Outcome.RETRY if 400 <= code < 500 else Outcome.FAILED
+    return Receipt(outcome, f"the mail server answered {code} {words[:200]}")
+
+
+def _cut(connection: object) -> None:
+    # A server that sends one byte every ten seconds never runs into the limit of one step: end the whole conversation.
+    conversation = getattr(connection, "connection", None)
+    sock = getattr(conversation, "sock", None)
+    if sock is not None:
+        try:
+            sock.shutdown(2)
+        except OSError:
+            return  # it is closed already
+
+
+NOTIFIER = Email()

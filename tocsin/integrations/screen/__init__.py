@@ -1,0 +1,1 @@
+"""The open page of Tocsin as a way to reach a person."""

@@ -1,0 +1,82 @@
+"""What exactly is sent for a notification, and what do its links prove?"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+
+from tocsin.domain.ports import Message
+from tocsin.lib import signing
+from tocsin.paging.models import ContactMethod, Notification
+
+LINK_LIFETIME = timedelta(hours=24)
+PURPOSE = "acknowledge"
+
+
+@dataclass(frozen=True)
+class AckLink:
+    """What the link in a page proves: this page, sent to this person by this method about this subject (D19)."""
+
+    notification_id: int
+    escalation_id: int | None
+    episode: int
+    incident_id: int | None
+    alert_id: int | None
+    user_id: int
+    method_id: int | None
+
+
+def ack_link(row: Notification, now: datetime) -> str:
+    """The address of the page that acknowledges; opening it changes nothing, pressing its button does. Empty for what cannot be acknowledged."""
+    if row.kind not in ("page", "fallback") or not (row.alert_id or row.incident_id):
+        return ""
+    values = {
+        "n": row.id, "e": row.escalation_id, "p": row.escalation.episode if row.escalation else 0, "i": row.incident_id,
+        "a": row.alert_id, "u": row.user_id, "m": row.contact_method_id,
+    }  # fmt: skip
+    return f"{settings.TOCSIN_URL}/ack/{signing.sign(values, purpose=PURPOSE, expires_at=now + LINK_LIFETIME)}/"
+
+
+def read_ack_link(token: str, now: datetime) -> AckLink:
+    """What a token of such a link proves. Raises BadLinkError."""
+    values = signing.read(token, purpose=PURPOSE, now=now)
+    return AckLink(values["n"], values["e"], values["p"], values["i"], values["a"], values["u"], values["m"])
+
+
+def message(row: Notification, now: datetime) -> Message:
+    """The message of one attempt."""
+    if row.kind == "code" and row.contact_method:
+        title = "Your verification code for Tocsin"
+        return Message(title, f"The code is {verification_code(row.contact_method)}. It is valid for 10 minutes.", urgent=False)
+    link = ack_link(row, now)
+    subject = row.escalation.subject if row.escalation else {}
+    where = str(subject.get("link") or "")
+    if where.startswith("/"):
+        where = settings.TOCSIN_URL + where
+    facts: dict[str, Any] = {
+        "notification": row.id, "kind": row.kind, "escalation": row.escalation_id, "incident": subject.get("incident_ref") or None,
+        "alert": row.alert_id, "severity": subject.get("severity"), "service": subject.get("service"), "reason": row.reason,
+        "subject_url": where or None, "merged_count": row.merged_count, "attempt": row.attempt, "possible_duplicate": row.possible_duplicate,
+        "person": row.user_id,
+    }  # fmt: skip
+    title = row.title
+    if row.merged_count:
+        title = f"{title[:280]} (and {row.merged_count} more)"
+    text = row.text + ("\nPossible duplicate of a page before." if row.possible_duplicate else "")
+    return Message(title, text, link=link, urgent=row.kind != "notice", facts=facts)
+
+
+def key(row: Notification) -> str:
+    """The idempotency key: the same for each attempt of one notification."""
+    return f"tocsin-{row.id}"
+
+
+def verification_code(method: ContactMethod) -> str:
+    """The six digits that prove an address, derived from the method's nonce, so that no code is stored."""
+    proof = hmac.new(settings.SECRET_KEY.encode(), f"verify:{method.id}:{method.verification_nonce}".encode(), hashlib.sha256)
+    return f"{int.from_bytes(proof.digest()[:8]) % 1_000_000:06d}"

@@ -1,0 +1,374 @@
+"""How does an escalation start, go on, and end? Writes escalations; notifications, policies and contact methods have files of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from tocsin.accounts.actor import SYSTEM, Actor
+from tocsin.accounts.models import User
+from tocsin.alerts.models import Alert
+from tocsin.domain import delivery
+from tocsin.domain import escalation as rules
+from tocsin.lib import due
+from tocsin.paging import operations_notifications as notifications
+from tocsin.paging import people
+from tocsin.paging.models import Escalation, EscalationPolicy, Notification
+from tocsin.paging.operations_contacts import add_method, add_rule, change_method, remove_method, remove_rule, send_code, send_test, verify
+from tocsin.paging.operations_notifications import shown
+from tocsin.paging.operations_policies import change_policy, create_policy, policy_of, remove_policy
+from tocsin.timeline.operations import record
+
+__all__ = [
+    "acknowledge", "add_method", "add_rule", "attach", "change_method", "change_policy", "create_policy", "notice", "page_person",
+    "policy_of", "remove_method", "remove_policy", "remove_rule", "retitle", "send_code", "send_test", "shown", "start", "stop", "verify",
+]  # fmt: skip
+
+LOOP = "escalations"
+Status = Escalation.Status
+IDENTITY_STEP = re.compile(r"^esc:\d+:e\d+:s(\d+):r(\d+):")
+
+
+# -- starting -------------------------------------------------------------------------------------------------------------
+
+
+def start(
+    *,
+    policy: EscalationPolicy | None,
+    track: str,
+    subject: dict[str, Any],
+    alert: Alert | None = None,
+    incident_id: int | None = None,
+    reason: str = "",
+    urgency: str = "high",
+    by: Actor = SYSTEM,
+    now: datetime,
+) -> Escalation:
+    """Start a policy on a snapshot of it and page its first step, in the caller's transaction. The running one of that subject and track,
+    if there is one, is returned as it is. Without a policy the fallback people are paged (R6)."""
+    about = _about(alert.id if alert else None, incident_id)
+    before = Escalation.objects.select_for_update(of=("self",)).filter(about, track=track)
+    if running := before.filter(status=Status.RUNNING).first():
+        if incident_id and running.incident_id is None:
+            attach(alert_ids=[running.alert_id], incident_id=incident_id, subject=subject, now=now)
+            running.refresh_from_db()
+        return running
+    usable = policy if policy and policy.removed_at is None else None
+    escalation = Escalation.objects.create(
+        policy=policy, policy_snapshot=snapshot(usable), track=track, alert=alert, incident_id=incident_id, subject=subject,
+        reason=reason[:500], urgency=urgency, episode=before.count() + 1, started_at=now, due_at=now,
+    )  # fmt: skip
+    name = f"policy {usable.name}" if usable else "no escalation policy: the fallback people are next"
+    _tell(
+        escalation, "escalation_started", f"Paging started ({track.replace('_', ' ')}, {name})." + (f" {reason}" if reason else ""), now, by
+    )
+    advance(escalation, now)
+    return escalation
+
+
+def snapshot(policy: EscalationPolicy | None) -> dict[str, Any]:
+    """What an escalation keeps of its policy; empty steps where there is none."""
+    if policy is None:
+        return {"id": None, "name": "", "steps": [], "repeats": 0}
+    return {"id": policy.id, "name": policy.name, "steps": policy.steps, "repeats": policy.repeats}
+
+
+def _about(alert_id: int | None, incident_id: int | None) -> Q:
+    if incident_id and alert_id:
+        return Q(incident_id=incident_id) | Q(alert_id=alert_id, incident_id=None)
+    return Q(incident_id=incident_id) if incident_id else Q(alert_id=alert_id)
+
+
+def _tell(escalation: Escalation, kind: str, text: str, now: datetime, by: Actor = SYSTEM, **data: Any) -> None:
+    record(
+        kind, text, by=by, now=now, alert_id=escalation.alert_id, incident_id=escalation.incident_id,
+        data={"escalation": escalation.id, "track": escalation.track, **data},
+    )  # fmt: skip
+
+
+# -- going on -------------------------------------------------------------------------------------------------------------
+
+
+def advance(escalation: Escalation, now: datetime) -> None:
+    """Carry out what is due of a locked escalation. A step that reaches nobody is followed by the next one at once, fallbacks included."""
+    policy = rules.Policy.from_plain(escalation.policy_snapshot)
+    state = rules.State(escalation.step, escalation.round, escalation.due_at)
+    while state.due_at is not None and state.due_at <= now:
+        decision = rules.advance(policy, state, now)
+        state = decision.state
+        for action in decision.actions:
+            match action:
+                case rules.Page():
+                    if not _page(escalation, action, now):
+                        state = rules.nobody_reached(state, now)
+                case rules.Exhausted():
+                    escalation.status, escalation.finished_at = Status.EXHAUSTED, now
+                    _tell(escalation, "escalation_exhausted", "Nobody answered any step, the fallback people included.", now)
+    escalation.step, escalation.round, escalation.due_at = state.step, state.round, state.due_at
+    escalation.save(update_fields=["step", "round", "due_at", "status", "finished_at"])
+    due.wake(LOOP)
+
+
+def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
+    """Make the rows of one step; how many people they reach."""
+    found, missing = people.find(page.targets, escalation.subject, now)
+    step = "The fallback" if page.fallback else f"Step {page.step + 1}" + (f", round {page.round + 1}" if page.round else "")
+    reached = []
+    for one in found:
+        group = f"esc:{escalation.id}:e{escalation.episode}:s{page.step}:r{page.round}:u{one.user.id}"
+        why = delivery.path(
+            escalation.subject, alert=bool(escalation.alert_id), policy=escalation.policy_snapshot.get("name", ""),
+            step=None if page.fallback else page.step + 1, via=one.via,
+        )  # fmt: skip
+        rows = notifications.plan(
+            one.user, group=group, subject=escalation.subject, why=why, now=now, kind="fallback" if page.fallback else "page",
+            urgency=escalation.urgency, escalation=escalation, alert_id=escalation.alert_id, incident_id=escalation.incident_id,
+        )  # fmt: skip
+        if rows:
+            reached.append(one)
+        else:
+            missing.append(people.NotFound(f"{one.user.name} ({one.via}) has no usable contact method"))
+    if reached:
+        names = ", ".join(f"{one.user.name} ({one.via})" for one in reached)
+        kind = "fallback_paged" if page.fallback else "paged"
+        _tell(escalation, kind, f"{step} pages {names}.", now, step=page.step, users=[one.user.id for one in reached])
+    for nobody in missing or ([] if found else [people.NotFound("the step names nobody")]):
+        _tell(escalation, "nobody_reached", f"{step} does not reach anybody: {nobody.reason}.", now, step=page.step)
+    return len(reached)
+
+
+def due_ids(now: datetime, limit: int = 100) -> list[int]:
+    """The escalations that are due, the longest due first."""
+    return list(Escalation.objects.filter(due_at__lte=now).order_by("due_at", "id").values_list("id", flat=True)[:limit])
+
+
+def next_due() -> datetime | None:
+    """When the next escalation is due."""
+    return Escalation.objects.filter(due_at__isnull=False).order_by("due_at").values_list("due_at", flat=True).first()
+
+
+def take_due(id: int, now: datetime) -> bool:
+    """Carry out one due escalation in the caller's transaction; False when another process has it or it is not due any more."""
+    escalation = Escalation.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=id, due_at__lte=now).first()
+    if escalation is None:
+        return False
+    if escalation.status == Status.ACKNOWLEDGED:
+        _again(escalation, now)
+    else:
+        advance(escalation, now)
+    return True
+
+
+def postpone(id: int, now: datetime, seconds: int = 5) -> None:
+    """Something went wrong with this one: look again later, so that it does not stand in the way of others."""
+    Escalation.objects.filter(pk=id, due_at__lte=now).update(due_at=now + timedelta(seconds=seconds))
+
+
+def _again(escalation: Escalation, now: datetime) -> None:
+    # The acknowledgement ran out: the next episode, with the policy as it is now.
+    escalation.due_at, escalation.finished_at = None, now
+    escalation.save(update_fields=["due_at", "finished_at"])
+    who = escalation.acknowledged_by.name if escalation.acknowledged_by else "nobody"
+    _tell(escalation, "acknowledgement_expired", f"The acknowledgement by {who} ran out; paging starts again.", now)
+    start(
+        policy=escalation.policy, track=escalation.track, subject=escalation.subject, alert=escalation.alert,
+        incident_id=escalation.incident_id, reason=f"The acknowledgement by {who} ran out.", urgency=escalation.urgency, now=now,
+    )  # fmt: skip
+
+
+def unreached(row: Notification, escalation: Escalation | None, now: datetime) -> None:
+    """A person could not be reached by any method (R6): the next step at once where nobody else of this step can be, else the fallback."""
+    name = row.user.name or row.user.email
+    text = f"{name} could not be reached by any contact method."
+    if escalation is None:
+        record("nobody_reached", text, by=SYSTEM, now=now, alert_id=row.alert_id, incident_id=row.incident_id, data={"user": row.user_id})
+        if row.kind == "page":
+            _fallback_people(row.identity.rsplit(":u", 1)[0], {"title": row.title}, row, now)
+        return
+    _tell(escalation, "nobody_reached", text, now, user=row.user_id)
+    place = IDENTITY_STEP.match(row.identity)
+    if not place or escalation.status != Status.RUNNING or escalation.due_at is None:
+        return
+    step, round_ = int(place[1]), int(place[2])
+    same_step = Notification.objects.filter(
+        escalation=escalation, identity__startswith=f"esc:{escalation.id}:e{escalation.episode}:s{step}:r{round_}:"
+    )
+    policy = rules.Policy.from_plain(escalation.policy_snapshot)
+    following = rules.advance(policy, rules.State(step, round_, now), now).state
+    if notifications.live_in_group(same_step) or (following.step, following.round) != (escalation.step, escalation.round):
+        return
+    escalation.due_at = now
+    escalation.save(update_fields=["due_at"])
+    due.wake(LOOP)
+
+
+# -- ending ---------------------------------------------------------------------------------------------------------------
+
+
+def acknowledge(
+    *,
+    alert_id: int | None = None,
+    incident_id: int | None = None,
+    by: Actor,
+    now: datetime,
+    expires_minutes: int | None = None,
+    subject: dict[str, Any] | None = None,
+) -> list[Escalation]:
+    """ "I have it": end every unanswered escalation of that alert or incident, on every track, and cancel what is not yet sent (R8).
+
+    Returns the escalations that this acknowledged; empty when somebody already had it. What was never paged gets a row that says who has it.
+    Call it inside the transaction of the verb.
+    """
+    rows = list(Escalation.objects.select_for_update(of=("self",)).filter(_of(alert_id, incident_id)).order_by("id"))
+    if not rows:
+        empty = {"policy_snapshot": snapshot(None), "subject": subject or {}, "started_at": now, "reason": "acknowledged, never paged"}
+        rows = [Escalation.objects.create(alert_id=alert_id, incident_id=incident_id, track="on_call", **empty)]
+    taken = [row for row in rows if row.status in (Status.RUNNING, Status.EXHAUSTED)]
+    if not taken and all(row.status == Status.STOPPED for row in rows):
+        taken = rows[-1:]  # paging was stopped, but nobody has said yet that they have it
+    expires_at = now + timedelta(minutes=expires_minutes) if expires_minutes else None
+    for row in taken:
+        row.status, row.acknowledged_at, row.acknowledged_by, row.acknowledged_via = Status.ACKNOWLEDGED, now, by.user, by.via
+        row.ack_expires_at = row.due_at = expires_at
+        row.finished_at = None if expires_at else now
+        row.save()
+    notifications.cancel(Notification.objects.filter(escalation__in=taken), f"acknowledged by {by.label}", now)
+    if by.user:
+        own = Notification.objects.filter(
+            notifications.of_subject(alert_id, incident_id), escalation=None, user=by.user, kind__in=notifications.PAGES
+        )
+        notifications.cancel(own, "this person has acknowledged", now)
+    return taken
+
+
+def _of(alert_id: int | None, incident_id: int | None) -> Q:
+    if incident_id is None and alert_id is None:
+        raise ValueError("an escalation is about an alert or an incident")
+    return Q(incident_id=incident_id) if incident_id else Q(alert_id=alert_id)
+
+
+def stop(
+    *, alert_id: int | None = None, incident_id: int | None = None, reason: str, by: Actor = SYSTEM, now: datetime
+) -> list[Escalation]:
+    """End paging because its subject is over. An alert's escalation that belongs to an incident goes on: the incident ends it."""
+    about = _of(alert_id, incident_id) if incident_id else _of(alert_id, None) & Q(incident_id=None)
+    rows = list(Escalation.objects.select_for_update(of=("self",)).filter(about).exclude(status=Status.STOPPED).order_by("id"))
+    stopped = []
+    for row in rows:
+        if row.status == Status.RUNNING:
+            row.status = Status.STOPPED
+            stopped.append(row)
+            _tell(row, "escalation_stopped", f"Paging stopped: {reason}.", now, by)
+        if row.due_at is not None or row in stopped:
+            row.due_at, row.finished_at = None, now
+            row.save(update_fields=["status", "due_at", "finished_at"])
+    pages = Notification.objects.filter(Q(escalation__in=rows) | (notifications.of_subject(alert_id, incident_id) & Q(escalation=None)))
+    notifications.cancel(pages.filter(kind__in=notifications.PAGES), reason, now)
+    return stopped
+
+
+def attach(*, alert_ids: Sequence[int | None], incident_id: int, subject: dict[str, Any] | None = None, now: datetime) -> int:
+    """These alerts now belong to that incident: their open escalations and pages do too. How many escalations."""
+    rows = (
+        Escalation.objects.select_for_update(of=("self",)).filter(alert_id__in=alert_ids, incident_id=None).exclude(status=Status.STOPPED)
+    )
+    for row in (found := list(rows)):
+        row.incident_id = incident_id
+        row.subject = {**row.subject, **(subject or {})}
+        row.save(update_fields=["incident_id", "subject"])
+    Notification.objects.filter(escalation__in=found).update(incident_id=incident_id)
+    return len(found)
+
+
+def retitle(*, alert_id: int | None = None, incident_id: int | None = None, subject: dict[str, Any], now: datetime) -> int:
+    """The subject has other words now (title, severity): pages that have not gone out say the new ones. How many escalations changed."""
+    rows = list(
+        Escalation.objects.select_for_update(of=("self",)).filter(
+            _of(alert_id, incident_id), status__in=(Status.RUNNING, Status.ACKNOWLEDGED)
+        )
+    )
+    for row in rows:
+        row.subject = {**row.subject, **subject}
+        row.save(update_fields=["subject"])
+        for page in row.notifications.filter(state=Notification.State.PENDING).select_for_update():
+            page.title, page.text = delivery.page_title(row.subject), delivery.page_text(row.subject, page.reason)
+            page.save(update_fields=["title", "text"])
+    return len(rows)
+
+
+# -- without an escalation ------------------------------------------------------------------------------------------------
+
+
+def page_person(
+    user: User,
+    *,
+    subject: dict[str, Any],
+    reason: str,
+    identity: str,
+    alert_id: int | None = None,
+    incident_id: int | None = None,
+    by: Actor = SYSTEM,
+    now: datetime,
+) -> list[Notification]:
+    """Demand one person's attention by their own rules. The same `identity` pages the same person once, however often this is called.
+    Somebody without a usable method, or no longer active, is replaced by the fallback people (R6)."""
+    if Notification.objects.filter(identity__startswith=f"{identity}:u{user.id}:").exists():
+        return []
+    about = {"alert_id": alert_id, "incident_id": incident_id}
+    rows: list[Notification] = []
+    if user.is_active and user.removed_at is None:
+        rows = notifications.plan(user, group=f"{identity}:u{user.id}", subject=subject, why=reason, now=now, **about)
+    if rows:
+        record("paged", f"{user.name} is paged: {reason}", by=by, now=now, data={"users": [user.id]}, **about)
+        return rows
+    why = "has no usable contact method" if user.is_active else "is no longer active"
+    record("nobody_reached", f"{user.name} {why}.", by=SYSTEM, now=now, data={"user": user.id}, **about)
+    absent = Notification(
+        identity=f"{identity}:u{user.id}:m0", user=user, kind="page", title=delivery.page_title(subject), reason=reason, **about
+    )
+    return _fallback_people(identity, subject, absent, now)
+
+
+def _fallback_people(identity: str, subject: dict[str, Any], row: Notification, now: datetime) -> list[Notification]:
+    for target in (rules.Target("team_fallback"), rules.Target("organisation_fallback")):
+        found, missing = people.find([target], subject, now)
+        for one in found:
+            why = f"{row.reason} ({row.user.name} could not be reached) → {one.via} → you"
+            rows = notifications.plan(
+                one.user, group=f"{identity}:fallback:u{one.user.id}", subject=subject, why=why, now=now, kind="fallback",
+                alert_id=row.alert_id, incident_id=row.incident_id,
+            )  # fmt: skip
+            if rows:
+                about = {"alert_id": row.alert_id, "incident_id": row.incident_id}
+                record("fallback_paged", f"{one.user.name} ({one.via}) is paged instead of {row.user.name}.", by=SYSTEM, now=now, **about)
+                return rows
+            missing.append(people.NotFound(f"{one.user.name} has no usable contact method"))
+        for nobody in missing:
+            text = f"The fallback does not reach anybody: {nobody.reason}."
+            record("nobody_reached", text, by=SYSTEM, now=now, alert_id=row.alert_id, incident_id=row.incident_id)
+    return []
+
+
+def notice(
+    user: User, *, title: str, text: str, identity: str, now: datetime, incident_id: int | None = None, alert_id: int | None = None
+) -> Notification | None:
+    """Tell a person something that need not wake them, by their quietest method; once per `identity`. None without any method."""
+    method = people.quiet_way(user)
+    if method is None or not user.is_active:
+        return None
+    row = Notification(
+        identity=f"{identity}:u{user.id}:m{method.id}"[:200], kind="notice", user=user, contact_method=method, method_kind=method.kind,
+        title=title[:300], text=text[:4000], due_at=now, created_at=now, incident_id=incident_id, alert_id=alert_id,
+        history=[{"at": now.isoformat(), "state": "pending", "reason": "planned"}],
+    )  # fmt: skip
+    notifications.insert([row])
+    return row
+
+
+def of_subject(*, alert_id: int | None = None, incident_id: int | None = None) -> QuerySet[Escalation]:
+    """The escalations about an alert or an incident, newest first."""
+    return Escalation.objects.filter(_of(alert_id, incident_id)).select_related("acknowledged_by", "policy").order_by("-id")

@@ -1,0 +1,152 @@
+"""How do people say by which ways, and in which order, they are reached? Writes contact methods and notification rules."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from datetime import datetime, timedelta
+
+from allauth.account.models import EmailAddress
+from django.db import transaction
+
+from tocsin.accounts.actor import Actor
+from tocsin.accounts.models import User
+from tocsin.integrations.registry import NOTIFIERS
+from tocsin.lib.refusal import Refused, invalid
+from tocsin.paging import operations_notifications as notifications
+from tocsin.paging.messages import verification_code
+from tocsin.paging.models import ContactMethod, Notification, NotificationRule
+
+MOST_METHODS = 20
+MOST_RULES = 40
+LONGEST_DELAY = 24 * 3600
+CODE_LIFETIME = timedelta(minutes=10)
+CODE_TRIES = 5
+CODES_AN_HOUR = 5
+
+
+@transaction.atomic
+def add_method(
+    user: User, *, kind: str, address: str = "", label: str = "", verified: bool = False, by: Actor, now: datetime
+) -> ContactMethod:
+    """A new way to reach somebody. `verified` skips the proof (the caller has checked that this actor may). The person's own account
+    address, when proved there, and the screen need no further proof; for the others a code is sent by that way at once."""
+    if kind not in NOTIFIERS:
+        raise invalid(kind=f"Choose one of {', '.join(NOTIFIERS)}.")
+    try:
+        address = NOTIFIERS[kind].check_address(address)
+    except ValueError as error:
+        raise invalid(address=str(error)) from error
+    existing = ContactMethod.objects.select_for_update().filter(user=user, removed_at=None)
+    if existing.count() >= MOST_METHODS:
+        raise Refused(f"A person has at most {MOST_METHODS} contact methods.", status=409)
+    if existing.filter(kind=kind, address=address).exists():
+        raise Refused("This person has that contact method already.", status=409, errors={"address": "It is there already."})
+    proved = verified or kind == "screen" or (kind == "email" and _proved(user, address))
+    method = ContactMethod.objects.create(user=user, kind=kind, address=address, label=label[:120], verified_at=now if proved else None)
+    if not proved:
+        send_code(method, by=by, now=now)
+    return method
+
+
+def _proved(user: User, address: str) -> bool:
+    return EmailAddress.objects.filter(user=user, email__iexact=address, verified=True).exists()
+
+
+@transaction.atomic
+def send_code(method: ContactMethod, *, by: Actor, now: datetime) -> None:
+    """Send a new six-digit code by that method; it is good for 10 minutes and five tries. At most five codes an hour."""
+    recent = Notification.objects.filter(contact_method=method, kind="code", created_at__gt=now - timedelta(hours=1))
+    if recent.count() >= CODES_AN_HOUR:
+        raise Refused("Too many codes were sent; wait an hour.", status=409, code="too_many")
+    notifications.cancel(recent, "a newer code replaces it", now)
+    method.verification_nonce = secrets.token_hex(16)
+    method.verification_expires_at, method.verification_tries = now + CODE_LIFETIME, 0
+    method.save(update_fields=["verification_nonce", "verification_expires_at", "verification_tries"])
+    _send(
+        method, "code", "Your verification code", "A code that proves this address.", f"code:{method.id}:{method.verification_nonce}", now
+    )
+
+
+def verify(method: ContactMethod, code: str, *, by: Actor, now: datetime) -> ContactMethod:
+    """Prove a method by the code that was sent to it. Wrong tries are counted, the sixth needs a new code."""
+    with transaction.atomic():
+        method = ContactMethod.objects.select_for_update().get(pk=method.pk)
+        if method.verified_at:
+            return method
+        expired = not method.verification_expires_at or method.verification_expires_at <= now
+        if expired or method.verification_tries >= CODE_TRIES:
+            raise invalid(code="This code is no longer valid; have a new one sent.")
+        right = hmac.compare_digest(verification_code(method).encode(), code.strip().encode())
+        method.verification_tries += 1
+        if right:
+            method.verified_at, method.verification_nonce, method.verification_expires_at = now, "", None
+        method.save()
+    if not right:  # after the transaction, so that the try counts
+        raise invalid(code="This is not the code that was sent.")
+    return method
+
+
+@transaction.atomic
+def change_method(
+    method: ContactMethod, *, label: str | None = None, enabled: bool | None = None, by: Actor, now: datetime
+) -> ContactMethod:
+    """Rename a method, or switch it on or off."""
+    if label is not None:
+        method.label = label[:120]
+    if enabled is not None:
+        method.enabled = enabled
+    method.save(update_fields=["label", "enabled"])
+    return method
+
+
+@transaction.atomic
+def remove_method(method: ContactMethod, *, by: Actor, now: datetime) -> None:
+    """Take a method out of use, with the rules that name it."""
+    method.rules.all().delete()
+    ContactMethod.objects.filter(pk=method.pk).update(removed_at=now, enabled=False)
+
+
+@transaction.atomic
+def add_rule(
+    user: User, *, contact_method: int, after_seconds: int = 0, urgency: str = "high", by: Actor, now: datetime
+) -> NotificationRule:
+    """One line of a person's own order: by this method, so many seconds after the page starts."""
+    method = ContactMethod.objects.filter(pk=contact_method, user=user, removed_at=None).first()
+    if not method:
+        raise invalid(contact_method="This person has no such contact method.")
+    if urgency not in ("high", "low"):
+        raise invalid(urgency="Choose high or low.")
+    if not 0 <= after_seconds <= LONGEST_DELAY:
+        raise invalid(after_seconds="Give 0 to 86400 seconds.")
+    if NotificationRule.objects.filter(user=user).count() >= MOST_RULES:
+        raise Refused(f"A person has at most {MOST_RULES} notification rules.", status=409)
+    rule, _ = NotificationRule.objects.get_or_create(user=user, contact_method=method, urgency=urgency, after_seconds=after_seconds)
+    return rule
+
+
+@transaction.atomic
+def remove_rule(rule: NotificationRule, *, by: Actor, now: datetime) -> None:
+    """Take one line out of a person's order."""
+    rule.delete()
+
+
+@transaction.atomic
+def send_test(method: ContactMethod, *, by: Actor, now: datetime) -> Notification:
+    """A test page by that method; its row shows what becomes of it. At most one at a time."""
+    if not method.verified_at:
+        raise Refused("Verify the contact method first.", status=409)
+    if Notification.objects.filter(contact_method=method, kind="test", due_at__isnull=False).exists():
+        raise Refused("A test page is on its way already.", status=409)
+    count = Notification.objects.filter(contact_method=method, kind="test").count()
+    text = f"This is a test page that {by.label} asked for. Nothing is wrong, and there is nothing to acknowledge."
+    return _send(method, "test", "Test page from Tocsin", text, f"test:{method.id}:{count}", now)
+
+
+def _send(method: ContactMethod, kind: str, title: str, text: str, identity: str, now: datetime) -> Notification:
+    row = Notification(
+        identity=identity, kind=kind, user=method.user, contact_method=method, method_kind=method.kind, title=title, text=text, due_at=now,
+        created_at=now, history=[{"at": now.isoformat(), "state": "pending", "reason": "planned"}],
+    )  # fmt: skip
+    notifications.insert([row])
+    return Notification.objects.get(identity=identity)

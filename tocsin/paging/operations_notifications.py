@@ -1,0 +1,297 @@
+"""How does a page become rows, get claimed by one sender, and reach its final state? Writes notifications.
+
+Locks are always taken in the order escalation, then notification; a claim takes the notification alone. Acknowledging locks the escalation
+and then cancels its rows, so a claim that commits later sees the acknowledgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Case, IntegerField, Max, Q, QuerySet, Value, When
+
+from tocsin.accounts.actor import SYSTEM
+from tocsin.accounts.models import User
+from tocsin.domain import delivery as rules
+from tocsin.domain.ports import Outcome, Receipt
+from tocsin.lib import due
+from tocsin.paging.models import ContactMethod, Escalation, Notification
+from tocsin.paging.people import usable_methods, ways
+from tocsin.timeline.operations import announce, record
+
+LOOP = "notifications"
+PAGES = ("page", "fallback")
+State = Notification.State
+
+
+def plan(
+    user: User,
+    *,
+    group: str,
+    subject: dict[str, Any],
+    why: str,
+    now: datetime,
+    kind: str = "page",
+    urgency: str = "high",
+    escalation: Escalation | None = None,
+    alert_id: int | None = None,
+    incident_id: int | None = None,
+) -> list[Notification]:
+    """The rows of one page to one person by their own rules; rows that exist already are not made again (R7). Empty: no usable method."""
+    made = []
+    for way in ways(user, urgency):
+        row = _row(
+            user, way.method, group=group, kind=kind, title=rules.page_title(subject), text=rules.page_text(subject, why), reason=why,
+            due_at=now + timedelta(seconds=way.after_seconds), now=now, escalation=escalation, alert_id=alert_id, incident_id=incident_id,
+        )  # fmt: skip
+        made.append(row)
+    insert(made)
+    return made
+
+
+def _row(user: User, method: ContactMethod, *, group: str, now: datetime, due_at: datetime, **fields: Any) -> Notification:
+    return Notification(
+        identity=f"{group}:m{method.id}"[:200], user=user, contact_method=method, method_kind=method.kind, state=State.PENDING,
+        due_at=due_at, created_at=now, history=[_line(State.PENDING, "planned", now)], **fields,
+    )  # fmt: skip
+
+
+def insert(rows: list[Notification]) -> None:
+    """Write new rows, wake the senders and tell the person's open pages."""
+    if rows:
+        Notification.objects.bulk_create(rows, ignore_conflicts=True)
+        for user_id in {row.user_id for row in rows}:
+            announce(f"person:{user_id}")
+        due.wake(LOOP)
+
+
+def _line(state: str, reason: str, now: datetime) -> dict[str, str]:
+    return {"at": now.isoformat(), "state": str(state), "reason": reason[:500]}
+
+
+def _become(row: Notification, state: str, reason: str, now: datetime, *, due_at: datetime | None = None) -> None:
+    row.state, row.due_at, row.lease_until, row.claimed_by = state, due_at, None, ""
+    row.outcome = reason[:500]
+    row.final_at = None if due_at else now
+    row.history = [*row.history, _line(state, reason, now)]
+    row.save()
+
+
+def cancel(rows: QuerySet[Notification], reason: str, now: datetime) -> int:
+    """Cancel those of `rows` that have not been handed to a sender; how many."""
+    pending = list(rows.filter(state=State.PENDING).select_for_update().order_by("id"))
+    for row in pending:
+        _become(row, State.CANCELLED, reason, now)
+    return len(pending)
+
+
+# -- claiming -------------------------------------------------------------------------------------------------------------
+
+
+def kinds_due(now: datetime) -> list[str]:
+    """The channels that have something to send at `now`."""
+    return list(Notification.objects.filter(due_at__lte=now).order_by().values_list("method_kind", flat=True).distinct())
+
+
+def next_due() -> datetime | None:
+    """When the next row must be looked at."""
+    return Notification.objects.filter(due_at__isnull=False).order_by("due_at").values_list("due_at", flat=True).first()
+
+
+@transaction.atomic
+def claim(kind: str, limit: int, owner: str, now: datetime) -> list[Notification]:
+    """Up to `limit` due rows of that channel, now `sending` under a new fence, pages before all else. What no longer counts is cancelled."""
+    first = Case(When(kind="notice", then=Value(1)), default=Value(0), output_field=IntegerField())
+    rows = list(
+        Notification.objects.select_for_update(skip_locked=True, of=("self",))
+        .filter(method_kind=kind, state=State.PENDING, due_at__lte=now)
+        .select_related("user", "contact_method", "escalation")
+        .order_by(first, "due_at", "id")[: limit * 4]
+    )
+    claimed: list[Notification] = []
+    leading: dict[int, Notification] = {}
+    for row in rows:
+        if outdated := _outdated(row):
+            _become(row, State.CANCELLED, outdated, now)
+        elif row.kind in PAGES and row.attempt == 0 and row.contact_method_id in leading:
+            _merge(row, leading[row.contact_method_id], now)
+        elif len(claimed) < limit and _may_go(row, now):
+            _take(row, owner, now)
+            claimed.append(row)
+            if row.kind in PAGES and row.contact_method_id:
+                leading[row.contact_method_id] = row
+    return claimed
+
+
+def _outdated(row: Notification) -> str:
+    escalation = row.escalation
+    if escalation and escalation.status == Escalation.Status.ACKNOWLEDGED:
+        return "acknowledged before it was sent"
+    if escalation and escalation.status == Escalation.Status.STOPPED:
+        return "stopped before it was sent"
+    return ""
+
+
+def _may_go(row: Notification, now: datetime) -> bool:
+    # R9: one page a minute per person and method; what comes sooner waits and is merged by the next claim.
+    if row.kind not in PAGES or row.attempt or not row.contact_method_id:
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(7421, %s)", [row.contact_method_id % 2**31])
+        if not cursor.fetchone()[0]:
+            return False  # another process is claiming for the same person and method: it merges or holds
+    sent = Notification.objects.filter(contact_method=row.contact_method_id, kind__in=PAGES, sent_at__gt=now - timedelta(minutes=2))
+    last = sent.exclude(pk=row.pk).exclude(state=State.FAILED).aggregate(last=Max("sent_at"))["last"]
+    until = rules.held_until(last, now)
+    if until:
+        row.due_at = until
+        row.history = [*row.history, _line(State.PENDING, "held back: one page a minute by this method", now)]
+        row.save(update_fields=["due_at", "history"])
+    return until is None
+
+
+def _merge(row: Notification, into: Notification, now: datetime) -> None:
+    row.merged_into = into
+    _become(row, State.CANCELLED, f"merged into page {into.id}", now)
+    into.merged_count += 1
+    into.text = f"{into.text}\nAlso: {row.title}"[:4000]
+    into.save(update_fields=["merged_count", "text"])
+
+
+def _take(row: Notification, owner: str, now: datetime) -> None:
+    row.state, row.fence, row.attempt, row.claimed_by = State.SENDING, row.fence + 1, row.attempt + 1, owner
+    row.lease_until = now + timedelta(seconds=rules.LEASE_SECONDS)
+    row.due_at = now + timedelta(seconds=10)  # then somebody looks whether its owner is still there
+    row.sent_at = row.sent_at or now
+    row.history = [*row.history, _line(State.SENDING, f"attempt {row.attempt}", now)]
+    row.save()
+
+
+def unusable(row: Notification) -> str:
+    """Why this claimed row must not be sent although it is due; empty when it may."""
+    if not row.user.is_active or row.user.removed_at:
+        return f"{row.user.name} is no longer active"
+    method = row.contact_method
+    if method and row.kind != "code" and (not method.enabled or method.removed_at or not method.verified_at):
+        return "the contact method was switched off"
+    return ""
+
+
+def take_back(owner_is_gone: Any, now: datetime) -> int:
+    """Settle what a sender took and never finished: its lease ran out, or `owner_is_gone(owner)` 10 s after the claim. How many."""
+    lapsed = 0
+    for row in Notification.objects.filter(state=State.SENDING, due_at__lte=now).only("id", "fence", "lease_until", "claimed_by"):
+        if (row.lease_until and row.lease_until <= now) or owner_is_gone(row.claimed_by):
+            settle(row.id, row.fence, Receipt(Outcome.UNKNOWN, "its sender ended before the result was known"), now)
+            lapsed += 1
+        else:
+            later = min(row.lease_until or now, now + timedelta(seconds=2))
+            Notification.objects.filter(pk=row.pk, fence=row.fence, state=State.SENDING).update(due_at=later)
+    return lapsed
+
+
+# -- settling -------------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def settle(id: int, fence: int, receipt: Receipt, now: datetime) -> str:
+    """Store what became of one attempt and what follows: done, retry, next method, next step. Returns the new state; "" if overtaken."""
+    escalation_id = Notification.objects.filter(pk=id).values_list("escalation_id", flat=True).get()
+    escalation = Escalation.objects.select_for_update().get(pk=escalation_id) if escalation_id else None
+    row = Notification.objects.select_for_update(of=("self",)).select_related("user", "contact_method").get(pk=id)
+    if row.fence != fence or row.state != State.SENDING:
+        return ""
+    if receipt.provider_id:
+        row.provider_id = receipt.provider_id[:200]
+    verdict = rules.after(receipt, row.attempt, now, was_unknown=row.possible_duplicate)
+    over = escalation is not None and escalation.status in (Escalation.Status.ACKNOWLEDGED, Escalation.Status.STOPPED)
+    match verdict:
+        case rules.Done(state):
+            _become(row, state, receipt.reason or "taken by the provider", now)
+            _tell(row, "page_sent", f"{_who(row)} was paged by {row.method_kind}." + _notes(row), now)
+        case rules.RetryAt() if over:
+            _become(row, State.CANCELLED, f"acknowledged after attempt {row.attempt}: {receipt.reason}", now)
+        case rules.RetryAt(at, possible_duplicate):
+            row.possible_duplicate = row.possible_duplicate or possible_duplicate
+            _become(row, State.PENDING, receipt.reason, now, due_at=at)
+            due.wake(LOOP)
+        case rules.NextMethod():
+            _become(row, State.FAILED, receipt.reason or "failed", now)
+            _tell(row, "page_failed", f"{_who(row)} could not be reached by {row.method_kind}: {row.outcome}.", now)
+            if not over:
+                _instead(row, escalation, now)
+    return row.state
+
+
+def _who(row: Notification) -> str:
+    return row.user.name or row.user.email
+
+
+def _notes(row: Notification) -> str:
+    merged = f" {row.merged_count} more waited behind this page." if row.merged_count else ""
+    return merged + (" Possible duplicate: the attempt before may have arrived." if row.possible_duplicate else "")
+
+
+def _tell(row: Notification, kind: str, text: str, now: datetime) -> None:
+    if row.kind in PAGES and (row.alert_id or row.incident_id):
+        data = {"notification": row.id, "user": row.user_id, "method": row.method_kind, "state": row.state}
+        record(kind, text, by=SYSTEM, now=now, alert_id=row.alert_id, incident_id=row.incident_id, data=data)
+
+
+def _instead(row: Notification, escalation: Escalation | None, now: datetime) -> None:
+    # R10: the person's next method at once, for this page and for those that were merged into it; R6 when there is none.
+    from tocsin.paging import operations
+
+    if row.kind not in PAGES:
+        return
+    for page in [row, *Notification.objects.filter(merged_into=row).select_related("user", "escalation")]:
+        of = escalation if page.escalation_id == row.escalation_id else page.escalation
+        if of is not None and of.status in (Escalation.Status.ACKNOWLEDGED, Escalation.Status.STOPPED):
+            continue
+        if not _next_method(page, now):
+            operations.unreached(page, of, now)
+
+
+def _next_method(row: Notification, now: datetime) -> bool:
+    """Start the person's next method for the same page; False when this person has no way left."""
+    group = row.identity.rsplit(":m", 1)[0]
+    others = list(
+        Notification.objects.select_for_update().filter(identity__startswith=group + ":m").exclude(pk=row.pk).order_by("due_at", "id")
+    )
+    for other in others:
+        if other.state == State.PENDING and other.due_at and other.due_at > now and not other.attempt:
+            other.due_at = now
+            other.save(update_fields=["due_at"])
+            due.wake(LOOP)
+            return True
+    if any(other.state in (State.PENDING, State.SENDING, State.ACCEPTED, State.DELIVERED) for other in others):
+        return True  # another way is under way or has reached them
+    used = {row.contact_method_id, *(other.contact_method_id for other in others)}
+    for method in usable_methods(row.user):
+        if method.id not in used:
+            insert([_row(row.user, method, group=group, kind=row.kind, title=row.title, text=row.text, reason=row.reason, due_at=now, now=now,
+                         escalation_id=row.escalation_id, alert_id=row.alert_id, incident_id=row.incident_id)])  # fmt: skip
+            return True
+    return False
+
+
+def shown(row: Notification, now: datetime) -> None:
+    """The person's screen has shown it: that is delivery."""
+    with transaction.atomic():
+        locked = Notification.objects.select_for_update().get(pk=row.pk)
+        if locked.method_kind == "screen" and locked.state in (State.PENDING, State.SENDING):
+            locked.sent_at = locked.sent_at or now
+            _become(locked, State.DELIVERED, "shown on screen", now)
+
+
+def of_subject(alert_id: int | None, incident_id: int | None) -> Q:
+    """The rows about that alert or incident."""
+    return Q(incident_id=incident_id) if incident_id else Q(alert_id=alert_id)
+
+
+def live_in_group(rows: Iterable[Notification]) -> bool:
+    """Whether one of the rows may still reach somebody or has."""
+    return any(row.state in (State.PENDING, State.SENDING, State.ACCEPTED, State.DELIVERED) for row in rows)

@@ -1,0 +1,107 @@
+"""Whom does a step demand, by which ways, and why? People are looked up fresh each time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tocsin.accounts.models import Organisation, Team, User
+from tocsin.domain.escalation import Target
+from tocsin.oncall import queries as oncall
+from tocsin.oncall.models import Schedule
+from tocsin.paging.models import ContactMethod, NotificationRule
+
+
+@dataclass(frozen=True)
+class Found:
+    """A person to page and the last part of the path that led to them ("schedule Payments primary")."""
+
+    user: User
+    via: str
+
+
+@dataclass(frozen=True)
+class NotFound:
+    """A target that leads to nobody, with the reason in words."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Way:
+    """One method of a person, and how many seconds after the start of the page it is used."""
+
+    method: ContactMethod
+    after_seconds: int = 0
+
+
+def find(targets: Iterable[Target], subject: dict[str, Any], now: datetime) -> tuple[list[Found], list[NotFound]]:
+    """The people behind targets, each once, and the targets that lead to nobody."""
+    found: dict[int, Found] = {}
+    missing: list[NotFound] = []
+    for target in targets:
+        answer = _one(target, subject, now)
+        if isinstance(answer, Found):
+            found.setdefault(answer.user.id, answer)
+        else:
+            missing.append(answer)
+    return list(found.values()), missing
+
+
+def _one(target: Target, subject: dict[str, Any], now: datetime) -> Found | NotFound:
+    if target.kind == "schedule":
+        return _of_schedule(target.id, now)
+    if target.kind == "user":
+        user = User.objects.filter(pk=target.id).first()
+        return _checked(user, "named in the policy", "a person who no longer exists")
+    if target.kind == "team_fallback":
+        team = Team.objects.filter(pk=subject.get("team_id"), removed_at=None).select_related("fallback_user").first()
+        if not team:
+            return NotFound("no team owns it, so there is no team's fallback person")
+        return _checked(team.fallback_user, f"fallback person of team {team.name}", f"team {team.name} has no fallback person")
+    organisation = Organisation.objects.select_related("fallback_user").get(pk=1)
+    return _checked(organisation.fallback_user, "fallback person of the organisation", "the organisation has no fallback person")
+
+
+def _of_schedule(id: int, now: datetime) -> Found | NotFound:
+    schedule = Schedule.objects.filter(pk=id).first()
+    if schedule is None or schedule.removed_at is not None:
+        return NotFound(f"schedule {schedule.name if schedule else id} has been removed")
+    holder = oncall.who(schedule, now)
+    if holder is None:
+        return NotFound(f"schedule {schedule.name} has nobody on call")
+    via = f"schedule {schedule.name}" + (" (override)" if holder.source == "override" else "")
+    return _checked(User.objects.filter(pk=holder.user).first(), via, f"schedule {schedule.name} has nobody on call")
+
+
+def _checked(user: User | None, via: str, absent: str) -> Found | NotFound:
+    if user is None:
+        return NotFound(absent)
+    if not user.is_active or user.removed_at is not None:
+        return NotFound(f"{user.name} ({via}) is no longer active")
+    return Found(user, via)
+
+
+def usable_methods(user: User) -> list[ContactMethod]:
+    """The person's methods that may be used: verified, switched on, not removed; oldest first."""
+    return list(ContactMethod.objects.filter(user=user, enabled=True, removed_at=None, verified_at__isnull=False).order_by("id"))
+
+
+def ways(user: User, urgency: str = "high") -> list[Way]:
+    """How a page reaches that person: by their own rules for that urgency, else by every usable method at once; empty when there is none."""
+    usable = {method.id: method for method in usable_methods(user)}
+    rules = NotificationRule.objects.filter(user=user, urgency=urgency).order_by("after_seconds", "id")
+    chosen = [Way(usable[rule.contact_method_id], rule.after_seconds) for rule in rules if rule.contact_method_id in usable]
+    return chosen or [Way(method) for method in usable.values()]
+
+
+def quiet_way(user: User) -> ContactMethod | None:
+    """The one method for what need not wake anybody: the first of the low-urgency rules, else e-mail, else the first there is."""
+    usable = usable_methods(user)
+    ids = {method.id: method for method in usable}
+    for rule in NotificationRule.objects.filter(user=user, urgency="low").order_by("after_seconds", "id"):
+        if rule.contact_method_id in ids:
+            return ids[rule.contact_method_id]
+    return next((method for method in usable if method.kind == "email"), usable[0] if usable else None)

@@ -1,0 +1,125 @@
+""" "I have it": what happens when a person acknowledges an alert or an incident, from whatever surface?
+
+One transaction stops the escalations, cancels every page that is not on its way yet (R8), keeps the promise `acknowledge` and
+puts it on the record. It fixes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db import transaction
+
+from tocsin.accounts.actor import Actor
+from tocsin.accounts.models import User
+from tocsin.alerts.models import Alert
+from tocsin.domain import checklist
+from tocsin.domain.procedure.model import Procedure
+from tocsin.incidents import operations as incidents
+from tocsin.incidents.models import Incident
+from tocsin.lib.refusal import Refused, missing
+from tocsin.lib.signing import BadLinkError
+from tocsin.obligations import operations as obligations
+from tocsin.paging import messages
+from tocsin.paging import operations as paging
+from tocsin.paging.models import Escalation
+from tocsin.procedures import operations as procedures
+from tocsin.response import frame
+from tocsin.timeline.operations import announce, record
+
+VIA = {"api": "the API", "web": "the page", "link": "the link in a page", "cli": "the command line", "chat": "chat"}
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """`taken` says whether this one did it; `by` and `at` are whoever has it: the one before where there was one."""
+
+    taken: bool
+    by: str
+    at: datetime | None
+    escalations: tuple[Escalation, ...] = ()
+
+
+def acknowledge_alert(*, alert: Alert, by: Actor, now: datetime, via: str | None = None) -> Acknowledgement:
+    """Acknowledge an alert; whoever already had it keeps it. Its incident, where it has one, is acknowledged with it."""
+    by = replace(by, via=via) if via else by
+    with transaction.atomic():
+        frame.require_responder(by)
+        alert = Alert.objects.select_for_update(of=("self",)).select_related("service").get(pk=alert.pk)
+        document = procedures.document(procedures.current())
+        subject = {"title": alert.title, "severity": alert.severity, "service": alert.service.name if alert.service else ""}
+        taken = paging.acknowledge(alert_id=alert.pk, by=by, now=now, expires_minutes=_expiry(document, alert.severity), subject=subject)
+        if not taken:
+            return _already(Escalation.objects.filter(alert=alert))
+        entry = record(
+            "acknowledged", f"{by.label} acknowledged by {VIA.get(by.via, by.via)}", by=by, now=now, alert_id=alert.pk, key=True,
+            data={"escalations": [row.id for row in taken]},
+        )  # fmt: skip
+        obligations.meet("acknowledge", alert_id=alert.pk, at=now, evidence=frame.evidence(entry))
+        for incident in Incident.objects.filter(alert_links__alert=alert, acknowledged_at=None).exclude(status=Incident.Status.CLOSED):
+            _incident(incidents.locked(incident), by, now)
+        announce("board")
+        return Acknowledgement(True, by.label, now, tuple(taken))
+
+
+def acknowledge_incident(*, incident: Incident, by: Actor, now: datetime, via: str | None = None) -> Acknowledgement:
+    """Acknowledge an incident and the alerts that belong to it; whoever already had it keeps it."""
+    by = replace(by, via=via) if via else by
+    with transaction.atomic():
+        row, _ = frame.begin(incident, by)
+        taken = _incident(row, by, now)
+        if not taken:
+            return _already(Escalation.objects.filter(incident_id=row.pk))
+        announce("board")
+        return Acknowledgement(True, by.label, now, tuple(taken))
+
+
+def _incident(incident: Incident, by: Actor, now: datetime) -> list[Escalation]:
+    document = procedures.document(incident.procedure_version)
+    expires = _expiry(document, incident.severity)
+    taken = paging.acknowledge(incident_id=incident.pk, by=by, now=now, expires_minutes=expires, subject=frame.subject(incident))
+    alert_ids = list(incident.alert_links.values_list("alert_id", flat=True))
+    for alert_id in alert_ids:
+        if Escalation.objects.filter(alert_id=alert_id, status__in=(Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED)).exists():
+            taken += paging.acknowledge(alert_id=alert_id, by=by, now=now, expires_minutes=expires)
+    if not taken:
+        return []
+    entry = frame.tell("acknowledged", f"{by.label} acknowledged by {VIA.get(by.via, by.via)}", incident, by=by, now=now, key=True)
+    obligations.meet("acknowledge", incident_id=incident.pk, at=now, evidence=frame.evidence(entry))
+    for alert_id in alert_ids:
+        obligations.meet("acknowledge", alert_id=alert_id, at=now, evidence=frame.evidence(entry))
+    if incident.acknowledged_at is None:
+        incidents.save(incident, acknowledged_at=now)
+    frame.tick(incident, document, checklist.ACKNOWLEDGE, by=by, now=now)
+    return taken
+
+
+def _expiry(document: Procedure, severity: str) -> int | None:
+    return next((one.acknowledgement_expires_minutes for one in document.severities if one.id == severity), None)
+
+
+def _already(rows) -> Acknowledgement:  # type: ignore[no-untyped-def]
+    first = rows.filter(acknowledged_at__isnull=False).select_related("acknowledged_by").order_by("-acknowledged_at").first()
+    who = first.acknowledged_by.name if first and first.acknowledged_by else "somebody"
+    return Acknowledgement(False, who, first.acknowledged_at if first else None, (first,) if first else ())
+
+
+def acknowledge_by_link(*, token: str, now: datetime, address: str | None = None) -> Acknowledgement:
+    """Press the button behind the signed link of a page. The person is the one that the page was sent to.
+
+    Raises BadLinkError for a link that is not ours or has expired; refuses people who are no longer active.
+    """
+    link = messages.read_ack_link(token, now)
+    user = User.objects.filter(pk=link.user_id, is_active=True, removed_at=None).first()
+    if user is None:
+        raise Refused("This person is no longer active.", status=403, code="forbidden")
+    by = Actor.of(user, "link", address)
+    if link.incident_id and (incident := Incident.objects.filter(pk=link.incident_id).first()):
+        return acknowledge_incident(incident=incident, by=by, now=now)
+    if link.alert_id and (alert := Alert.objects.filter(pk=link.alert_id).first()):
+        return acknowledge_alert(alert=alert, by=by, now=now)
+    raise missing("alert or incident")
+
+
+__all__ = ["Acknowledgement", "BadLinkError", "acknowledge_alert", "acknowledge_by_link", "acknowledge_incident"]

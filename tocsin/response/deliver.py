@@ -1,0 +1,163 @@
+"""How do pages leave the house? Claim, send outside any transaction, settle; each channel in a lane of its own.
+
+A lane has its own threads, so that a provider that hangs fills its own lane and no other (R11).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from django.db import close_old_connections, connection
+
+from tocsin import clock
+from tocsin.domain.delivery import SEND_LIMIT_SECONDS
+from tocsin.domain.ports import Outcome, Receipt
+from tocsin.integrations.registry import NOTIFIERS
+from tocsin.lib.due import Loop
+from tocsin.paging import messages, operations_notifications
+from tocsin.paging.models import Notification
+
+log = logging.getLogger(__name__)
+LANE_WIDTH = 8  # sends at the same time per channel
+
+
+def send(row: Notification) -> Receipt:
+    """One attempt, outside any transaction. Whatever goes wrong in a notifier becomes a receipt."""
+    if reason := operations_notifications.unusable(row):
+        return Receipt(Outcome.FAILED, reason)
+    try:
+        notifier = NOTIFIERS[row.method_kind]
+    except KeyError:
+        return Receipt(Outcome.FAILED, f"there is no channel {row.method_kind}")
+    address = row.contact_method.address if row.contact_method else ""
+    try:
+        return notifier.send(address, messages.message(row, clock.now()), key=messages.key(row))
+    except Exception as error:
+        log.exception("the notifier %s failed", row.method_kind)
+        return Receipt(Outcome.RETRY, f"the channel failed: {type(error).__name__}")
+
+
+def send_and_settle(row: Notification) -> str:
+    """Carry out one claimed row to its next state."""
+    receipt = send(row)
+    return operations_notifications.settle(row.id, row.fence, receipt, clock.now())
+
+
+def take_inline() -> int:
+    """Send everything that is due, one after the other, in this thread; how much that was. For tests and one-off commands."""
+    now = clock.now()
+    done = operations_notifications.take_back(presence.is_gone, now)
+    for kind in operations_notifications.kinds_due(now):
+        for row in operations_notifications.claim(kind, LANE_WIDTH, presence.owner(), now):
+            send_and_settle(row)
+            done += 1
+    return done
+
+
+@dataclass
+class Lane:
+    """The threads of one channel and what they are sending: (row id, fence) → since when, by the monotonic clock."""
+
+    kind: str
+    pool: ThreadPoolExecutor = field(init=False)
+    sending: dict[tuple[int, int], float] = field(default_factory=dict)
+    given_up: set[tuple[int, int]] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.pool = ThreadPoolExecutor(LANE_WIDTH, thread_name_prefix=f"lane-{self.kind}")
+
+    @property
+    def free(self) -> int:
+        return LANE_WIDTH - len(self.sending)
+
+    def submit(self, row: Notification) -> None:
+        """Send a claimed row in one of this lane's threads."""
+        with self.lock:
+            self.sending[row.id, row.fence] = time.monotonic()
+        self.pool.submit(self._work, row)
+
+    def _work(self, row: Notification) -> None:
+        try:
+            close_old_connections()
+            send_and_settle(row)
+        except Exception:
+            log.exception("page %s could not be settled; its lease brings it back", row.id)
+            connection.close()
+        finally:
+            with self.lock:
+                self.sending.pop((row.id, row.fence), None)
+                self.given_up.discard((row.id, row.fence))
+
+    def overdue(self) -> list[tuple[int, int]]:
+        """What has just passed the time limit: (row id, fence). Its thread stays taken until the provider lets go."""
+        now = time.monotonic()
+        with self.lock:
+            late = [which for which, since in self.sending.items() if now - since > SEND_LIMIT_SECONDS and which not in self.given_up]
+            self.given_up.update(late)
+        return late
+
+
+class Presence:
+    """A database session that lives as long as this process: whoever sees it gone knows that what we had claimed is nobody's."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.wrapper = None
+        self.name = ""
+        self.pid = 0
+
+    def owner(self) -> str:
+        """The mark that this process leaves on what it claims."""
+        with self.lock:
+            if self.wrapper is None or self.pid != os.getpid() or not self.wrapper.is_usable():
+                self.wrapper = connection.copy()
+                self.pid = os.getpid()
+                with self.wrapper.cursor() as cursor:
+                    cursor.execute("SELECT pid, extract(epoch FROM backend_start)::text FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+                    backend, started = cursor.fetchone()
+                self.name = f"{backend}@{started}/{os.uname().nodename[:40]}"
+            return self.name
+
+    def is_gone(self, owner: str) -> bool:
+        """Whether the database session of that mark has ended."""
+        if owner == self.name:
+            return False
+        backend, _, started = owner.partition("/")[0].partition("@")
+        if not backend.isdigit():
+            return True
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND extract(epoch FROM backend_start)::text = %s", [int(backend), started]
+            )
+            return cursor.fetchone() is None
+
+
+presence = Presence()
+_lanes: dict[str, Lane] = {}
+
+
+def take() -> int:
+    """Hand what is due to the lanes, as much as each has room for; how many rows were handed over or taken back."""
+    now = clock.now()
+    done = operations_notifications.take_back(presence.is_gone, now)
+    for lane in list(_lanes.values()):
+        for id, fence in lane.overdue():
+            receipt = Receipt(Outcome.UNKNOWN, f"no answer within {SEND_LIMIT_SECONDS} s")
+            done += bool(operations_notifications.settle(id, fence, receipt, now))
+    for kind in operations_notifications.kinds_due(now):
+        lane = _lanes.setdefault(kind, Lane(kind))
+        if lane.free <= 0:
+            continue
+        for row in operations_notifications.claim(kind, lane.free, presence.owner(), now):
+            lane.submit(row)
+            done += 1
+    return done
+
+
+LOOP = Loop(operations_notifications.LOOP, take, operations_notifications.next_due)
