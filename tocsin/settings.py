@@ -3,6 +3,7 @@
 The names that users may rely on are listed in docs/reference/settings.md, which a test compares with this file.
 """
 
+import ipaddress
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -17,6 +18,7 @@ TOCSIN_URL = env.str("TOCSIN_URL", default="http://127.0.0.1:8000").rstrip("/")
 BOOTSTRAP_TOKEN = env.str("TOCSIN_BOOTSTRAP_TOKEN", default="")
 ADMIN_EMAIL = env.str("TOCSIN_ADMIN_EMAIL", default="")
 ADMIN_PASSWORD = env.str("TOCSIN_ADMIN_PASSWORD", default="")
+TRUSTED_PROXIES = [ipaddress.ip_network(item.strip(), strict=False) for item in env.list("TOCSIN_TRUSTED_PROXIES", default=[]) if item.strip()]
 EGRESS_ALLOW = [item.strip() for item in env.list("TOCSIN_EGRESS_ALLOW", default=[]) if item.strip()]
 
 SECRET_KEY = postgres.secret_key(DATA_DIR)
@@ -81,6 +83,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "tocsin.web.frame.Frame",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -93,6 +96,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "tocsin.web.gate.Gate",
 ]
 
 ROOT_URLCONF = "tocsin.urls"
@@ -116,6 +120,67 @@ AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator", "OPTIONS": {"user_attributes": ["name", "email"]}},
+]
+
+ACCOUNT_ADAPTER = "tocsin.accounts.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"  # whoever adds a person vouches for the address
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # this session goes on, the others end
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key", "reset_password": "10/m/ip,3/m/key", "reset_password_from_key": "10/m/ip"}
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Tocsin"
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SECURE  # browsers themselves allow http for localhost only
+SOCIALACCOUNT_ADAPTER = "tocsin.accounts.adapters.SocialAdapter"
+SOCIALACCOUNT_AUTO_SIGNUP = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # accounts/adapters.py joins by verified address
+SOCIALACCOUNT_STORE_TOKENS = False
+OIDC_ISSUER = env.str("TOCSIN_OIDC_ISSUER", default="")
+OIDC_DOMAINS = [item.strip().lower() for item in env.list("TOCSIN_OIDC_DOMAINS", default=[]) if item.strip()]
+_oidc_app = {
+    "provider_id": "sso",
+    "name": env.str("TOCSIN_OIDC_NAME", default="single sign-on"),
+    "client_id": env.str("TOCSIN_OIDC_CLIENT_ID", default=""),
+    "secret": env.str("TOCSIN_OIDC_CLIENT_SECRET", default=""),
+    "settings": {"server_url": OIDC_ISSUER},
+}
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [_oidc_app] if OIDC_ISSUER else []}}
+USERSESSIONS_TRACK_ACTIVITY = False
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "accounts_cache"}}  # sign-in limits, shared by all processes
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "tocsin.web.errors.form_expired"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None  # web/frame.py drops it from others
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
 CSRF_FAILURE_VIEW = "tocsin.web.errors.form_expired"
 
 USE_TZ = True
@@ -124,6 +189,7 @@ LANGUAGE_CODE = "en-gb"
 USE_I18N = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True  # files are served from the packages: there is no step that collects them
 
 # Outgoing mail: smtp://user:password@host:587?tls=1 (STARTTLS) or ?ssl=1 (TLS from the start). Without it mail is not available, and says so.
 SMTP_URL = env.str("TOCSIN_SMTP_URL", default="")
