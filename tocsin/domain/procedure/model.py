@@ -44,12 +44,17 @@ class Communication:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One example of a severity. `private` offers a private incident; `measure`, `at_least` let a machine propose it (ratio, 0.5)."""
+    """One example of a severity. `private` offers a private incident.
+
+    `measure` with `at_least` lets a machine propose it: "error_ratio" at least 0.5, "latency_ratio" (times its baseline) at least 2 and
+    `at_most` 3; a figure beyond `at_most` is worse than this severity describes.
+    """
 
     text: str
     private: bool = False
     measure: str = ""
     at_least: float | None = None
+    at_most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +77,20 @@ class Severity:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of a checklist. `id` is stable within the document ("acknowledge", "recent-deployments")."""
+    """One line of a checklist, word for word with its bold marks. `id` is unique within its step ("recent-deployments")."""
 
     id: str
     text: str
 
+    @property
+    def words(self) -> str:
+        """The line as people read it, without bold and code marks."""
+        return self.text.replace("**", "").replace("`", "")
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Part of a step: a list with an optional bold heading, or (when `template` is set) a fenced message template."""
+    """Part of a step: a list with an optional bold heading, or (when `template` names one) that message template."""
 
     heading: str = ""
     ordered: bool = False
@@ -113,12 +123,16 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """What stands in a template for a value: the literal text, the field that replaces it, and what an empty field does."""
+    """What stands in a template for a value: the literal text, the field that replaces it, and what an empty field does.
+
+    `choices` are the only words allowed; `drop_when` is a field and a value of it ("status", "Resolved") with which the line goes away.
+    """
 
     literal: str
     field: str
-    when_empty: Literal["refuse", "drop_line", "unknown"] = "refuse"
+    when_empty: Literal["refuse", "drop_line", "unknown", "unassigned"] = "refuse"
     choices: tuple[str, ...] = ()
+    drop_when: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
