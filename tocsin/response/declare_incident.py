@@ -21,6 +21,7 @@ from tocsin.lib.refusal import Refused, invalid
 from tocsin.obligations import operations as obligations
 from tocsin.obligations.models import Obligation
 from tocsin.obligations.queries import calendar_of
+from tocsin.paging import operations as paging
 from tocsin.paging.models import Escalation
 from tocsin.procedures import operations as procedures
 from tocsin.response import frame, mailing, reach
