@@ -10,9 +10,10 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Needs(StrEnum):
-    """The least that a caller must have. READ: any signed-in person or a token with scope read; RESPOND: responders; ADMINISTER: administrators.
+    """The least that a caller must have.
 
-    PUBLIC routes prove the caller by themselves (a signed link, a set-up token) or show nothing private. SELF: any signed-in person, for their own things.
+    READ: any signed-in person or a token with scope read; RESPOND: responders; ADMINISTER: administrators. SELF: any signed-in
+    person, for their own things. PUBLIC routes prove the caller by themselves (a signed link, a set-up token) or show nothing private.
     """
 
     PUBLIC = "public"

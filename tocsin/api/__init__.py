@@ -1,1 +1,9 @@
-"""What does the outside get? Tocsin's own REST API: routers without logic."""
+"""What may programs do over HTTP? Tocsin's own REST API at /api/v1: a router for each resource, one gate (web/gate.py) before all."""
+
+# Prefix and module under tocsin.api whose `router` answers there (mounted by api/mount.py). Several modules may share a prefix.
+ROUTERS: list[tuple[str, str]] = [
+    ("/users", "users"),
+    ("/teams", "teams"),
+    ("/tokens", "tokens"),
+    ("", "organisation"),
+]

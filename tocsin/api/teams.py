@@ -1,0 +1,95 @@
+"""The teams, for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router
+from ninja.responses import Status
+
+from tocsin import clock
+from tocsin.accounts import operations_teams as operations
+from tocsin.accounts.models import Team
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import Body, given, rfc3339
+from tocsin.lib.refusal import missing
+
+router = Router(tags=["Teams"])
+
+
+class NewTeam(Body):
+    """A team to be added; empty zone and country are the organisation's."""
+
+    name: str = Field(max_length=120)
+    time_zone: str = ""
+    country: str = Field("", description="ISO 3166-1, for public holidays")
+    subdivision: str = ""
+    members: list[int] = Field(default_factory=list, max_length=500)
+
+
+class TeamChanges(Body):
+    """What to change; fields left out stay."""
+
+    name: str | None = Field(None, max_length=120)
+    time_zone: str | None = None
+    country: str | None = None
+    subdivision: str | None = None
+    fallback_user: int | None = None
+    members: list[int] | None = Field(None, max_length=500)
+
+
+def shape(team: Team) -> dict[str, Any]:
+    """A team as the API shows it."""
+    return {
+        "id": team.pk,
+        "name": team.name,
+        "slug": team.slug,
+        "time_zone": team.time_zone,
+        "country": team.country,
+        "subdivision": team.subdivision,
+        "fallback_user": team.fallback_user_id,
+        "members": [membership.user_id for membership in team.memberships.all()],
+        "created_at": rfc3339(team.created_at),
+    }
+
+
+@router.get("")
+@needs(Needs.READ)
+def list_teams(request: HttpRequest, paging: Query[Paging]):
+    """Every team."""
+    return page(Team.objects.filter(removed_at=None).prefetch_related("memberships"), paging, shape)
+
+
+@router.post("", response={201: dict})
+@needs(Needs.ADMINISTER)
+def add_team(request: HttpRequest, body: NewTeam):
+    """Add a team."""
+    return Status(201, shape(operations.add_team(**body.model_dump(), by=request.actor, now=clock.now())))  # type: ignore[attr-defined]
+
+
+@router.get("/{int:team_id}")
+@needs(Needs.READ)
+def get_team(request: HttpRequest, team_id: int):
+    """One team."""
+    team = Team.objects.filter(pk=team_id, removed_at=None).first()
+    if team is None:
+        raise missing("team")
+    return shape(team)
+
+
+@router.patch("/{int:team_id}")
+@needs(Needs.ADMINISTER)
+def change_team(request: HttpRequest, team_id: int, body: TeamChanges):
+    """Change a team; `fallback_user: null` takes the team's fallback contact away."""
+    changes = {field: value for field, value in given(body).items() if value is not None or field == "fallback_user"}
+    return shape(operations.change_team(team_id, changes, by=request.actor, now=clock.now()))  # type: ignore[attr-defined]
+
+
+@router.delete("/{int:team_id}", response={204: None})
+@needs(Needs.ADMINISTER)
+def remove_team(request: HttpRequest, team_id: int):
+    """Remove a team that owns nothing any more."""
+    operations.remove_team(team_id, by=request.actor, now=clock.now())  # type: ignore[attr-defined]
+    return Status(204, None)
