@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 
 from tocsin import clock
 from tocsin.accounts.actor import Actor
@@ -16,7 +16,7 @@ from tocsin.accounts.models import AuditEntry
 from tocsin.domain.procedure.default import default
 from tocsin.domain.procedure.lint import Facts, lint
 from tocsin.domain.procedure.model import Procedure
-from tocsin.domain.procedure.plain import PlainError, from_plain, to_plain
+from tocsin.domain.procedure.plain import FormError, from_plain, to_plain
 from tocsin.lib.refusal import Refused, missing
 from tocsin.procedures.models import ProcedureVersion
 
@@ -152,8 +152,8 @@ def _document(pk: int) -> Procedure:
 def _readable(plain: Mapping[str, Any]) -> Procedure:
     try:
         return from_plain(plain)
-    except PlainError as error:
-        raise Refused(f"The document cannot be read: {error}.", errors={error.place or "document": error.sentence}, code="unreadable") from None
+    except FormError as error:
+        raise Refused(f"The document cannot be read: {error}.", errors={error.place: error.sentence}, code="unreadable") from None
 
 
 def _note(note: str) -> str:

@@ -48,11 +48,11 @@ def lint(procedure: Procedure, facts: Facts | None = None) -> list[Finding]:
     """Every finding, in the order of the document; errors and warnings mixed."""
     found = [*_document(procedure)]
     for number, severity in enumerate(procedure.severities):
-        found += _severity(severity, f"severities[{number}]", procedure)
+        found += _severity(severity, f"severities.{number}", procedure)
     found += _order(procedure)
     found += _steps(procedure)
     for number, template in enumerate(procedure.templates):
-        found += _template(template, f"templates[{number}]")
+        found += _template(template, f"templates.{number}")
     found += _settings(procedure)
     if facts and facts.leadership_reachable is False and any("leadership" in s.escalation.page for s in procedure.severities):
         found.append(_warn(
@@ -95,15 +95,15 @@ def _document(procedure: Procedure) -> Iterator[Finding]:
         )
     for number, role in enumerate(procedure.roles):
         if not role.duties:
-            yield _warn("no_duties", f"roles[{number}].duties", f"{role.title} has no duties.", "Say what the role does.")
+            yield _warn("no_duties", f"roles.{number}.duties", f"{role.title} has no duties.", "Say what the role does.")
 
 
 def _duplicates(ids: list[str], place: str) -> Iterator[Finding]:
     for number, id in enumerate(ids):
         if not id:
-            yield _error("empty", f"{place}[{number}]", "It has no id.", "Give it a short name.")
+            yield _error("empty", f"{place}.{number}", "It has no id.", "Give it a short name.")
         elif id in ids[:number]:
-            yield _error("duplicate", f"{place}[{number}]", f"{id} is there twice.", "Give each its own id.")
+            yield _error("duplicate", f"{place}.{number}", f"{id} is there twice.", "Give each its own id.")
 
 
 def _severity(severity: Severity, place: str, procedure: Procedure) -> Iterator[Finding]:
@@ -135,7 +135,7 @@ def _severity(severity: Severity, place: str, procedure: Procedure) -> Iterator[
     for number, example in enumerate(severity.examples):
         if bool(example.measure) != (example.at_least is not None):
             yield _error(
-                "measure", f"{place}.examples[{number}]", f"{example.text!r} is measured only by half.", "Set both measure and at_least, or neither."
+                "measure", f"{place}.examples.{number}", f"{example.text!r} is measured only by half.", "Set both measure and at_least, or neither."
             )
 
 
@@ -162,14 +162,14 @@ def _order(procedure: Procedure) -> Iterator[Finding]:
     for number, severity in enumerate(procedure.severities, 1):
         if severity.rank != number:
             yield _error(
-                "rank", f"severities[{number - 1}].rank", f"{severity.id} stands at place {number} but has rank {severity.rank}.",
+                "rank", f"severities.{number - 1}.rank", f"{severity.id} stands at place {number} but has rank {severity.rank}.",
                 "The first is the worst: number them 1, 2, 3 from the top.",
             )  # fmt: skip
     for number, (worse, milder) in enumerate(pairwise(procedure.severities)):
         first, second = worse.response.within_minutes, milder.response.within_minutes
         if first is not None and second is not None and first > second:
             yield _warn(
-                "order", f"severities[{number}].response", f"{worse.id} allows {first} minutes, the milder {milder.id} only {second}.",
+                "order", f"severities.{number}.response", f"{worse.id} allows {first} minutes, the milder {milder.id} only {second}.",
                 "Let the worse one be answered sooner.",
             )  # fmt: skip
 
@@ -177,14 +177,14 @@ def _order(procedure: Procedure) -> Iterator[Finding]:
 def _steps(procedure: Procedure) -> Iterator[Finding]:
     names = {template.name for template in procedure.templates}
     for number, step in enumerate(procedure.steps, 1):
-        place = f"steps[{number - 1}]"
+        place = f"steps.{number - 1}"
         if step.number != number:
             yield _error("number", f"{place}.number", f"Step {step.number} stands at place {number}.", "Number the steps 1, 2, 3.")
         yield from _duplicates([item.id for block in step.blocks for item in block.items], f"{place}.items")
         for index, block in enumerate(step.blocks):
             if block.template and block.template not in names:
                 yield _error(
-                    "template_missing", f"{place}.blocks[{index}]", f"The step shows the template {block.template}, which does not exist.",
+                    "template_missing", f"{place}.blocks.{index}", f"The step shows the template {block.template}, which does not exist.",
                     f"Use one of {', '.join(sorted(names))}.",
                 )  # fmt: skip
 
@@ -195,7 +195,7 @@ def _template(template: Template, place: str) -> Iterator[Finding]:
         yield _error("template_unknown", place, f"Nothing is ever sent with a template {template.name}.", f"Use one of {', '.join(FIELDS)}.")
         return
     for number, placeholder in enumerate(template.placeholders):
-        inner = f"{place}.placeholders[{number}]"
+        inner = f"{place}.placeholders.{number}"
         if placeholder.field not in known:
             yield _error(
                 "field_unknown", inner, f"{template.name} has {placeholder.literal}, and no field is called {placeholder.field}.",

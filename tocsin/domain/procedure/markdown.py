@@ -101,7 +101,7 @@ def _read(text: str) -> Procedure:
         fence = re.search(r"```\n(.*?)\n```", "\n".join(lines), re.DOTALL)
         templates.append(reading.template(_NAMES[name], fence[1] if fence else ""))
     if postmortem:
-        templates.append(Template("postmortem", postmortem[1]))
+        templates.append(reading.template("postmortem", postmortem[1]))
     required, hours = _postmortem_rule(steps)
     severities = tuple(_read_severity(head, lines, rank, required) for rank, (head, lines) in enumerate(_subsections(sections.get(LEVELS, [])), start=1))
     roles = tuple(Role(reading.slug(head, "_"), head, tuple(line[2:] for line in lines if line.startswith("- "))) for head, lines in _subsections(sections.get(ROLES, [])))

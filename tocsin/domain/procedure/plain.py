@@ -11,7 +11,8 @@ from tocsin.domain.procedure import model
 from tocsin.domain.procedure.model import Procedure
 
 LONGEST_TEXT = 20_000
-LONGEST_LIST = 500
+LONGEST_LIST = 100
+MOST = 1_000_000
 
 
 class FormError(ValueError):
@@ -95,15 +96,27 @@ def _tuple(inner: tuple[Any, ...], plain: Any, place: str) -> tuple[Any, ...]:
 
 
 def _scalar(hint: Any, plain: Any, place: str) -> Any:
-    if hint is float and isinstance(plain, int | float) and not isinstance(plain, bool):
-        return float(plain)
-    if hint is int and isinstance(plain, int) and not isinstance(plain, bool) and abs(plain) <= 10_000_000:
-        return plain
+    if hint is str and isinstance(plain, str):
+        return _text(plain, place)
     if hint is bool and isinstance(plain, bool):
         return plain
-    if hint is str and isinstance(plain, str):
-        if len(plain) > LONGEST_TEXT or "\x00" in plain:
-            raise FormError(place, f"a text of at most {LONGEST_TEXT:,} characters belongs here")
+    number = isinstance(plain, int | float) and not isinstance(plain, bool) and 0 <= plain <= MOST
+    if hint is float and number:
+        return float(plain)
+    if hint is int and number and isinstance(plain, int):
         return plain
-    names = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}
+    names = {float: f"a number from 0 to {MOST:,}", int: f"a whole number from 0 to {MOST:,}", bool: "true or false", str: "a text"}
     raise FormError(place, f"{names.get(hint, 'another value')} belongs here")
+
+
+def _text(plain: str, place: str) -> str:
+    several = place.startswith("templates.") and place.endswith(".text")
+    if len(plain) > LONGEST_TEXT:
+        raise FormError(place, f"a text of at most {LONGEST_TEXT:,} characters belongs here")
+    if not several and len(plain.splitlines()) > 1 and place != "scope":
+        raise FormError(place, "one line belongs here")
+    if any(ord(character) < 32 and character != "\n" for character in plain):
+        raise FormError(place, "control characters do not belong here")
+    if several and any(line.startswith("```") for line in plain.split("\n")):
+        raise FormError(place, "a line of a template must not begin with ```, which ends it in the Markdown form")
+    return plain

@@ -3,47 +3,53 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from tocsin.domain.procedure.model import Communication, Example, Placeholder, Reach, Response, Template
 
 INTERNAL_UPDATE_MINUTES = 180  # how often colleagues hear where the text names no time
 _UNITS = {"minute": 1, "hour": 60, "day": 24 * 60}
-_BRACKETED = re.compile(r"SEV\[1-4\]|\[[^\[\]\n]{1,200}\]")
+_BRACKETED = re.compile(r"SEV\[1-4\]|\[(?! \]|x\])[^\[\]\n]{1,200}\]")
+STATUSES = ("Investigating", "Identified", "Monitoring", "Resolved")
 
-PLACEHOLDERS: dict[str, dict[str, Placeholder]] = {
-    "declaration": {
-        p.literal: p
-        for p in (
-            Placeholder("SEV[1-4]", "severity"),
-            Placeholder("[Brief description of user impact]", "impact"),
-            Placeholder("[Name]", "commander"),
-            Placeholder("[Time]", "next_update"),
-        )
-    },
-    "public_update": {
-        p.literal: p
-        for p in (
-            Placeholder("[TIMESTAMP]", "timestamp"),
-            Placeholder("[Investigating|Identified|Monitoring|Resolved]", "status", choices=("Investigating", "Identified", "Monitoring", "Resolved")),
-            Placeholder("[investigating/experiencing]", "verb", choices=("investigating", "experiencing")),
-            Placeholder("[brief description]", "description"),
-            Placeholder("[What users are affected, what's not working]", "impact"),
-            Placeholder("[X]", "next_update_minutes"),
-        )
-    },
-    "internal_update": {
-        p.literal: p
-        for p in (
-            Placeholder("[Timestamp]", "timestamp"),
-            Placeholder("[Current status]", "status"),
-            Placeholder("[User/business impact]", "impact"),
-            Placeholder("[Known/unknown cause]", "cause"),
-            Placeholder("[What we're doing]", "actions"),
-            Placeholder("[Planned actions]", "next_steps"),
-            Placeholder("[If known]", "eta", when_empty="drop_line"),
-        )
-    },
-    "postmortem": {},
+# What the square brackets of each template mean. "Write [impact]" also works: a bracket that nobody knows names its field.
+PLACEHOLDERS: dict[str, tuple[Placeholder, ...]] = {
+    "declaration": (
+        Placeholder("SEV[1-4]", "severity"),
+        Placeholder("[Brief description of user impact]", "impact"),
+        Placeholder("[Name]", "incident_commander", "unassigned"),
+        Placeholder("[Time]", "next_update"),
+    ),
+    "public_update": (
+        Placeholder("[TIMESTAMP]", "timestamp"),
+        Placeholder("[Investigating|Identified|Monitoring|Resolved]", "status", choices=STATUSES),
+        Placeholder("[investigating/experiencing]", "verb", choices=("investigating", "experiencing")),
+        Placeholder("[brief description]", "description"),
+        Placeholder("[What users are affected, what's not working]", "impact"),
+        Placeholder("[X]", "next_update_minutes", drop_when=("status", "Resolved")),
+    ),
+    "internal_update": (
+        Placeholder("[Timestamp]", "timestamp"),
+        Placeholder("[Current status]", "status"),
+        Placeholder("[User/business impact]", "impact"),
+        Placeholder("[Known/unknown cause]", "cause", "unknown"),
+        Placeholder("[What we're doing]", "actions"),
+        Placeholder("[Planned actions]", "next_steps"),
+        Placeholder("[If known]", "eta", "drop_line"),
+    ),
+    "postmortem": (
+        Placeholder("[Title]", "title"),
+        Placeholder("[1-2 sentence summary]", "summary"),
+        Placeholder("[X hours/minutes]", "duration"),
+        Placeholder("[Number/percentage]", "users_affected"),
+        Placeholder("[If applicable]", "revenue_impact", "drop_line"),
+        Placeholder("[Time]", "time"),
+        Placeholder("[Event]", "event"),
+        Placeholder("[Detailed explanation]", "root_cause"),
+        Placeholder("[What fixed the issue]", "resolution"),
+        Placeholder("[Action]", "action"),
+        Placeholder("[What we learned]", "lessons_learned"),
+    ),
 }
 
 
@@ -83,18 +89,24 @@ def communication(text: str) -> Communication:
 def example(text: str) -> Example:
     """An example of a severity, with what a machine can measure of it."""
     share = re.search(r"(\d+)%\+.*error rate", text, re.IGNORECASE)
-    times = re.search(r"\((\d+)-\d+x normal\)", text, re.IGNORECASE)
-    measure, at_least = ("error_ratio", int(share[1]) / 100) if share else ("latency_ratio", float(times[1])) if times else ("", None)
-    return Example(text, private="security breach" in text.lower(), measure=measure, at_least=at_least)
+    times = re.search(r"\((\d+)-(\d+)x normal\)", text, re.IGNORECASE)
+    private = "security breach" in text.lower()
+    if share:
+        return Example(text, private, "error_ratio", int(share[1]) / 100)
+    if times:
+        return Example(text, private, "latency_ratio", float(times[1]), float(times[2]))
+    return Example(text, private)
 
 
 def template(name: str, text: str) -> Template:
-    """A message text with the values that its brackets stand for; a bracket nobody knows keeps an empty field, which lint refuses."""
-    known = PLACEHOLDERS.get(name)
-    if known is None or name == "postmortem":
-        return Template(name, text)
-    found = dict.fromkeys(_BRACKETED.findall(text))
-    return Template(name, text, tuple(known.get(literal, Placeholder(literal, "")) for literal in found))
+    """A message text with the values that its brackets stand for; lint refuses a bracket that names no field of the message."""
+    known = {placeholder.literal: placeholder for placeholder in PLACEHOLDERS.get(name, ())}
+    by_field = {placeholder.field: placeholder for placeholder in PLACEHOLDERS.get(name, ())}
+    found = []
+    for literal in dict.fromkeys(_BRACKETED.findall(text)):
+        field = slug(literal, "_")
+        found.append(known.get(literal) or replace(by_field.get(field, Placeholder("", field)), literal=literal))
+    return Template(name, text, tuple(found))
 
 
 def slug(text: str, joiner: str = "-") -> str:
