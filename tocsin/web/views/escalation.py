@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
@@ -15,7 +16,7 @@ from tocsin.alerts.models import Service
 from tocsin.lib.refusal import Refused, invalid, missing
 from tocsin.oncall import queries as oncall
 from tocsin.oncall.models import Schedule
-from tocsin.paging import operations, queries
+from tocsin.paging import operations_policies, queries
 from tocsin.paging.models import EscalationPolicy
 from tocsin.web import pages
 
@@ -71,21 +72,24 @@ def _edit(request: HttpRequest, found: EscalationPolicy | None) -> HttpResponse:
             if action == "save":
                 return pages.go(reverse("escalation_policy", args=[_save(request, found, form).pk]))
             if action == "remove" and found:
-                operations.remove_policy(found, by=pages.actor(request), now=pages.now(request))
+                operations_policies.remove_policy(found, by=pages.actor(request), now=pages.now(request))
                 return pages.go(reverse("escalation_policies"))
             _step(request, form, action, [int(place) for place in places if place.isdigit()])
         except Refused as refused:
             errors = refused.errors or {"name": refused.detail}
-    return pages.page(request, "escalation/policy.html", _context(request, found, form, errors, bool(action)), status=422 if errors else 200)
+    context = _context(request, found, form, errors, bool(action))
+    return pages.page(request, "escalation/policy.html", context, status=422 if errors else 200)
 
 
-def _context(request: HttpRequest, found: EscalationPolicy | None, form: dict[str, Any], errors: dict[str, str], changed: bool) -> dict[str, Any]:
+def _context(
+    request: HttpRequest, found: EscalationPolicy | None, form: dict[str, Any], errors: dict[str, str], changed: bool
+) -> dict[str, Any]:
     now = pages.now(request)
     people = User.objects.filter(is_active=True).in_bulk()
     schedules = {schedule.pk: schedule for schedule in oncall.active()}
     for step in form["steps"]:
         step["targets"] = [_shown(target, people, schedules, now) for target in step["targets"]]
-    used = Service.objects.filter(removed_at=None, escalation_policy=found) | Service.objects.filter(removed_at=None, leadership_policy=found)
+    used = Service.objects.filter(Q(escalation_policy=found) | Q(leadership_policy=found), removed_at=None)
     try:
         dry = queries.dry_run(_plain(form), team=form["team"], now=now)
     except Refused:
@@ -93,7 +97,7 @@ def _context(request: HttpRequest, found: EscalationPolicy | None, form: dict[st
     return {
         "policy": found, "form": form, "errors": errors, "editable": request.user.is_administrator, "changed": changed, "now": now,  # type: ignore[union-attr]
         "people": sorted(people.values(), key=lambda person: person.name), "schedules": schedules.values(),
-        "teams": Team.objects.filter(removed_at=None).order_by("name"), "services": [s.name for s in used.distinct()] if found else [],
+        "teams": Team.objects.filter(removed_at=None).order_by("name"), "services": [s.name for s in used] if found else [],
         "dry": dry, "checks": _checks(form, dry),
     }  # fmt: skip
 
@@ -114,8 +118,9 @@ def _checks(form: dict[str, Any], dry: list[Any]) -> list[Check]:
     empty = [n + 1 for n, step in enumerate(form["steps"]) if not step["targets"]]
     found = [Check(not empty, "Each step pages somebody" if not empty else f"Step {', '.join(map(str, empty))} pages nobody")]
     several = len({(t["kind"], t["id"]) for step in form["steps"] for t in step["targets"]}) > 1
-    found.append(Check(several, "More than one person or schedule is asked" if several else "Only one person or schedule is asked: if they sleep, nobody comes"))
-    reached = bool(dry) and bool(getattr(dry[0], "reachable", True))
+    alone = "Only one person or schedule is asked: if they sleep, only the fallback contact comes"
+    found.append(Check(several, "More than one person or schedule is asked" if several else alone))
+    reached = bool(dry) and dry[0].reachable
     found.append(Check(reached, "Somebody is reached at once" if reached else "Nobody would be reached by the first step"))
     return found
 
@@ -194,5 +199,5 @@ def _save(request: HttpRequest, found: EscalationPolicy | None, form: dict[str, 
     facts = {"name": form["name"], "team": form["team"], **_plain(form)}
     by, now = pages.actor(request), pages.now(request)
     if found is None:
-        return operations.create_policy(**facts, by=by, now=now)
-    return operations.change_policy(found, by=by, now=now, **facts)
+        return operations_policies.create_policy(**facts, by=by, now=now)
+    return operations_policies.change_policy(found, by=by, now=now, **facts)

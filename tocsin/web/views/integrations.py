@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
@@ -23,6 +24,11 @@ KINDS = (
     ("pagerduty_change_events", "Change events", "Deployments and other changes; never pages"),
     ("generic", "Generic JSON", "Any JSON: title, status, severity and key are found under their usual names"),
 )
+PROTOCOLS = {  # by which address a kind comes in, where it is not its own; and that address
+    "alertmanager_api_v2": ("alertmanager_api", "/api/v2/alerts"),
+    "pagerduty_events_v2": ("pagerduty", "/v2/enqueue"),
+    "pagerduty_change_events": ("pagerduty_change", "/v2/change/enqueue"),
+}
 SEVERITIES = ("critical", "error", "warning", "info")
 
 
@@ -42,7 +48,11 @@ def new(request: HttpRequest) -> HttpResponse:
     form: dict[str, Any] = {"name": "", "kind": "alertmanager", "service": None}
     if request.method == "POST":
         try:
-            form = {"name": pages.text(request, "name", 200), "kind": request.POST.get("kind", ""), "service": pages.number(request, "service")}
+            form = {
+                "name": pages.text(request, "name", 200),
+                "kind": request.POST.get("kind", ""),
+                "service": pages.number(request, "service"),
+            }
             made = operations.create_integration(**form, by=pages.actor(request), now=pages.now(request))
             return pages.go(reverse("integration", args=[made.pk]))
         except Refused as refused:
@@ -74,7 +84,8 @@ def integration(request: HttpRequest, integration_id: int) -> HttpResponse:
         "events": RawEvent.objects.filter(integration=found).defer("body").order_by("-id")[:20],
         "address": f"{settings.TOCSIN_URL}{_path(found)}", "curl": _curl(found), "setup": _setup(found),
     }  # fmt: skip
-    return pages.page(request, "integrations/integration.html", context, fragments={"events": "integrations/_events.html"}, status=422 if errors else 200)
+    fragments = {"events": "integrations/_events.html"}
+    return pages.page(request, "integrations/integration.html", context, fragments=fragments, status=422 if errors else 200)
 
 
 def _services() -> Any:
@@ -87,7 +98,8 @@ def _act(request: HttpRequest, found: Integration) -> HttpResponse:
         if not request.user.may_respond:  # type: ignore[union-attr]
             raise Refused("Only responders may send test events.", status=403)
         operations.accept(found, body=json.dumps(_sample(found, now.isoformat())).encode(), protocol=_protocol(found), now=now)
-        return pages.act(request, lambda: None, reverse("integration", args=[found.pk]), "The test event is on its way. It pages as a real one would.")
+        messages.success(request, "The test event is on its way. It is handled as a real one would be.")
+        return pages.go(reverse("integration", args=[found.pk]))
     if not request.user.is_administrator:  # type: ignore[union-attr]
         raise Refused("Only administrators may change integrations.", status=403)
     if action == "remove":
@@ -98,16 +110,16 @@ def _act(request: HttpRequest, found: Integration) -> HttpResponse:
         "default_severity": request.POST.get("default_severity", ""), "enabled": request.POST.get("enabled") == "1",
     }  # fmt: skip
     operations.change_integration(found, by=by, now=now, **changes)
-    return pages.act(request, lambda: None, reverse("integration", args=[found.pk]), "Saved.")
+    messages.success(request, "Saved.")
+    return pages.go(reverse("integration", args=[found.pk]))
 
 
 def _protocol(found: Integration) -> str:
-    return {"alertmanager_api_v2": "alertmanager_api", "pagerduty_events_v2": "pagerduty", "pagerduty_change_events": "pagerduty_change"}.get(found.kind, "in")
+    return PROTOCOLS.get(found.kind, ("in", ""))[0]
 
 
 def _path(found: Integration) -> str:
-    paths = {"alertmanager_api_v2": "/api/v2/alerts", "pagerduty_events_v2": "/v2/enqueue", "pagerduty_change_events": "/v2/change/enqueue"}
-    return paths.get(found.kind, f"/in/{found.key}")
+    return PROTOCOLS[found.kind][1] if found.kind in PROTOCOLS else f"/in/{found.key}"
 
 
 def _sample(found: Integration, now: str) -> Any:
@@ -136,14 +148,23 @@ def _without_times(value: Any) -> Any:
     return [_without_times(item) for item in value] if isinstance(value, list) else value
 
 
+SETUPS = {
+    "alertmanager": (
+        "In alertmanager.yml",
+        "receivers:\n  - name: tocsin\n    webhook_configs:\n      - url: {url}/in/{key}\n        send_resolved: true",
+    ),
+    "alertmanager_api_v2": (
+        "In prometheus.yml",
+        "alerting:\n  alertmanagers:\n    - scheme: {scheme}\n      authorization: {{ credentials: {key} }}\n"
+        '      static_configs:\n        - targets: ["{host}"]',
+    ),
+    "pagerduty_events_v2": ("In whatever pages through PagerDuty", "Events host:  {url}\nRouting key:  {key}"),
+    "pagerduty_change_events": ("At the end of your pipeline", "Address:      {url}/v2/change/enqueue\nRouting key:  {key}"),
+}
+
+
 def _setup(found: Integration) -> dict[str, str]:
     """What to write into the source's own configuration."""
-    url, host = settings.TOCSIN_URL, settings.TOCSIN_URL.partition("://")[2]
-    texts = {
-        "alertmanager": ("In alertmanager.yml", f"receivers:\n  - name: tocsin\n    webhook_configs:\n      - url: {url}/in/{found.key}\n        send_resolved: true"),
-        "alertmanager_api_v2": ("In prometheus.yml", f"alerting:\n  alertmanagers:\n    - scheme: {url.partition('://')[0]}\n      authorization: {{ credentials: {found.key} }}\n      static_configs:\n        - targets: [\"{host}\"]"),
-        "pagerduty_events_v2": ("In whatever pages through PagerDuty", f"Events host:  {url}\nRouting key:  {found.key}"),
-        "pagerduty_change_events": ("At the end of your pipeline", f"Address:      {url}/v2/change/enqueue\nRouting key:  {found.key}"),
-    }  # fmt: skip
-    title, text = texts.get(found.kind, ("Post JSON to", f"{url}/in/{found.key}"))
-    return {"title": title, "text": text}
+    scheme, _, host = settings.TOCSIN_URL.partition("://")
+    title, text = SETUPS.get(found.kind, ("Post JSON to", "{url}/in/{key}"))
+    return {"title": title, "text": text.format(url=settings.TOCSIN_URL, key=found.key, scheme=scheme, host=host)}

@@ -53,7 +53,7 @@ def _edit(request: HttpRequest, found: Service | None) -> HttpResponse:
                 operations.remove_service(found, by=by, now=now)
             else:
                 form = _posted(request)
-                _ = operations.change_service(found, by=by, now=now, **form) if found else operations.create_service(by=by, now=now, **form)
+                operations.change_service(found or Service(), by=by, now=now, **form)
             return pages.go(reverse("services"))
         except Refused as refused:
             errors = refused.errors or {"name": refused.detail}
