@@ -1,0 +1,142 @@
+"""The pages of schedules, policies, services and integrations: what they show, what they refuse, and that nothing typed is lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tocsin import clock
+from tocsin.accounts.actor import SYSTEM
+from tocsin.accounts.models import Role, User
+from tocsin.alerts.models import Integration, RawEvent, Service
+from tocsin.oncall import operations as oncall
+from tocsin.oncall.models import Override, Schedule
+from tocsin.paging.models import EscalationPolicy
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ana():
+    return User.objects.create_user(
+        "ana@example.com", "a long enough password", name="Ana Alder", role=Role.ADMINISTRATOR, time_zone="Europe/Berlin"
+    )
+
+
+@pytest.fixture
+def ben():
+    return User.objects.create_user("ben@example.com", "a long enough password", name="Ben Birch")
+
+
+@pytest.fixture
+def page(client, ana):
+    client.force_login(ana)
+    return client
+
+
+def rota(*people: User, name: str = "Payments primary") -> Schedule:
+    rotations = [{"name": "primary", "participants": [p.pk for p in people], "starts_at": "2026-01-05T09:00:00", "shift": {"days": 7}}]
+    return oncall.create_schedule(name=name, time_zone="Europe/Berlin", rotations=rotations, by=SYSTEM, now=clock.now())
+
+
+def test_a_schedule_shows_its_rotation_and_who_takes_turns(page, ana, ben):
+    schedule = rota(ana, ben)
+    shown = page.get(f"/schedules/{schedule.pk}/").content.decode()
+    assert "Ana Alder" in shown and "Ben Birch" in shown and "Final schedule" in shown
+    assert "Nobody is on call for" not in shown
+
+
+def test_a_gap_is_shown_and_taken_with_one_click(page, ana):
+    schedule = oncall.create_schedule(
+        name="Office", time_zone="UTC", by=SYSTEM, now=clock.now(),
+        rotations=[{"name": "day", "participants": [ana.pk], "starts_at": "2026-01-05T00:00:00", "shift": {"days": 7},
+                    "restrictions": [{"weekdays": [0, 1, 2, 3, 4, 5, 6], "from": "09:00", "until": "17:00"}]}],
+    )  # fmt: skip
+    shown = page.get(f"/schedules/{schedule.pk}/").content.decode()
+    assert "Nobody is on call for" in shown
+    now = clock.now()
+    form = {
+        "action": "override-exact",
+        "user": ana.pk,
+        "starts_at": now.isoformat(),
+        "ends_at": (now + timedelta(hours=30)).isoformat(),
+        "reason": "Fills a gap",
+    }
+    assert page.post(f"/schedules/{schedule.pk}/", form).status_code == 303
+    assert Override.objects.get(schedule=schedule).user == ana
+
+
+def test_an_override_that_ends_before_it_starts_is_refused_beside_the_field(page, ana):
+    schedule = rota(ana)
+    form = {
+        "action": "override",
+        "user": ana.pk,
+        "starts_at": "2031-01-02T10:00",
+        "ends_at": "2031-01-02T09:00",
+        "reason": "dentist",
+        "zone": "utc",
+    }
+    answer = page.post(f"/schedules/{schedule.pk}/", form)
+    assert answer.status_code == 422
+    assert "The end must lie after the start." in answer.content.decode() and "dentist" in answer.content.decode()
+    assert not Override.objects.exists()
+
+
+def test_a_schedule_is_made_in_steps_without_scripts(page, ana, ben):
+    form = {"name": "Night", "time_zone": "Europe/Berlin", "name-0": "primary", "days-0": "7", "starts-0": "2026-01-05T09:00", "when-0": ""}
+    added = page.post("/schedules/new/", {**form, "action": "person-add:0", "add-0": ben.pk})
+    assert added.status_code == 200 and "Ben Birch" in added.content.decode() and not Schedule.objects.exists()
+    refused = page.post("/schedules/new/", {**form, "action": "save"})
+    assert refused.status_code == 422 and "in the order of their turns" in refused.content.decode()
+    made = page.post("/schedules/new/", {**form, "person-0": [ben.pk, ana.pk], "action": "save"})
+    schedule = Schedule.objects.get(name="Night")
+    assert made.status_code == 303 and made["Location"] == f"/schedules/{schedule.pk}/"
+    assert [place.user for place in schedule.rotations.get().places.all()] == [ben, ana]
+
+
+def test_a_policy_is_made_changed_and_dry_run(page, ana, ben):
+    schedule = rota(ana)
+    form = {"name": "Payments", "repeats": "1", "wait-0": "5", "target-0": f"schedule:{schedule.pk}"}
+    made = page.post("/escalation-policies/new/", {**form, "action": "save"})
+    policy = EscalationPolicy.objects.get(name="Payments")
+    assert made.status_code == 303 and policy.steps == [{"wait_seconds": 300, "targets": [{"kind": "schedule", "id": schedule.pk}]}]
+    shown = page.get(f"/escalation-policies/{policy.pk}/").content.decode()
+    assert "If this fired now" in shown and "Ana Alder" in shown
+    tried = page.post(f"/escalation-policies/{policy.pk}/", {**form, "wait-1": "10", "action": "add-target:1", "add-1": f"user:{ben.pk}"})
+    assert tried.status_code == 200 and "Ben Birch" in tried.content.decode()
+    policy.refresh_from_db()
+    assert len(policy.steps) == 1, "a small step saves nothing"
+    wrong = page.post(f"/escalation-policies/{policy.pk}/", {**form, "wait-0": "soon", "action": "save"})
+    assert wrong.status_code == 422 and "Step 1 waits a number of minutes" in wrong.content.decode() and "soon" in wrong.content.decode()
+
+
+def test_only_administrators_change_policies(client, ben):
+    policy = EscalationPolicy.objects.create(name="Payments", steps=[{"wait_seconds": 300, "targets": []}])
+    client.force_login(ben)
+    assert client.get(f"/escalation-policies/{policy.pk}/").status_code == 200
+    assert client.post(f"/escalation-policies/{policy.pk}/", {"action": "remove"}).status_code == 403
+    assert client.get("/escalation-policies/new/").status_code == 403
+    assert EscalationPolicy.objects.filter(removed_at=None).exists()
+
+
+def test_an_integration_shows_its_address_and_takes_a_test_event(page):
+    service = Service.objects.create(name="checkout")
+    made = page.post("/integrations/new/", {"name": "Prometheus", "kind": "alertmanager", "service": service.pk})
+    integration = Integration.objects.get(name="Prometheus")
+    assert made["Location"] == f"/integrations/{integration.pk}/"
+    shown = page.get(made["Location"]).content.decode()
+    assert f"http://localhost:8000/in/{integration.key}" in shown and "Waiting for the first event" in shown
+    assert page.post(made["Location"], {"action": "test"}).status_code == 303
+    assert RawEvent.objects.get(integration=integration).protocol == "in"
+
+
+def test_a_service_without_a_name_is_refused_and_keeps_what_was_typed(page):
+    answer = page.post("/services/new/", {"name": "", "description": "Takes money", "action": "save"})
+    assert answer.status_code == 422 and "needs a name" in answer.content.decode() and "Takes money" in answer.content.decode()
+    assert not Service.objects.exists()
+
+
+def test_what_does_not_exist_is_not_found(page):
+    for address in ("/schedules/999/", "/escalation-policies/999/", "/services/999/", "/integrations/999/"):
+        assert page.get(address).status_code == 404, address
