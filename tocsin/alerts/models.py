@@ -80,7 +80,7 @@ class RawEvent(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["id"], condition=models.Q(state="new"), name="raw_event_new"),
+            models.Index(fields=["integration", "id"], condition=models.Q(state="new"), name="raw_event_waiting"),
             models.Index(fields=["integration", "-id"], name="raw_event_integration"),
         ]
 
@@ -169,3 +169,4 @@ class Silence(models.Model):
     created_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    released_at = models.DateTimeField(null=True, blank=True)  # after its end: the alerts it held back have been looked at again

@@ -1,0 +1,258 @@
+"""How are services, integrations, silences, verdicts and alerts by hand stored? With operations_fold the only files that write the room's tables."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from tocsin.accounts.actor import Actor
+from tocsin.accounts.audit import audit
+from tocsin.accounts.models import Team
+from tocsin.alerts import queries
+from tocsin.alerts.models import Alert, Integration, RawEvent, Service, Silence
+from tocsin.alerts.operations_fold import Effect, Reading, apply, expire_due, fold_events, write_outcomes
+from tocsin.domain.alerts import Change
+from tocsin.domain.procedure.model import Procedure
+from tocsin.domain.routing import route
+from tocsin.integrations.registry import SOURCES
+from tocsin.lib.patterns import complaint, full_match
+from tocsin.lib.refusal import Refused, invalid
+from tocsin.paging.models import EscalationPolicy
+
+__all__ = ["Effect", "Reading", "accept", "expire_due", "fold_events", "write_outcomes"]
+KEYS_CHANNEL = "tocsin_integrations"
+LOOP_NAME = "raw_events"
+MOST_TRIES = 3
+LONGEST_SILENCE = timedelta(days=366)
+
+
+# -- services -----------------------------------------------------------------------------------------------------------
+
+
+def create_service(*, name: str, by: Actor, now: datetime, **fields: Any) -> Service:
+    """A service. Fields: description, team, escalation_policy, leadership_policy (ids or None), components (ids), critical, severity_map, runbook."""
+    return change_service(Service(), name=name, by=by, now=now, **fields)
+
+
+@transaction.atomic
+def change_service(service: Service, *, by: Actor, now: datetime, **fields: Any) -> Service:
+    """Set these fields of a service. Raises Refused naming each field that cannot be."""
+    errors: dict[str, str] = {}
+    components = fields.pop("components", None)
+    if "name" in fields:
+        fields["name"] = name = str(fields["name"]).strip()
+        taken = Service.objects.filter(name__iexact=name, removed_at=None).exclude(pk=service.pk).exists()
+        if not 0 < len(name) <= 120:
+            errors["name"] = "A service needs a name of at most 120 characters."
+        elif taken:
+            errors["name"] = "There is a service of this name already."
+    for field, model in (("team", Team), ("escalation_policy", EscalationPolicy), ("leadership_policy", EscalationPolicy)):
+        if field in fields:
+            fields[f"{field}_id"] = value = fields.pop(field)
+            if value is not None and not model.objects.filter(pk=value, removed_at=None).exists():  # type: ignore[attr-defined]
+                errors[field] = "There is no such one."
+    if (mapping := fields.get("severity_map")) is not None and not _is_map(mapping):
+        errors["severity_map"] = "It maps critical, error, warning or info to a severity of the procedure."
+    if len(fields.get("description") or "") > 2000:
+        errors["description"] = "At most 2,000 characters."
+    if (runbook := fields.get("runbook")) and not _is_address(runbook):
+        errors["runbook"] = "It is an address that begins with http:// or https://."
+    lines = Service._meta.get_field("components").related_model  # the status page lies above this room: no import of it
+    if components is not None and lines.objects.filter(pk__in=components).count() != len(set(components)):
+        errors["components"] = "There is no such component."
+    _refuse(errors)
+    for field, value in fields.items():
+        setattr(service, field, value)
+    service.save()
+    if components is not None:
+        service.components.set(components)
+    audit("save", "service", service.pk, f"Service {service.name} saved", by=by, now=now)
+    return service
+
+
+@transaction.atomic
+def remove_service(service: Service, *, by: Actor, now: datetime) -> None:
+    """Take a service out of use; refused while an integration belongs to it."""
+    if service.integrations.filter(removed_at=None).exists():
+        raise Refused("Integrations belong to this service: move or remove them first.", status=409, code="in_use")
+    service.removed_at = now
+    service.save(update_fields=["removed_at"])
+    audit("remove", "service", service.pk, f"Service {service.name} removed", by=by, now=now)
+
+
+def _is_map(mapping: Any) -> bool:
+    known = ("critical", "error", "warning", "info")
+    return isinstance(mapping, dict) and all(word in known and isinstance(to, str) and 0 < len(to) <= 20 for word, to in mapping.items())
+
+
+def _is_address(text: str) -> bool:
+    return len(text) <= 1000 and text.lower().startswith(("http://", "https://")) and not any(c.isspace() for c in text)
+
+
+def _refuse(errors: dict[str, str]) -> None:
+    if errors:
+        raise invalid(**errors)
+
+
+# -- integrations -------------------------------------------------------------------------------------------------------
+
+
+def create_integration(*, name: str, kind: str, by: Actor, now: datetime, **fields: Any) -> Integration:
+    """An integration with a fresh key of 32 characters. Fields: service (id or None), default_severity, identity_labels, ignored_labels, enabled."""
+    _refuse({} if kind in SOURCES else {"kind": f"It is one of {', '.join(sorted(SOURCES))}."})
+    return change_integration(Integration(kind=kind, key=secrets.token_hex(16)), name=name, by=by, now=now, **fields)
+
+
+@transaction.atomic
+def change_integration(integration: Integration, *, by: Actor, now: datetime, **fields: Any) -> Integration:
+    """Set these fields of an integration and tell the intake. Raises Refused naming each field that cannot be."""
+    errors: dict[str, str] = {}
+    if "name" in fields:
+        fields["name"] = str(fields["name"]).strip()
+        if not 0 < len(fields["name"]) <= 120:
+            errors["name"] = "An integration needs a name of at most 120 characters."
+    if "service" in fields:
+        fields["service_id"] = value = fields.pop("service")
+        if value is not None and not Service.objects.filter(pk=value, removed_at=None).exists():
+            errors["service"] = "There is no such service."
+    if "default_severity" in fields and fields["default_severity"] not in ("critical", "error", "warning", "info"):
+        errors["default_severity"] = "It is critical, error, warning or info."
+    for field in ("identity_labels", "ignored_labels"):
+        if len(fields.get(field) or []) > 50 or any(not 0 < len(name) <= 200 for name in fields.get(field) or []):
+            errors[field] = "At most 50 labels of at most 200 characters."
+    _refuse(errors)
+    for field, value in fields.items():
+        setattr(integration, field, value)
+    integration.save()
+    audit("save", "integration", integration.pk, f"Integration {integration.name} saved", by=by, now=now)
+    _tell_intake()
+    return integration
+
+
+@transaction.atomic
+def remove_integration(integration: Integration, *, by: Actor, now: datetime) -> None:
+    """Take an integration out of use: its key is refused from now on, its alerts and events stay."""
+    integration.removed_at, integration.enabled = now, False
+    integration.save(update_fields=["removed_at", "enabled"])
+    audit("remove", "integration", integration.pk, f"Integration {integration.name} removed", by=by, now=now)
+    _tell_intake()
+
+
+def _tell_intake() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [KEYS_CHANNEL])
+
+
+# -- raw events ---------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def accept(
+    integration: Integration, *, body: bytes, protocol: str, now: datetime, content_type: str = "application/json", dedup_key: str = "",
+    replay_of: RawEvent | None = None,
+) -> RawEvent:  # fmt: skip
+    """Take an event in as the intake would: a test event, or the replay of an earlier one."""
+    raw = RawEvent.objects.create(
+        integration=integration, protocol=protocol, content_type=content_type, body=body, received_at=now, dedup_key=dedup_key, replay_of=replay_of
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify('tocsin_due', %s)", [LOOP_NAME])
+    return raw
+
+
+def mark_failed(raw: RawEvent, error: str, now: datetime) -> None:
+    """Folding it failed: it stays waiting for another try, or is refused, shown and replayable after the last one."""
+    raw.attempts += 1
+    raw.error = error[:1000]
+    if raw.attempts >= MOST_TRIES:
+        raw.state, raw.processed_at = RawEvent.State.REFUSED, now
+        raw.outcomes = [{"alert": None, "change": str(Change.REFUSED), "reason": error[:500]}]
+    raw.save(update_fields=["attempts", "error", "state", "processed_at", "outcomes"])
+
+
+# -- alerts -------------------------------------------------------------------------------------------------------------
+
+
+def set_verdict(alert: Alert, verdict: str, note: str, by: Actor, now: datetime) -> Alert:
+    """Keep what somebody found the alert to be: real, a false alarm, unsure."""
+    alert.verdict, alert.verdict_note, alert.verdict_by, alert.verdict_at = verdict, note[:2000], by.user, now
+    alert.save(update_fields=["verdict", "verdict_note", "verdict_by", "verdict_at"])
+    return alert
+
+
+def resolve(alert: Alert, *, now: datetime) -> bool:
+    """End an alert by hand; False when it had ended already. The next event of its key opens a new one."""
+    ended = Alert.objects.filter(pk=alert.pk, status=Alert.Status.FIRING).update(status=Alert.Status.RESOLVED, resolved_at=now, ends_at=None)
+    alert.refresh_from_db(fields=["status", "resolved_at", "ends_at"])
+    return bool(ended)
+
+
+# -- silences -----------------------------------------------------------------------------------------------------------
+
+
+def create_silence(
+    *, matchers: list[dict[str, Any]], service: int | None = None, starts_at: datetime | None = None, ends_at: datetime, reason: str,
+    by: Actor, now: datetime,
+) -> Silence:  # fmt: skip
+    """No paging for what matches until `ends_at`. Raises Refused naming each field that cannot be."""
+    starts_at, errors = starts_at or now, {}
+    if not matchers and service is None:
+        errors["matchers"] = "A silence names a service or at least one matcher, else it would silence everything."
+    for one in matchers:
+        name, value = one.get("name"), one.get("value")
+        if not isinstance(name, str) or not isinstance(value, str) or not 0 < len(name) <= 200 or len(value) > 1000:
+            errors["matchers"] = "Each matcher has a name and a value."
+        elif one.get("is_regex") and (wrong := complaint(value)):
+            errors["matchers"] = f"{name}: {wrong}."
+    if len(matchers) > 20:
+        errors["matchers"] = "At most 20 matchers."
+    if service is not None and not Service.objects.filter(pk=service, removed_at=None).exists():
+        errors["service"] = "There is no such service."
+    if ends_at <= max(starts_at, now):
+        errors["ends_at"] = "It must end after it starts, and in the future."
+    elif ends_at - starts_at > LONGEST_SILENCE:
+        errors["ends_at"] = "A silence lasts at most a year."
+    if not 0 < len(reason.strip()) <= 1000:
+        errors["reason"] = "Say why, in at most 1,000 characters."
+    _refuse(errors)
+    kept = [
+        {"name": one["name"], "value": one["value"], "is_regex": bool(one.get("is_regex", False)), "is_equal": bool(one.get("is_equal", True))}
+        for one in matchers
+    ]
+    return Silence.objects.create(
+        matchers=kept, service_id=service, starts_at=starts_at, ends_at=ends_at, reason=reason.strip(), created_by=by.user
+    )
+
+
+@transaction.atomic
+def end_silence(silence: Silence, *, by: Actor, now: datetime) -> Silence:
+    """End a silence now; what it held back and still fires is paged."""
+    if silence.ended_at is None and silence.ends_at > now:
+        silence.ended_at = now
+        silence.save(update_fields=["ended_at"])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify('tocsin_due', %s)", [LOOP_NAME])
+    return silence
+
+
+def release(now: datetime, procedure: Procedure) -> list[Alert]:
+    """Look again at what silences held back that are over; the alerts that still fire and that no other silence holds."""
+    over = queries.ended_silences(now)
+    if not over:
+        return []
+    directory, released = queries.directory(now), []
+    prefixes = Q()
+    for silence in over:
+        prefixes |= Q(suppressed_by__startswith=f"silence {silence.pk}:")
+    held = Alert.objects.select_for_update(of=("self",)).filter(prefixes, status=Alert.Status.FIRING)
+    for alert in held.select_related("integration", "service"):
+        apply(alert, route(queries.subject(alert, alert.integration), directory, procedure, now, full_match))
+        alert.save(update_fields=["service", "severity", "severity_reason", "suppressed_by", "trace"])
+        if not alert.suppressed_by:
+            released.append(alert)
+    Silence.objects.filter(pk__in=[silence.pk for silence in over]).update(released_at=now)
+    return released

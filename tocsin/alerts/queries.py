@@ -1,0 +1,105 @@
+"""Which alerts, events and silences are there?"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import Count, F, Min, Q, QuerySet
+
+from tocsin.alerts.models import Alert, Integration, RawEvent, Service, Silence
+from tocsin.domain.routing import Directory, Matcher, ServiceFacts, SilenceRule, Subject
+
+LOCK_CLASS = 0x70C51  # advisory locks of this room: one worker at a time folds the events of an integration
+WAITING = """
+SELECT i.id FROM alerts_integration i
+WHERE EXISTS (SELECT 1 FROM alerts_rawevent r WHERE r.integration_id = i.id AND r.state = 'new')
+"""
+
+
+def waiting_integrations() -> list[int]:
+    """Integrations with events that nobody has folded yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def claim(integration_id: int) -> bool:
+    """Become the only one who folds this integration's events until the transaction ends; False when somebody else is."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LOCK_CLASS, integration_id])
+        return bool(cursor.fetchone()[0])
+
+
+def waiting_events(integration_id: int, limit: int) -> list[RawEvent]:
+    """The oldest events of an integration that are not folded yet, in the order of acceptance, locked."""
+    rows = RawEvent.objects.select_for_update(skip_locked=True).filter(integration_id=integration_id, state=RawEvent.State.NEW)
+    return list(rows.order_by("id")[:limit])
+
+
+def directory(now: datetime) -> Directory:
+    """What routing looks things up in."""
+    rows = Service.objects.filter(removed_at=None).values_list("id", "name", "critical", "severity_map")
+    return Directory({row[0]: ServiceFacts(*row) for row in rows}, silences_in_force(now))
+
+
+def silences_in_force(now: datetime) -> tuple[SilenceRule, ...]:
+    """The silences that hold pages back now."""
+    rows = Silence.objects.filter(starts_at__lte=now, ends_at__gt=now, ended_at=None).order_by("id")
+    return tuple(as_rule(row) for row in rows)
+
+
+def as_rule(row: Silence) -> SilenceRule:
+    """A stored silence as the rules see it."""
+    return SilenceRule(row.pk, matchers(row.matchers), row.starts_at, row.ends_at, row.reason, row.service_id)
+
+
+def matchers(stored: list[dict[str, object]]) -> tuple[Matcher, ...]:
+    """Stored matchers as the rules see them."""
+    return tuple(
+        Matcher(str(one["name"]), str(one["value"]), bool(one.get("is_regex", False)), bool(one.get("is_equal", True))) for one in stored
+    )
+
+
+def subject(alert: Alert, integration: Integration) -> Subject:
+    """An alert as routing sees it."""
+    return Subject(
+        alert.title, alert.source_severity, labels=alert.labels, service=alert.service.name if alert.service else "",
+        integration=integration.name, integration_service=integration.service_id,
+    )  # fmt: skip
+
+
+def alerts(*, service: int | None = None, status: str = "", q: str = "", integration: int | None = None) -> QuerySet[Alert]:
+    """Alerts by service, status and words of the title, dedup key or service; newest first."""
+    rows = Alert.objects.select_related("service", "integration")
+    if service:
+        rows = rows.filter(service_id=service)
+    if integration:
+        rows = rows.filter(integration_id=integration)
+    if status:
+        rows = rows.filter(status=status)
+    if words := q.strip()[:200]:
+        rows = rows.filter(Q(title__icontains=words) | Q(dedup_key__icontains=words) | Q(service__name__icontains=words))
+    return rows.order_by("-id")
+
+
+def next_expiry() -> datetime | None:
+    """When the next alert runs out that its source does not renew."""
+    firing = Alert.objects.filter(status=Alert.Status.FIRING, ends_at__isnull=False)
+    return firing.aggregate(at=Min("ends_at"))["at"]
+
+
+def ended_silences(now: datetime) -> list[Silence]:
+    """Silences that ended and whose alerts nobody has looked at since."""
+    return list(Silence.objects.filter(Q(ends_at__lte=now) | Q(ended_at__lte=now), released_at=None).order_by("id")[:50])
+
+
+def next_silence_end() -> datetime | None:
+    """When the next silence ends."""
+    return Silence.objects.filter(released_at=None).aggregate(at=Min(F("ends_at")))["at"]
+
+
+def event_states(integration: Integration | None = None) -> dict[str, int]:
+    """How many raw events wait, are done, are refused."""
+    rows = RawEvent.objects.filter(integration=integration) if integration else RawEvent.objects.all()
+    return dict(rows.values_list("state").annotate(Count("id")))

@@ -1,0 +1,37 @@
+"""Does a text match a pattern that a person wrote? In linear time, whatever the pattern: RE2, never the standard library's engine."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import re2
+
+LONGEST_PATTERN = 1000
+_options = re2.Options()
+_options.log_errors = False
+_options.max_mem = 1 << 20
+
+
+@lru_cache(maxsize=2000)
+def _compiled(pattern: str) -> re2._Regexp | None:
+    try:
+        return re2.compile(pattern, _options)
+    except re2.error:
+        return None
+
+
+def complaint(pattern: str) -> str:
+    """What is wrong with a pattern, as a sentence; nothing when it can be used."""
+    if len(pattern) > LONGEST_PATTERN:
+        return f"a pattern has at most {LONGEST_PATTERN:,} characters"
+    try:
+        re2.compile(pattern, _options)
+    except re2.error as error:
+        return f"this is no regular expression: {error}"
+    return ""
+
+
+def full_match(pattern: str, value: str) -> bool:
+    """Does the whole value match? A pattern that cannot be used matches nothing."""
+    compiled = _compiled(pattern)
+    return compiled is not None and compiled.fullmatch(value) is not None

@@ -1,0 +1,128 @@
+"""What does the organisation do about the events that came in? Reads them, folds them into alerts, and reaches whom the severity demands."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import InterfaceError, OperationalError, transaction
+
+from tocsin import clock
+from tocsin.accounts.actor import Actor
+from tocsin.alerts import operations as alerts
+from tocsin.alerts import queries
+from tocsin.alerts.models import Integration, RawEvent
+from tocsin.alerts.operations import Effect, Reading
+from tocsin.domain.alerts import Change
+from tocsin.domain.ports import Received, UnreadableError
+from tocsin.integrations.registry import SOURCES
+from tocsin.lib.due import Loop
+from tocsin.procedures import operations as procedures
+from tocsin.response import alert_effects
+from tocsin.response.acknowledge import acknowledge_alert
+from tocsin.timeline.operations import announce
+
+log = logging.getLogger(__name__)
+BATCH = 200
+# The address that an event came by decides how it is read; at /in/{key} the integration's kind does.
+READ_BY = {"pagerduty": "pagerduty_events_v2", "pagerduty_change": "pagerduty_change_events", "alertmanager_api": "alertmanager_api_v2"}
+
+
+def take() -> int:
+    """Fold what waits, a batch of each integration in turn, then let alerts run out and silences end; how much was done."""
+    done = sum(_take_of(integration_id) for integration_id in queries.waiting_integrations())
+    return done + _expire() + _release()
+
+
+def _take_of(integration_id: int) -> int:
+    with transaction.atomic():
+        if not queries.claim(integration_id):
+            return 0
+        rows = queries.waiting_events(integration_id, BATCH)
+        if not rows:
+            return 0
+        now, integration = clock.now(), Integration.objects.select_related("service").get(pk=integration_id)
+        try:
+            with transaction.atomic():
+                _receive(integration, rows, now)
+        except (OperationalError, InterfaceError):
+            raise  # the database, not the events: all of it again, later
+        except Exception:
+            log.exception("a batch of %d events of integration %d failed; each is tried alone", len(rows), integration_id)
+            for row in rows:
+                _receive_alone(integration, row, now)
+        return len(rows)
+
+
+def _receive_alone(integration: Integration, row: RawEvent, now: datetime) -> None:
+    try:
+        with transaction.atomic():
+            _receive(integration, [row], now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        log.exception("event %d of integration %d cannot be folded", row.pk, integration.pk)
+        alerts.mark_failed(row, f"It could not be folded: {type(error).__name__}: {error}", now)
+
+
+def _receive(integration: Integration, rows: Sequence[RawEvent], now: datetime) -> None:
+    procedure = procedures.document(procedures.current())
+    readings = [read(integration.kind, row) for row in rows]
+    effects = alerts.fold_events(integration, readings, procedure=procedure, now=now)
+    for effect in effects:
+        _carry_out(effect, integration, procedure, now)
+    announce("alerts")
+
+
+def read(kind: str, raw: RawEvent) -> Reading:
+    """What a raw event says, or why nothing can be read in it. Never raises."""
+    kind = READ_BY.get(raw.protocol, kind)
+    try:
+        received = Received(bytes(raw.body), raw.content_type, raw.received_at, raw.protocol, raw.dedup_key)
+        return Reading(raw, SOURCES[kind].parse(received))
+    except UnreadableError as error:
+        return Reading(raw, error=str(error)[:1000])
+    except Exception as error:
+        log.exception("the source %s failed on event %d", kind, raw.pk)
+        return Reading(raw, error=f"The reader of {kind} failed on it: {type(error).__name__}"[:1000])
+
+
+def _carry_out(effect: Effect, integration: Integration, procedure: object, now: datetime) -> None:
+    if effect.change is Change.OPENED:
+        alert_effects.opened(effect.alert, procedure, accepted_at=effect.raw.received_at, now=now)
+    elif effect.change is Change.WORSENED:
+        alert_effects.worsened(effect.alert, procedure, now=now)
+    elif effect.change is Change.RESOLVED:
+        alert_effects.resolved(effect.alert, "resolved by its source", now=now)
+    elif effect.change is Change.ACKNOWLEDGED:
+        acknowledge_alert(alert=effect.alert, by=Actor(None, integration.name, "source"), now=now, via="source")
+
+
+def _expire() -> int:
+    with transaction.atomic():
+        now = clock.now()
+        ended = alerts.expire_due(now)
+        for alert in ended:
+            alert_effects.resolved(alert, "not renewed by its source in time", now=now)
+        return len(ended)
+
+
+def _release() -> int:
+    with transaction.atomic():
+        now = clock.now()
+        if not queries.ended_silences(now):
+            return 0
+        procedure = procedures.document(procedures.current())
+        released = alerts.release(now, procedure)
+        for alert in released:
+            alert_effects.released(alert, procedure, now=now)
+        return len(released)
+
+
+def _next_due() -> datetime | None:
+    times = [at for at in (queries.next_expiry(), queries.next_silence_end()) if at]
+    return min(times, default=None)
+
+
+LOOP = Loop(alerts.LOOP_NAME, take, _next_due)
