@@ -95,9 +95,12 @@ def set_up_link(data: Data = None) -> None:
     from tocsin.cli.session import django
 
     with django(data):
-        from tocsin.accounts.operations import make_setup_link
+        from tocsin import clock
+        from tocsin.accounts.operations import ensure_admin
+        from tocsin.accounts.operations_tokens import make_setup_link
 
-        if link := make_setup_link():
+        now = clock.now()
+        if ensure_admin(now) is None and (link := make_setup_link(now)):
             typer.echo(link)
 
 
