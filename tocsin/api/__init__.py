@@ -6,4 +6,12 @@ ROUTERS: list[tuple[str, str]] = [
     ("/teams", "teams"),
     ("/tokens", "tokens"),
     ("", "organisation"),
+    ("/incidents", "incidents"),
+    ("/incidents", "incident_work"),
+    ("/action-items", "action_items"),
+    ("/tickets", "tickets"),
+    ("/schedules", "schedules"),
+    ("/escalation-policies", "escalation_policies"),
+    ("/oncall", "oncall"),
+    ("", "contact_methods"),
 ]

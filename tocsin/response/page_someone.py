@@ -30,7 +30,7 @@ def page_someone(
             subject = frame.subject(incident)
         elif alert is not None:
             subject = {"title": alert.title, "severity": alert.severity, "service": alert.service.name if alert.service else "",
-                       "link": f"/alerts/{alert.pk}/"}  # fmt: skip
+                       "link": f"/alerts/{alert.pk}/", "team_id": alert.service.team_id if alert.service else None}  # fmt: skip
         else:
             raise Refused("Name the incident or the alert that it is about.")
         minute = int(now.timestamp() // 60)  # pressed twice in a minute, it pages once

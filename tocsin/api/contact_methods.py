@@ -1,0 +1,207 @@
+"""How each person is reached, over HTTP: contact methods, notification rules, test pages, and what became of pages."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja import Field, Query, Router, Schema
+from ninja.responses import Status
+
+from tocsin import clock
+from tocsin.accounts.models import User
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.api.acting import own_or_administer
+from tocsin.api.paging import Paging, page
+from tocsin.integrations.webhook.notifier import secret
+from tocsin.lib.refusal import Refused, missing
+from tocsin.oncall import operations as oncall
+from tocsin.paging import operations, queries
+from tocsin.paging.models import ContactMethod, Notification, NotificationRule
+
+router = Router(tags=["Contact methods"])
+
+
+class MethodBody(Schema):
+    model_config = {"extra": "forbid"}
+    kind: str = Field(max_length=30)
+    address: str = Field("", max_length=500)
+    label: str = Field("", max_length=120)
+    verified: bool = False
+
+
+class MethodChange(Schema):
+    model_config = {"extra": "forbid"}
+    label: str | None = Field(None, max_length=120)
+    enabled: bool | None = None
+
+
+class CodeBody(Schema):
+    model_config = {"extra": "forbid"}
+    code: str = Field(max_length=20)
+
+
+class RuleBody(Schema):
+    model_config = {"extra": "forbid"}
+    contact_method: int
+    after_seconds: int = 0
+    urgency: Literal["high", "low"] = "high"
+
+
+def shape(method: ContactMethod) -> dict[str, Any]:
+    """A contact method; a webhook with the secret that its calls are signed with."""
+    plain = {
+        "id": method.id, "kind": method.kind, "address": method.address, "label": method.label, "enabled": method.enabled,
+        "verified": method.verified_at is not None,
+    }  # fmt: skip
+    return plain | ({"signing_secret": secret(method.address)} if method.kind == "webhook" else {})
+
+
+def rule_shape(rule: NotificationRule) -> dict[str, Any]:
+    """A notification rule."""
+    return {"id": rule.id, "contact_method": rule.contact_method_id, "after_seconds": rule.after_seconds, "urgency": rule.urgency}
+
+
+def _person(user: int) -> User:
+    found = User.objects.filter(pk=user, removed_at=None).first()
+    if found is None:
+        raise missing("person")
+    return found
+
+
+def _method(user: int, id: int) -> ContactMethod:
+    found = ContactMethod.objects.filter(pk=id, user_id=user, removed_at=None).select_related("user").first()
+    if found is None:
+        raise missing("contact method")
+    return found
+
+
+@router.get("/users/{int:user}/contact-methods")
+@needs(Needs.SELF)
+def list_methods(request: HttpRequest, user: int, paging: Query[Paging]) -> dict[str, Any]:
+    """The person's contact methods."""
+    own_or_administer(request, user)
+    return page(ContactMethod.objects.filter(user=_person(user), removed_at=None), paging, shape)
+
+
+@router.post("/users/{int:user}/contact-methods", response={201: dict})
+@needs(Needs.SELF)
+def add_method(request: HttpRequest, user: int, body: MethodBody) -> Any:
+    """A new way to reach them. Only an administrator may vouch for it (`verified`); else a code is sent by it."""
+    actor = own_or_administer(request, user)
+    if body.verified and not actor.may(Needs.ADMINISTER, safe=False):
+        raise Refused("Only an administrator may vouch for an address.", status=403, errors={"verified": "Leave it out."}, code="forbidden")
+    return Status(201, shape(operations.add_method(_person(user), **body.model_dump(), by=actor, now=clock.now())))
+
+
+@router.patch("/users/{int:user}/contact-methods/{int:id}")
+@needs(Needs.SELF)
+def change_method(request: HttpRequest, user: int, id: int, body: MethodChange) -> dict[str, Any]:
+    """Rename it, or switch it on or off."""
+    actor = own_or_administer(request, user)
+    return shape(operations.change_method(_method(user, id), **body.model_dump(), by=actor, now=clock.now()))
+
+
+@router.delete("/users/{int:user}/contact-methods/{int:id}", response={204: None})
+@needs(Needs.SELF)
+def remove_method(request: HttpRequest, user: int, id: int) -> Any:
+    """Take it out of use, with the rules that name it."""
+    actor = own_or_administer(request, user)
+    operations.remove_method(_method(user, id), by=actor, now=clock.now())
+    return Status(204, None)
+
+
+@router.post("/users/{int:user}/contact-methods/{int:id}/code", response={202: dict})
+@needs(Needs.SELF)
+def send_code(request: HttpRequest, user: int, id: int) -> Any:
+    """Send a new verification code by it."""
+    actor = own_or_administer(request, user)
+    operations.send_code(_method(user, id), by=actor, now=clock.now())
+    return Status(202, {"sent": True})
+
+
+@router.post("/users/{int:user}/contact-methods/{int:id}/verify")
+@needs(Needs.SELF)
+def verify(request: HttpRequest, user: int, id: int, body: CodeBody) -> dict[str, Any]:
+    """Prove it by the code that was sent."""
+    actor = own_or_administer(request, user)
+    return shape(operations.verify(_method(user, id), body.code, by=actor, now=clock.now()))
+
+
+@router.post("/users/{int:user}/contact-methods/{int:id}/test", response={202: dict})
+@needs(Needs.SELF)
+def send_test(request: HttpRequest, user: int, id: int) -> Any:
+    """Send a test page by it; the answer's `id` is the notification that shows what becomes of it."""
+    actor = own_or_administer(request, user)
+    return Status(202, queries.notification_plain(operations.send_test(_method(user, id), by=actor, now=clock.now())))
+
+
+@router.get("/users/{int:user}/notification-rules")
+@needs(Needs.SELF)
+def list_rules(request: HttpRequest, user: int, paging: Query[Paging]) -> dict[str, Any]:
+    """The person's own order and delays."""
+    own_or_administer(request, user)
+    return page(NotificationRule.objects.filter(user=_person(user)), paging, rule_shape, order=("urgency", "after_seconds", "id"))
+
+
+@router.post("/users/{int:user}/notification-rules", response={201: dict})
+@needs(Needs.SELF)
+def add_rule(request: HttpRequest, user: int, body: RuleBody) -> Any:
+    """By this method, so many seconds after a page starts."""
+    actor = own_or_administer(request, user)
+    return Status(201, rule_shape(operations.add_rule(_person(user), **body.model_dump(), by=actor, now=clock.now())))
+
+
+@router.delete("/users/{int:user}/notification-rules/{int:id}", response={204: None})
+@needs(Needs.SELF)
+def remove_rule(request: HttpRequest, user: int, id: int) -> Any:
+    """Take one line out."""
+    actor = own_or_administer(request, user)
+    rule = NotificationRule.objects.filter(pk=id, user_id=user).first()
+    if rule is None:
+        raise missing("notification rule")
+    operations.remove_rule(rule, by=actor, now=clock.now())
+    return Status(204, None)
+
+
+@router.post("/users/{int:user}/calendar-feed", response={201: dict})
+@needs(Needs.SELF)
+def issue_feed(request: HttpRequest, user: int) -> Any:
+    """A new address for the calendar feed of this person's shifts; the one before stops working. It is shown once."""
+    actor = own_or_administer(request, user)
+    token = oncall.issue_feed(user=_person(user), by=actor, now=clock.now())
+    return Status(201, {"url": f"{settings.TOCSIN_URL}/oncall/{token}.ics"})
+
+
+@router.get("/users/{int:user}/notifications")
+@needs(Needs.SELF)
+def list_notifications(request: HttpRequest, user: int, paging: Query[Paging]) -> dict[str, Any]:
+    """What this person was sent, newest first, and what became of each."""
+    own_or_administer(request, user)
+    rows = Notification.objects.filter(user=_person(user)).select_related("user")
+    return page(rows, paging, queries.notification_plain, order=("-id",))
+
+
+@router.get("/users/{int:user}/notifications/{int:id}")
+@needs(Needs.SELF)
+def get_notification(request: HttpRequest, user: int, id: int) -> dict[str, Any]:
+    """One of them."""
+    own_or_administer(request, user)
+    return queries.notification_plain(_notification(user, id))
+
+
+@router.post("/users/{int:user}/notifications/{int:id}/shown", response={204: None})
+@needs(Needs.SELF)
+def shown(request: HttpRequest, user: int, id: int) -> Any:
+    """The person's open page has shown it: an on-screen page is delivered by that."""
+    own_or_administer(request, user)
+    operations.shown(_notification(user, id), clock.now())
+    return Status(204, None)
+
+
+def _notification(user: int, id: int) -> Notification:
+    found = Notification.objects.filter(pk=id, user_id=user).select_related("user").first()
+    if found is None:
+        raise missing("notification")
+    return found

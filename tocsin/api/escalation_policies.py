@@ -1,0 +1,103 @@
+"""Escalation policies over HTTP, with a dry run: who would be paged now, and why?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router, Schema
+from ninja.responses import Status
+
+from tocsin import clock
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.api.acting import acting
+from tocsin.api.paging import Paging, page
+from tocsin.lib.refusal import invalid
+from tocsin.paging import operations, queries
+from tocsin.paging.models import EscalationPolicy
+
+router = Router(tags=["Escalation policies"])
+
+
+class TargetBody(Schema):
+    model_config = {"extra": "forbid"}
+    kind: Literal["schedule", "user"]
+    id: int
+
+
+class StepBody(Schema):
+    model_config = {"extra": "forbid"}
+    wait_seconds: int = 300
+    targets: list[TargetBody] = Field(max_length=20)
+
+
+class PolicyBody(Schema):
+    model_config = {"extra": "forbid"}
+    name: str = Field(max_length=500)
+    team: int | None = None
+    steps: list[StepBody] = Field(max_length=20)
+    repeats: int = 0
+
+
+class PolicyChange(Schema):
+    model_config = {"extra": "forbid"}
+    name: str | None = Field(None, max_length=500)
+    team: int | None = None
+    steps: list[StepBody] | None = Field(None, max_length=20)
+    repeats: int | None = None
+
+
+def shape(policy: EscalationPolicy) -> dict[str, Any]:
+    """A policy."""
+    return {"id": policy.id, "name": policy.name, "team": policy.team_id, "steps": policy.steps, "repeats": policy.repeats}
+
+
+@router.get("")
+@needs(Needs.READ)
+def list_policies(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
+    """All policies."""
+    return page(EscalationPolicy.objects.filter(removed_at=None), paging, shape)
+
+
+@router.post("", response={201: dict})
+@needs(Needs.ADMINISTER)
+def create_policy(request: HttpRequest, body: PolicyBody) -> Any:
+    """A new policy."""
+    return Status(201, shape(operations.create_policy(**body.model_dump(), by=acting(request), now=clock.now())))
+
+
+@router.get("/{int:id}")
+@needs(Needs.READ)
+def get_policy(request: HttpRequest, id: int) -> dict[str, Any]:
+    """One policy."""
+    return shape(operations.policy_of(id))
+
+
+@router.patch("/{int:id}")
+@needs(Needs.ADMINISTER)
+def change_policy(request: HttpRequest, id: int, body: PolicyChange) -> dict[str, Any]:
+    """Change what is given; escalations that run keep the steps they started with."""
+    changes = body.model_dump(exclude_unset=True)
+    for field in ("name", "steps", "repeats"):
+        if field in changes and changes[field] is None:
+            raise invalid(**{field: "It cannot be empty."})
+    return shape(operations.change_policy(operations.policy_of(id), by=acting(request), now=clock.now(), **changes))
+
+
+@router.delete("/{int:id}", response={204: None})
+@needs(Needs.ADMINISTER)
+def remove_policy(request: HttpRequest, id: int) -> Any:
+    """Take it out of use; refused while a service pages by it."""
+    operations.remove_policy(operations.policy_of(id), by=acting(request), now=clock.now())
+    return Status(204, None)
+
+
+@router.get("/{int:id}/dry-run")
+@needs(Needs.READ)
+def dry_run(request: HttpRequest, id: int) -> dict[str, Any]:
+    """Who would be paged if this fired now, step by step with the whole path, the fallback people last."""
+    policy = operations.policy_of(id)
+    plain = {"steps": policy.steps, "repeats": policy.repeats}
+    lines = queries.dry_run(plain, team=policy.team_id, name=policy.name, now=clock.now())
+    return {"items": [asdict(line) for line in lines], "next": None}

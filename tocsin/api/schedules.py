@@ -1,0 +1,183 @@
+"""Schedules over HTTP: rotations, overrides, the final schedule with its gaps, and the address of the calendar feed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja import Field, Query, Router, Schema
+from ninja.responses import Status
+
+from tocsin import clock
+from tocsin.accounts.models import User
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.api.acting import acting
+from tocsin.api.paging import Paging, page
+from tocsin.lib.refusal import invalid, missing
+from tocsin.oncall import operations, queries
+from tocsin.oncall.models import Override, Schedule
+
+router = Router(tags=["Schedules"])
+LONGEST_SPAN = timedelta(days=400)
+
+
+class RotationBody(Schema):
+    model_config = {"extra": "forbid"}
+    name: str = Field("", max_length=120)
+    participants: list[int] = Field(max_length=100)
+    starts_at: str = Field(max_length=30, description="Wall-clock time of the schedule's zone, 2026-01-05T09:00:00.")
+    ends_at: str | None = Field(None, max_length=40)
+    shift: dict[str, int] = Field(default_factory=lambda: {"days": 7}, description='{"days": 7}, {"weeks": 2} or {"hours": 12}')
+    restrictions: list[dict[str, Any]] = Field(default_factory=list, max_length=20)
+
+
+class ScheduleBody(Schema):
+    model_config = {"extra": "forbid"}
+    name: str = Field(max_length=500)
+    team: int | None = None
+    time_zone: str = Field("UTC", max_length=64)
+    description: str = Field("", max_length=1000)
+    rotations: list[RotationBody] = Field(default_factory=list, max_length=20)
+
+
+class ScheduleChange(Schema):
+    model_config = {"extra": "forbid"}
+    name: str | None = Field(None, max_length=500)
+    team: int | None = None
+    time_zone: str | None = Field(None, max_length=64)
+    description: str | None = Field(None, max_length=1000)
+    rotations: list[RotationBody] | None = Field(None, max_length=20)
+
+
+class OverrideBody(Schema):
+    model_config = {"extra": "forbid"}
+    user: int
+    starts_at: datetime
+    ends_at: datetime
+    reason: str = Field("", max_length=500)
+    by: int | None = None
+
+
+def shape(schedule: Schedule) -> dict[str, Any]:
+    """A schedule with its rotations in their order."""
+    return {
+        "id": schedule.id, "name": schedule.name, "team": schedule.team_id, "time_zone": schedule.time_zone,
+        "description": schedule.description, "rotations": [_rotation(row) for row in schedule.rotations.prefetch_related("places")],
+    }  # fmt: skip
+
+
+def _rotation(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id, "name": row.name, "participants": [place.user_id for place in row.places.all()], "starts_at": row.starts_local,
+        "ends_at": row.ends_at, "shift": {"hours": row.shift_hours} if row.shift_hours else {"days": row.shift_days},
+        "restrictions": row.restrictions,
+    }  # fmt: skip
+
+
+def override_shape(row: Override) -> dict[str, Any]:
+    """An override."""
+    return {
+        "id": row.id, "schedule": row.schedule_id, "user": {"id": row.user_id, "name": row.user.name}, "starts_at": row.starts_at,
+        "ends_at": row.ends_at, "reason": row.reason,
+    }  # fmt: skip
+
+
+@router.get("")
+@needs(Needs.READ)
+def list_schedules(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
+    """All schedules."""
+    return page(Schedule.objects.filter(removed_at=None), paging, shape)
+
+
+@router.post("", response={201: dict})
+@needs(Needs.ADMINISTER)
+def create_schedule(request: HttpRequest, body: ScheduleBody) -> Any:
+    """A new schedule with its rotations, the most important first."""
+    schedule = operations.create_schedule(**body.model_dump(), by=acting(request), now=clock.now())
+    return Status(201, shape(schedule))
+
+
+@router.get("/{int:id}")
+@needs(Needs.READ)
+def get_schedule(request: HttpRequest, id: int) -> dict[str, Any]:
+    """One schedule."""
+    return shape(operations.schedule_of(id))
+
+
+@router.patch("/{int:id}")
+@needs(Needs.ADMINISTER)
+def change_schedule(request: HttpRequest, id: int, body: ScheduleChange) -> dict[str, Any]:
+    """Change what is given; rotations are replaced as a whole."""
+    changes = body.model_dump(exclude_unset=True)
+    for field in ("name", "time_zone", "rotations"):
+        if field in changes and changes[field] is None:
+            raise invalid(**{field: "It cannot be empty."})
+    return shape(operations.change_schedule(operations.schedule_of(id), by=acting(request), now=clock.now(), **changes))
+
+
+@router.delete("/{int:id}", response={204: None})
+@needs(Needs.ADMINISTER)
+def remove_schedule(request: HttpRequest, id: int) -> Any:
+    """Take it out of use."""
+    operations.remove_schedule(operations.schedule_of(id), by=acting(request), now=clock.now())
+    return Status(204, None)
+
+
+@router.get("/{int:id}/shifts")
+@needs(Needs.READ)
+def list_shifts(request: HttpRequest, id: int, since: datetime | None = None, until: datetime | None = None) -> dict[str, Any]:
+    """The final schedule between two instants (default: the next 14 days), and its gaps."""
+    schedule = operations.schedule_of(id)
+    start = since or clock.now()
+    end = until or start + timedelta(days=14)
+    if start.tzinfo is None or end.tzinfo is None or not start < end <= start + LONGEST_SPAN:
+        raise invalid(until="Give two times with their zone, the second later, at most 400 days apart.")
+    found = queries.shifts(schedule, start, end)
+    names = dict(User.objects.filter(pk__in={shift.user for shift in found}).values_list("id", "name"))
+    return {
+        "items": [
+            {"user": {"id": s.user, "name": names.get(s.user, "")}, "starts_at": s.starts_at, "ends_at": s.ends_at, "source": s.source}
+            for s in found
+        ],
+        "gaps": [{"starts_at": gap.starts_at, "ends_at": gap.ends_at} for gap in queries.gaps(schedule, start, end)],
+        "next": None,
+    }
+
+
+@router.get("/{int:id}/overrides")
+@needs(Needs.READ)
+def list_overrides(request: HttpRequest, id: int, paging: Query[Paging]) -> dict[str, Any]:
+    """Overrides that are not over yet."""
+    rows = Override.objects.filter(schedule=operations.schedule_of(id), removed_at=None, ends_at__gt=clock.now()).select_related("user")
+    return page(rows, paging, override_shape)
+
+
+@router.post("/{int:id}/overrides", response={201: dict})
+@needs(Needs.RESPOND)
+def create_override(request: HttpRequest, id: int, body: OverrideBody) -> Any:
+    """One person stands in for a span of time; it counts at once."""
+    fields = body.model_dump(exclude={"by"})
+    return Status(
+        201, override_shape(operations.add_override(operations.schedule_of(id), **fields, by=acting(request, body.by), now=clock.now()))
+    )
+
+
+@router.delete("/{int:id}/overrides/{int:override}", response={204: None})
+@needs(Needs.RESPOND)
+def remove_override(request: HttpRequest, id: int, override: int) -> Any:
+    """Take an override back."""
+    row = Override.objects.filter(pk=override, schedule=operations.schedule_of(id), removed_at=None).first()
+    if row is None:
+        raise missing("override")
+    operations.remove_override(row, by=acting(request), now=clock.now())
+    return Status(204, None)
+
+
+@router.post("/{int:id}/feed", response={201: dict})
+@needs(Needs.RESPOND)
+def issue_feed(request: HttpRequest, id: int) -> Any:
+    """A new address for this schedule's calendar feed; the one before stops working. It is shown once."""
+    token = operations.issue_feed(schedule=operations.schedule_of(id), by=acting(request), now=clock.now())
+    return Status(201, {"url": f"{settings.TOCSIN_URL}/oncall/{token}.ics"})
