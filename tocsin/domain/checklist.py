@@ -36,8 +36,8 @@ class Line:
 
     @property
     def words(self) -> str:
-        """The line without its bold marks, as people read it."""
-        return self.item.text.replace("**", "")
+        """The line as people read it."""
+        return self.item.words
 
 
 def lines(procedure: Procedure) -> list[Line]:

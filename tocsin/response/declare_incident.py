@@ -14,7 +14,7 @@ from tocsin.alerts.models import Alert, Service
 from tocsin.domain import checklist, messages
 from tocsin.domain import obligations as rules
 from tocsin.domain.procedure.model import Procedure, Severity
-from tocsin.domain.severity import propose
+from tocsin.domain.severity import propose, worse_of
 from tocsin.incidents import operations as incidents
 from tocsin.incidents.models import Incident
 from tocsin.lib.refusal import Refused, invalid
@@ -30,7 +30,7 @@ from tocsin.response.mitigate import offer
 from tocsin.response.run_check import open_checks
 from tocsin.timeline.operations import record
 
-NOT_KNOWN, UNASSIGNED, NONE_PROMISED = "Not known yet", "Unassigned", "None promised"
+NOT_KNOWN = "Not known yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +99,9 @@ def announce(incident: Incident, procedure: Procedure, commander: User | None, z
     """The declaration in the template's words: the same text in the channel, on the timeline, and by mail to those who follow."""
     promised = rules.first_update(procedure, incident.severity, now)
     text = messages.declaration(
-        procedure.template("declaration"),
-        severity=incident.severity,
-        impact=" ".join((incident.impact or NOT_KNOWN).split()),
-        commander=str(commander) if commander else UNASSIGNED,
-        next_update=messages.timestamp(promised.due_at, zone) if promised and promised.due_at else NONE_PROMISED,
-    )
+        procedure, severity=incident.severity, impact=incident.impact or NOT_KNOWN, incident_commander=str(commander or ""),
+        next_update=promised.due_at if promised else None, zone=zone,
+    )  # fmt: skip
     entry = frame.tell("declared", text, incident, by=by, now=now, key=True, severity=incident.severity, channel=incident.channel)
     mailing.mail_followers(incident, entry)
 
@@ -116,7 +113,7 @@ def channel_for(procedure: Procedure, severity: Severity, title: str, zone: str,
     day = now.astimezone(ZoneInfo(zone)).date()
     start = f"#{procedure.settings.channel_prefix}-{day:%Y%m%d}-"
     taken = set(Incident.objects.filter(channel__startswith=start).values_list("channel", flat=True))
-    return messages.channel_name(title, day, taken=taken, prefix=procedure.settings.channel_prefix, limit=procedure.settings.channel_length)
+    return messages.channel_name(procedure.settings.channel_prefix, day, title, taken, procedure.settings.channel_length)
 
 
 def _wanted(
@@ -139,19 +136,24 @@ def _wanted(
             raise invalid(severity=f"There is no severity {severity!r}; the procedure has {known}.") from error
         reason = reason or "Chosen at the declaration"
     else:
-        chosen, proposed = _proposed(procedure, title, alert, service)
+        chosen, proposed = _proposed(procedure, title, reason, alert, service)
         reason = reason or f"Proposed: {proposed}"
     said = {reason.lower(), title.lower()}
     forced = any(example.private and example.text.lower() in said for level in procedure.severities for example in level.examples)
     return Wanted(title, chosen, reason, impact, private or forced)
 
 
-def _proposed(procedure: Procedure, title: str, alert: Alert | None, service: Service | None) -> tuple[Severity, str]:
-    """What the alert or the words of the title propose. A person who declares an incident is taken as seriously as a critical event."""
-    if alert:
-        return procedure.severity(alert.severity), alert.severity_reason or f"the alert was judged {alert.severity}"
+def _proposed(procedure: Procedure, title: str, example: str, alert: Alert | None, service: Service | None) -> tuple[Severity, str]:
+    """What the chosen example, the title's words or the alert propose; the worst counts. A person who declares an incident that
+    nothing speaks for is taken as seriously as a critical event."""
     table, critical = (service.severity_map, service.critical) if service else ({}, False)
-    proposal = propose(procedure, source_severity="critical", service_map=table, critical=critical, text=title)
+    proposal = propose(procedure, service_map=table, critical=critical, text=title, example=example)
+    if alert:
+        worse = worse_of(procedure, alert.severity, *([proposal.severity] if proposal.example else []))
+        if worse == alert.severity:
+            return procedure.severity(worse), alert.severity_reason or f"the alert was judged {worse}"
+    elif not proposal.example:
+        proposal = propose(procedure, source_severity="critical", service_map=table, critical=critical)
     return procedure.severity(proposal.severity), proposal.reason
 
 

@@ -26,6 +26,7 @@ from tocsin.statuspage.jobs import publish
 from tocsin.timeline.models import Entry
 
 PUBLIC, INTERNAL = "public", "internal"
+PANEL = ("impact", "cause", "actions", "next_steps", "eta")  # an internal update is also what the situation panel shows
 STATUSES = ("Investigating", "Identified", "Monitoring", "Resolved")
 LIMITS = {"description": 300, "impact": 2000, "cause": 2000, "actions": 2000, "next_steps": 2000, "eta": 300}
 LONGEST_PROMISE = 60 * 24 * 7  # minutes
@@ -33,7 +34,6 @@ NEEDED = {
     PUBLIC: {"description": "Say briefly what is happening.", "impact": "Say which users are affected and what is not working."},
     INTERNAL: {
         "impact": "Say what it does to users and to the business.",
-        "cause": "Say what is known of the cause, or that it is unknown.",
         "actions": "Say what is being done.",
         "next_steps": "Say what is planned.",
     },
@@ -52,7 +52,12 @@ def preview_update(*, incident: Incident, audience: str, by: Actor, now: datetim
     """The update as it would go out, without saving anything."""
     procedure = procedures.document(incident.procedure_version)
     values, errors = _read(incident, audience, fields)
-    return Preview("" if errors else _render(procedure, audience, values, now), errors)
+    if errors:
+        return Preview("", errors)
+    try:
+        return Preview(_render(procedure, audience, values, now))
+    except Refused as refusal:
+        return Preview("", refusal.errors)
 
 
 def post_update(*, incident: Incident, audience: str, by: Actor, now: datetime, force: bool = False, **fields: Any) -> Update:
@@ -95,9 +100,8 @@ def _read(incident: Incident, audience: str, given: dict[str, Any]) -> tuple[dic
     """The fields without blank ends, and a sentence for each that is missing or cannot be."""
     if audience not in NEEDED:
         return {}, {"audience": f"It is one of {PUBLIC}, {INTERNAL}."}
-    values = {
-        name: str(given.get(name) or "").strip() for name in ("status", *NEEDED[audience], *(("verb",) if audience == PUBLIC else ("eta",)))
-    }
+    names = ("status", "verb", "description", "impact") if audience == PUBLIC else ("status", *PANEL)
+    values: dict[str, Any] = {name: str(given.get(name) or "").strip() for name in names}
     errors = {name: sentence for name, sentence in NEEDED[audience].items() if not values[name]}
     for name, value in values.items():
         if len(value) > LIMITS.get(name, 40):
@@ -138,9 +142,9 @@ def _read_promise(audience: str, values: dict[str, Any], minutes: Any, errors: d
 
 
 def _read_public(values: dict[str, Any], given: dict[str, Any], errors: dict[str, str]) -> None:
-    values["verb"] = values["verb"].lower() or "investigating"
-    if values["verb"] not in ("investigating", "experiencing"):
-        errors["verb"] = "It is investigating or experiencing."
+    values["verb"] = values["verb"].lower()
+    if values["verb"] and values["verb"] not in messages.VERBS:
+        errors["verb"] = f"It is {' or '.join(messages.VERBS)}."
     components = given.get("components") or {}
     if not isinstance(components, dict) or len(components) > 200:
         errors["components"] = "It maps the ids of components to their status."
@@ -152,19 +156,15 @@ def _read_public(values: dict[str, Any], given: dict[str, Any], errors: dict[str
 
 
 def _render(procedure: Procedure, audience: str, values: dict[str, Any], now: datetime) -> str:
+    """The template's text. Refuses the fields that the organisation's own template asks for besides ours."""
     zone = Organisation.objects.get(pk=1).time_zone
-    stamp = messages.timestamp(now, zone)
-    words = {name: " ".join(value.split()) for name, value in values.items() if isinstance(value, str)}
-    if audience == PUBLIC:
-        return messages.public_update(
-            procedure.template("public_update"), timestamp=stamp, status=words["status"], verb=words["verb"],
-            description=words["description"],
-            impact=words["impact"], next_update_minutes=values.get("next_update_minutes"),
-        )  # fmt: skip
-    return messages.internal_update(
-        procedure.template("internal_update"), timestamp=stamp, status=words["status"], impact=words["impact"], cause=words["cause"],
-        actions=words["actions"], next_steps=words["next_steps"], eta=words["eta"],
-    )  # fmt: skip
+    words = {name: value for name, value in values.items() if isinstance(value, str)}
+    try:
+        if audience == PUBLIC:
+            return messages.public_update(procedure, at=now, zone=zone, next_update_minutes=values.get("next_update_minutes"), **words)
+        return messages.internal_update(procedure, at=now, zone=zone, **words)
+    except messages.FieldErrors as refusal:
+        raise Refused(str(refusal), errors=refusal.errors, code="update_incomplete") from refusal
 
 
 def _promises(incident: Incident, procedure: Procedure, update: Update, minutes: int | None, entry: Entry, now: datetime) -> None:
@@ -183,7 +183,7 @@ def _follow(incident: Incident, procedure: Procedure, update: Update, by: Actor,
     if incident.resolved_at is None and update.status != incident.status:
         move(incident, update.status, reason=f"{update.audience} update", by=by, now=now)
     if update.audience == INTERNAL:
-        panel = {name: update.fields.get(name, "") for name in ("impact", "cause", "actions", "next_steps", "eta")}
+        panel = {name: update.fields.get(name, "") for name in PANEL}
         incidents.save(incident, **panel, situation_by=by.user, situation_at=now)
     elif update.status == "resolved":
         frame.tick(incident, procedure, checklist.STATUS_PAGE, by=by, now=now)
