@@ -17,7 +17,7 @@ MAX_VALUE = 2_000
 VERBS = ("investigating", "experiencing")
 
 
-class FieldErrors(ValueError):  # noqa: N818 - it names what is wrong with which field
+class FieldErrors(ValueError):
     """A message that cannot be sent as it stands; `errors` names each field with a sentence that says what would be right."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:

@@ -29,7 +29,7 @@ def unsure(procedure: Procedure, between: Iterable[str] = ()) -> Proposal:
     """When people cannot tell: the worse of what they hesitate between."""
     ids = tuple(between)
     worst = worse_of(procedure, *ids)
-    return Proposal(worst, f"Unsure{f' between {chr(32).join(sorted(ids))}' if ids else ''}: the worse severity is taken")
+    return Proposal(worst, f"unsure between {' and '.join(sorted(ids))}: the worse is taken" if ids else "unsure: the worst is taken")
 
 
 def propose(
@@ -78,7 +78,9 @@ def _measured(procedure: Procedure, figures: Mapping[str, float]) -> list[Propos
         shown = f"{row.measure.replace('_', ' ')} {figure:g}"
         if row.at_most is not None and figure > row.at_most:
             worse = _step_up(procedure, severity, 1)
-            found.append(Proposal(worse.id, f'{shown} is beyond the {severity.id} example "{row.text}": the worse severity is taken', row.private))
+            found.append(
+                Proposal(worse.id, f'{shown} is beyond the {severity.id} example "{row.text}": the worse severity is taken', row.private)
+            )
         else:
             found.append(Proposal(severity.id, f'{shown} matches the {severity.id} example "{row.text}"', row.private, row.text))
     return found

@@ -87,7 +87,9 @@ def discard(draft_id: int, *, by: Actor, now: datetime) -> None:
         _audit("procedure.draft_discarded", row, by, now)
 
 
-def publish(draft_id: int, *, note: str, by: Actor, now: datetime, expected: int | None = None, facts: Facts | None = None) -> ProcedureVersion:
+def publish(
+    draft_id: int, *, note: str, by: Actor, now: datetime, expected: int | None = None, facts: Facts | None = None
+) -> ProcedureVersion:
     """Bring a draft into force under the next number. Open incidents keep the version that they were declared under.
 
     Refuses without a note, with lint errors (422), and (409) when another version came into force since the draft was begun, unless
@@ -112,7 +114,9 @@ def publish(draft_id: int, *, note: str, by: Actor, now: datetime, expected: int
     return row
 
 
-def replace(plain: Mapping[str, Any], *, note: str, by: Actor, now: datetime, expected: int | None = None, facts: Facts | None = None) -> ProcedureVersion:
+def replace(
+    plain: Mapping[str, Any], *, note: str, by: Actor, now: datetime, expected: int | None = None, facts: Facts | None = None
+) -> ProcedureVersion:
     """Save and publish in one step. `expected` is the version that the author saw (409 when another is in force)."""
     with transaction.atomic():
         _lock()

@@ -85,7 +85,10 @@ def _document(procedure: Procedure) -> Iterator[Finding]:
             yield _error("template_missing", "templates", f"The template {name} is missing.", f"Add a template named {name}.")
     if procedure.roles and "incident_commander" not in {role.id for role in procedure.roles}:
         yield _error(
-            "role_missing", "roles", "Nobody leads: there is no role incident_commander.", "Add the role Incident Commander with its duties."
+            "role_missing",
+            "roles",
+            "Nobody leads: there is no role incident_commander.",
+            "Add the role Incident Commander with its duties.",
         )
     if procedure.roles and "communications_lead" not in {role.id for role in procedure.roles} and any(
         s.communication for s in procedure.severities
@@ -135,7 +138,10 @@ def _severity(severity: Severity, place: str, procedure: Procedure) -> Iterator[
     for number, example in enumerate(severity.examples):
         if bool(example.measure) != (example.at_least is not None):
             yield _error(
-                "measure", f"{place}.examples.{number}", f"{example.text!r} is measured only by half.", "Set both measure and at_least, or neither."
+                "measure",
+                f"{place}.examples.{number}",
+                f"{example.text!r} is measured only by half.",
+                "Set both measure and at_least, or neither.",
             )
 
 
@@ -148,7 +154,10 @@ def _communication(severity: Severity, place: str, procedure: Procedure) -> Iter
         yield _error("clock", place, f"An update of {severity.id} is due in no time at all.", "Allow at least one minute for both.")
     elif owed.repeat_minutes < 5:
         yield _warn(
-            "clock", place, f"{severity.id} owes an update every {owed.repeat_minutes} minutes; nobody can fix anything then.", "Allow 5 or more."
+            "clock",
+            place,
+            f"{severity.id} owes an update every {owed.repeat_minutes} minutes; nobody can fix anything then.",
+            "Allow 5 or more.",
         )
     response = severity.response.within_minutes
     if response is not None and owed.within_minutes < response:
@@ -192,7 +201,9 @@ def _steps(procedure: Procedure) -> Iterator[Finding]:
 def _template(template: Template, place: str) -> Iterator[Finding]:
     known = FIELDS.get(template.name)
     if known is None:
-        yield _error("template_unknown", place, f"Nothing is ever sent with a template {template.name}.", f"Use one of {', '.join(FIELDS)}.")
+        yield _error(
+            "template_unknown", place, f"Nothing is ever sent with a template {template.name}.", f"Use one of {', '.join(FIELDS)}."
+        )
         return
     for number, placeholder in enumerate(template.placeholders):
         inner = f"{place}.placeholders.{number}"
@@ -203,7 +214,10 @@ def _template(template: Template, place: str) -> Iterator[Finding]:
             )  # fmt: skip
         if not placeholder.literal or placeholder.literal not in template.text:
             yield _error(
-                "placeholder", inner, f"{template.name} does not contain {placeholder.literal!r}.", "Write it into the text, or leave it out here."
+                "placeholder",
+                inner,
+                f"{template.name} does not contain {placeholder.literal!r}.",
+                "Write it into the text, or leave it out here.",
             )
     for field in sorted(DEMANDED[template.name] - {placeholder.field for placeholder in template.placeholders}):
         yield _error("field_missing", place, f"{template.name} never says the {field}.", f"Write [{field}] into the text.")
@@ -219,13 +233,17 @@ def _settings(procedure: Procedure) -> Iterator[Finding]:
                 f"Use one of {', '.join(sorted(ids))}.",
             )  # fmt: skip
     for word in sorted({"critical", "error", "warning", "info"} - {word for word, _ in settings.source_severities}):
-        yield _error("severity_unknown", "settings.source_severities", f"An alert that says {word} gets no severity.", f"Add a line for {word}.")
+        yield _error(
+            "severity_unknown", "settings.source_severities", f"An alert that says {word} gets no severity.", f"Add a line for {word}."
+        )
     roles = {role.id for role in procedure.roles}
     if not settings.may_waive:
         yield _warn("waive", "settings.may_waive", "Nobody may waive a step.", "Name a role, such as incident_commander.")
     for id in settings.may_waive:
         if id not in roles:
-            yield _error("role_missing", "settings.may_waive", f"{id} may waive steps, but is no role.", f"Use one of {', '.join(sorted(roles))}.")
+            yield _error(
+                "role_missing", "settings.may_waive", f"{id} may waive steps, but is no role.", f"Use one of {', '.join(sorted(roles))}."
+            )
     if not 0 < settings.warn_at_fraction < 1:
         yield _error("warning", "settings.warn_at_fraction", "The warning would come before the start or after the end.", "Use 0.7 or so.")
     if not 20 <= settings.channel_length <= 80:

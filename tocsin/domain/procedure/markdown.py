@@ -60,7 +60,10 @@ def _write(procedure: Procedure) -> str:
     parts.append(f"## {TEMPLATES}")
     parts += [f"### {title}\n\n```\n{templates[name]}\n```" for name, title in _TEMPLATE_TITLES.items() if name in templates]
     parts.append(f"## {ROLES}")
-    parts += ["\n\n".join([f"### {role.title}", *(["\n".join(f"- {duty}" for duty in role.duties)] if role.duties else [])]) for role in procedure.roles]
+    parts += [
+        "\n\n".join([f"### {role.title}", *(["\n".join(f"- {duty}" for duty in role.duties)] if role.duties else [])])
+        for role in procedure.roles
+    ]
     if "postmortem" in templates:
         parts.append(f"## {POSTMORTEM}\n\n```markdown\n{templates['postmortem']}\n```")
     return "\n\n".join(parts) + "\n"
@@ -103,8 +106,13 @@ def _read(text: str) -> Procedure:
     if postmortem:
         templates.append(reading.template("postmortem", postmortem[1]))
     required, hours = _postmortem_rule(steps)
-    severities = tuple(_read_severity(head, lines, rank, required) for rank, (head, lines) in enumerate(_subsections(sections.get(LEVELS, [])), start=1))
-    roles = tuple(Role(reading.slug(head, "_"), head, tuple(line[2:] for line in lines if line.startswith("- "))) for head, lines in _subsections(sections.get(ROLES, [])))
+    severities = tuple(
+        _read_severity(head, lines, rank, required) for rank, (head, lines) in enumerate(_subsections(sections.get(LEVELS, [])), start=1)
+    )
+    roles = tuple(
+        Role(reading.slug(head, "_"), head, tuple(line[2:] for line in lines if line.startswith("- ")))
+        for head, lines in _subsections(sections.get(ROLES, []))
+    )
     settings = Settings() if hours is None else Settings(postmortem_within_hours=hours)
     return Procedure(title, scope, severities, tuple(steps), roles, tuple(templates), settings)
 
@@ -177,7 +185,12 @@ def _steps(lines: list[str]) -> tuple[list[Step], list[Template]]:
 def _blocks(lines: list[str]) -> list[str]:
     """The paragraphs of a step; a fenced block is one, blank lines and all."""
     parts = re.split(r"(^```\n.*?\n```$)", "\n".join(lines), flags=re.DOTALL | re.MULTILINE)
-    return [piece for part in parts for piece in ([part] if part.startswith("```\n") else re.split(r"\n{2,}", part.strip("\n"))) if piece.strip()]
+    return [
+        piece
+        for part in parts
+        for piece in ([part] if part.startswith("```\n") else re.split(r"\n{2,}", part.strip("\n")))
+        if piece.strip()
+    ]
 
 
 def _block(text: str, ids: set[str]) -> Block:
