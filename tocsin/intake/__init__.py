@@ -1,1 +1,1 @@
-"""How does an event get in, durably and fast? Plain ASGI, no Django."""
+"""How do events get in? Plain ASGI, without Django: receive, batch, write, answer."""

@@ -1,0 +1,91 @@
+"""Which integration does a key belong to? All keys are held in memory and kept fresh by NOTIFY and by the clock."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from urllib.parse import parse_qs, unquote
+
+import asyncpg
+
+CHANNEL = "tocsin_integrations"
+REFRESH_SECONDS = 30.0  # even when a notification was lost
+LOOK_UPS_A_SECOND = 20  # for keys not in memory: one made a moment ago counts at once, guessing gains nothing
+LONGEST_KEY = 64
+ALL = "SELECT key, id FROM alerts_integration WHERE enabled AND removed_at IS NULL"
+
+
+def of_request(headers: list[tuple[bytes, bytes]], query: bytes) -> str:
+    """The key in the query, `Authorization` (Bearer, GenieKey, Token, Basic) or `X-Api-Key`; empty where there is none."""
+    for name, value in headers:
+        if name == b"authorization":
+            if found := _authorization(value):
+                return found
+        elif name == b"x-api-key":
+            return value.decode("latin-1").strip()
+    if query:
+        read = parse_qs(query.decode("latin-1"), max_num_fields=50)
+        for field in ("token", "integration_key", "routing_key", "key"):
+            if field in read:
+                return read[field][0].strip()
+    return ""
+
+
+def _authorization(value: bytes) -> str:
+    scheme, _, rest = value.decode("latin-1").strip().partition(" ")
+    scheme, rest = scheme.lower(), rest.strip()
+    if scheme in ("bearer", "geniekey", "token"):
+        return rest.removeprefix("token=").strip('"')
+    if scheme == "basic":
+        try:
+            name, _, password = base64.b64decode(rest, validate=True).decode().partition(":")
+        except (binascii.Error, ValueError):
+            return ""
+        return password or name
+    return ""
+
+
+def of_path(path: str) -> str:
+    """The key in `/in/{key}`; empty where the path has another form."""
+    rest = path[4:].rstrip("/")
+    return unquote(rest) if rest and "/" not in rest else ""
+
+
+class Keys:
+    """Key → integration id, in memory."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+        self.loaded = False
+        self._allowance, self._allowed_at = float(LOOK_UPS_A_SECOND), time.monotonic()
+
+    async def load(self, connection: asyncpg.Connection) -> None:
+        """Read all of them."""
+        rows = await connection.fetch(ALL)
+        self.known = {row["key"]: row["id"] for row in rows}
+        self.loaded = True
+
+    async def find(self, key: str, pool: asyncpg.Pool) -> int | None:
+        """The integration of a key. One not in memory is looked up once, at a bounded rate. Raises what asyncpg raises when nothing is loaded."""
+        if (found := self.known.get(key)) is not None:
+            return found
+        if not 0 < len(key) <= LONGEST_KEY or "\0" in key or (self.loaded and not self._may_look()):
+            return None
+        async with pool.acquire(timeout=2) as connection:
+            if not self.loaded:
+                await self.load(connection)
+                return self.known.get(key)
+            found = await connection.fetchval(f"{ALL.replace('key, id', 'id')} AND key = $1", key, timeout=2)
+        if found is not None:
+            self.known[key] = found
+        return found
+
+    def _may_look(self) -> bool:
+        now = time.monotonic()
+        self._allowance = min(LOOK_UPS_A_SECOND, self._allowance + (now - self._allowed_at) * LOOK_UPS_A_SECOND)
+        self._allowed_at = now
+        if self._allowance < 1:
+            return False
+        self._allowance -= 1
+        return True
