@@ -39,7 +39,7 @@ async def _work(stop: Event, name: str) -> None:
     async with app.open_async():
         work = asyncio.create_task(
             app.run_worker_async(
-                queues=QUEUES,
+                queues=list(QUEUES),
                 name=name,
                 concurrency=CONCURRENCY,
                 install_signal_handlers=False,
