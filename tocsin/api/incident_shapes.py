@@ -90,7 +90,7 @@ def steps(incident: Incident) -> dict[str, Any]:
     """The six steps with their lines, ticked or not, and the one where the incident stands."""
     procedure = procedures.document(incident.procedure_version)
     ticks = queries.ticks_of(incident)
-    current = checklist.current_step(procedure, ticks, status=incident.status, restored=incident.restored_at is not None)
+    current = queries.current_step(incident, procedure)
     lines = checklist.lines(procedure)
     return {
         "step": current,

@@ -73,21 +73,17 @@ def parked(procedure: Procedure, row: Line, ticked: Collection[tuple[str, str]])
     return len(order) > 1 and row == order[-1] and order[0].key not in ticked
 
 
-def current_step(procedure: Procedure, ticked: Collection[tuple[str, str]], *, status: str, restored: bool) -> int:
-    """The number of the step where the incident stands: what its status proves done is behind it, then the first with an open line."""
+def current_step(procedure: Procedure, *, status: str, restored: bool, communicated: bool) -> int:
+    """The number of the step where the incident stands, by what is proved: closed is past all but the last, resolved is being verified,
+    restored service is being resolved, a known cause is being mitigated, a published update leaves the diagnosis."""
     last = procedure.steps[-1].number
+    resolving, mitigating, diagnosing = line(procedure, FIX), line(procedure, RESTORE), under(procedure, INITIAL_CHECKS)
     if status == "closed":
         return last
-    if status == "resolved":
-        return max(last - 1, 1)
-    first = line(procedure, RESTORE)
-    if first and (restored or first.key in ticked):
-        resolving = line(procedure, FIX)
-        return resolving.step.number if resolving else first.step.number
-    diagnosing = under(procedure, INITIAL_CHECKS)
-    started = any(row.key in ticked for row in diagnosing)
-    if first and status in ("identified", "monitoring"):
-        return first.step.number
-    if diagnosing and started:
+    if status == "resolved" or restored:
+        return resolving.step.number if resolving else max(last - 1, 1)
+    if status in ("identified", "monitoring") and mitigating:
+        return mitigating.step.number
+    if communicated and diagnosing:
         return diagnosing[0].step.number
     return min(2, last)

@@ -7,7 +7,9 @@ from django.db.models import Q, QuerySet
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import User
 from tocsin.alerts.models import Alert
+from tocsin.domain import checklist
 from tocsin.domain.lifecycle import Standing
+from tocsin.domain.procedure.model import Procedure
 from tocsin.incidents.models import ChecklistTick, Incident, RoleAssignment, Subscriber, Update
 from tocsin.lib.refusal import missing
 
@@ -86,3 +88,9 @@ def subscribers_of(incident: Incident) -> QuerySet[Subscriber]:
     """Who is told about it by mail: those of this incident and (unless it is private) those of every incident."""
     everybody = Q(incident=incident) if incident.private else Q(incident=incident) | Q(incident=None)
     return Subscriber.objects.filter(everybody, removed_at=None).order_by("id")
+
+
+def current_step(incident: Incident, procedure: Procedure) -> int:
+    """The number of the step of the procedure where the incident stands."""
+    communicated = incident.updates.exists()
+    return checklist.current_step(procedure, status=incident.status, restored=incident.restored_at is not None, communicated=communicated)
