@@ -86,13 +86,20 @@ def test_a_body_that_says_nothing_is_refused_with_a_sentence_or_item_by_item(kin
 
 def test_one_bad_item_leaves_its_neighbours_unharmed():
     good = {"labels": {"alertname": "A"}, "status": "firing"}
-    events = read("alertmanager", {"alerts": [good, "nonsense", {"labels": {f"l{n}": "x" for n in range(1001)}}, {**good, "labels": {"alertname": "B"}}]})
+    events = read(
+        "alertmanager",
+        {"alerts": [good, "nonsense", {"labels": {f"l{n}": "x" for n in range(1001)}}, {**good, "labels": {"alertname": "B"}}]},
+    )
     assert [bool(event.error) for event in events] == [False, True, True, False]
     assert "1,000" in events[2].error
 
 
 def test_a_nul_and_a_giant_text_do_no_harm():
-    [event] = read("pagerduty_events_v2", {"event_action": "trigger", "payload": {"summary": "a\0b" + "x" * 5000, "custom_details": {"k": "y" * 100_000}}}, "k")
+    [event] = read(
+        "pagerduty_events_v2",
+        {"event_action": "trigger", "payload": {"summary": "a\0b" + "x" * 5000, "custom_details": {"k": "y" * 100_000}}},
+        "k",
+    )
     assert event.title.startswith("ab") and len(event.title) == 1024
     assert len(event.details["custom_details"]["k"]) == 65_536
 
@@ -103,7 +110,9 @@ def test_only_absolute_web_addresses_become_links(address):
     assert event.link == ""
 
 
-@pytest.mark.parametrize(("state", "status"), [("ok", "resolved"), ("alerting", "firing"), ("DOWN", "firing"), ("acked", "acknowledged"), (None, "firing")])
+@pytest.mark.parametrize(
+    ("state", "status"), [("ok", "resolved"), ("alerting", "firing"), ("DOWN", "firing"), ("acked", "acknowledged"), (None, "firing")]
+)
 def test_generic_json_is_guessed_by_its_state(state, status):
     [event] = read("generic", {"name": "Disk full", "host": "db1", "state": state, "priority": "P1"})
     assert (event.status, event.severity, event.service) == (status, "critical", "db1")

@@ -24,6 +24,7 @@ Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
 
 BODY_SECONDS = 10.0
+DRAINED = 16_000_000  # bytes of a body that is too large; above that the connection ends with the answer
 MOST_AT_ONCE = 2_000  # requests being read or stored
 CONNECTIONS = 4  # to the database, one of them for keys not in memory
 
@@ -168,7 +169,7 @@ class _SlowError(Exception):
 async def _body(scope: Scope, receive: Receive, largest: int) -> bytes | None:
     """The whole body; None when the sender went away. Raises _TooLargeError, _SlowError."""
     for name, value in scope["headers"]:
-        if name == b"content-length" and (not value.isdigit() or int(value) > largest):
+        if name == b"content-length" and (not value.isdigit() or int(value) > DRAINED):
             raise _TooLargeError
     parts: list[bytes] = []
     size = 0
@@ -181,7 +182,10 @@ async def _body(scope: Scope, receive: Receive, largest: int) -> bytes | None:
                 part = message.get("body", b"")
                 size += len(part)
                 if size > largest:
-                    raise _TooLargeError
+                    parts.clear()  # what is too large is read to its end all the same: else most clients never see the answer
+                    if size > DRAINED or not message.get("more_body"):
+                        raise _TooLargeError
+                    continue
                 parts.append(part)
                 if not message.get("more_body"):
                     return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -255,7 +259,7 @@ async def _listen(keys: key_rules.Keys) -> None:
             connection = await asyncpg.connect(_address(), timeout=3, server_settings={"application_name": "tocsin-intake-keys"})
             try:
                 changed = asyncio.Event()
-                await connection.add_listener(key_rules.CHANNEL, lambda *_: changed.set())
+                await connection.add_listener(key_rules.CHANNEL, lambda *_, told=changed: told.set())
                 while True:
                     changed.clear()
                     await keys.load(connection)

@@ -40,8 +40,8 @@ class Checked(NamedTuple):
     accepted: Answer
 
 
-def _json(status: int, retry_after: int = 0, **fields: Any) -> Answer:
-    return Answer(status, msgspec.json.encode(fields), retry_after)
+def _json(code: int, retry_after: int = 0, /, **fields: Any) -> Answer:
+    return Answer(code, msgspec.json.encode(fields), retry_after)
 
 
 def _depth(body: bytes, refuse: Any) -> None:

@@ -1,0 +1,324 @@
+"""The intake over a real server: what is accepted is stored, what is wrong is told in the protocol's words."""
+
+import asyncio
+import base64
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import psycopg
+import pytest
+
+from tests import database
+from tocsin.intake import app as intake
+from tocsin.intake import writer
+
+KEY = "k" * 32
+
+
+@pytest.fixture(scope="module")
+def base():
+    address = database.fresh(f"tocsin_intake_{os.getpid()}")
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO alerts_integration (name, kind, key, default_severity, identity_labels, ignored_labels, enabled, created_at)"
+            " VALUES ('Prometheus', 'alertmanager', %s, 'warning', '{}', '{}', true, now())",
+            [KEY],
+        )
+    yield address
+    database.drop(address)
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Web:
+    """The intake alone under granian."""
+
+    def __init__(self, address):
+        self.address, self.port = address, free_port()
+        self.start()
+
+    def start(self):
+        command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(self.port),
+                   "--no-ws", "--log-level", "warning", "tocsin.intake.app:app"]  # fmt: skip
+        self.process = subprocess.Popen(command, env={**os.environ, "TOCSIN_DATABASE_URL": self.address}, start_new_session=True)
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            try:
+                if self.call("GET", "/-/ready")[0] == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError("the intake did not start")
+
+    def kill(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def call(self, method, path, body=b"", **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        try:
+            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+            reply = connection.getresponse()
+            return reply.status, reply.read(), dict(reply.getheaders())
+        finally:
+            connection.close()
+
+    def count(self, where="true"):
+        with psycopg.connect(self.address) as connection:
+            return connection.execute(f"SELECT count(*) FROM alerts_rawevent WHERE {where}").fetchone()[0]
+
+    def one(self, where):
+        with psycopg.connect(self.address) as connection:
+            return connection.execute(
+                f"SELECT protocol, body, state, dedup_key FROM alerts_rawevent WHERE {where} ORDER BY id DESC LIMIT 1"
+            ).fetchone()
+
+
+@pytest.fixture(scope="module")
+def web(base):
+    server = Web(base)
+    yield server
+    server.kill()
+
+
+def test_a_webhook_is_answered_202_after_it_is_stored_as_it_came(web):
+    body = b'{"alerts": [], "x": "\xc3\xa9"}'
+    status, text, _ = web.call("POST", f"/in/{KEY}", body)
+    assert status == 202 and text.startswith(b"{")
+    assert web.one("protocol = 'in'")[1:3] == (body, "new")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": f"Bearer {KEY}"},
+        {"Authorization": f"GenieKey {KEY}"},
+        {"Authorization": f"Token {KEY}"},
+        {"Authorization": "Basic " + base64.b64encode(f"any:{KEY}".encode()).decode()},
+        {"X-Api-Key": KEY},
+    ],
+)
+def test_alertmanagers_api_takes_the_key_in_every_header_and_answers_200_with_nothing(web, headers):
+    before = web.count("protocol = 'alertmanager_api'")
+    assert web.call("POST", "/api/v2/alerts", [{"labels": {"a": "b"}}], **headers)[:2] == (200, b"")
+    assert web.count("protocol = 'alertmanager_api'") == before + 1
+
+
+@pytest.mark.parametrize("query", [f"?token={KEY}", f"?integration_key={KEY}"])
+def test_the_key_may_stand_in_the_query(web, query):
+    assert web.call("POST", f"/api/v2/alerts{query}", [{"labels": {"a": "b"}}])[0] == 200
+
+
+@pytest.mark.parametrize("body", [b"[", b"{}", b'[{"labels": {}}]', b'[{"labels": {"a": 1}}]', b"[1]", b"[" * 200])
+def test_alertmanagers_api_refuses_with_a_json_string(web, body):
+    status, text, _ = web.call("POST", "/api/v2/alerts", body, X_Api_Key=KEY)
+    assert status == 400 and isinstance(json.loads(text), str)
+
+
+def test_pagerduty_events_are_answered_202_with_the_dedup_key_in_the_body(web):
+    event = {
+        "routing_key": KEY,
+        "event_action": "trigger",
+        "dedup_key": "mine",
+        "payload": {"summary": "x", "source": "y", "severity": "critical"},
+    }
+    status, text, _ = web.call("POST", "/v2/enqueue", event)
+    assert status == 202 and json.loads(text) == {"status": "success", "message": "Event processed", "dedup_key": "mine"}
+    for absent in ("", None):
+        status, text, _ = web.call("POST", "/v2/enqueue", {**event, "dedup_key": absent})
+        made = json.loads(text)["dedup_key"]
+        assert status == 202 and len(made) == 32 and web.one("protocol = 'pagerduty'")[3] == made
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event_action": "trigger"},
+        {"routing_key": KEY},
+        {"routing_key": KEY, "event_action": "resolve"},
+        {"routing_key": KEY, "event_action": "trigger"},
+        [],
+    ],
+)
+def test_pagerduty_refusals_list_the_errors(web, event):
+    status, text, _ = web.call("POST", "/v2/enqueue", event)
+    answer = json.loads(text)
+    assert status == 400 and answer["status"] == "invalid event" and answer["errors"]
+
+
+def test_a_change_event_may_come_with_the_key_of_any_integration(web):
+    status, text, _ = web.call("POST", "/v2/change/enqueue", {"routing_key": KEY, "payload": {"summary": "Deploy", "source": "ci"}})
+    assert status == 202 and json.loads(text)["message"] == "Change event processed"
+    assert web.one("protocol = 'pagerduty_change'")
+
+
+@pytest.mark.parametrize("path", ["/in/no-such-key", "/api/v2/alerts?token=nope", "/in/" + "x" * 500, "/in/a%00b", "/in/"])
+def test_an_unknown_key_is_refused_clearly(web, path):
+    status, text, _ = web.call("POST", path, [{"labels": {"a": "b"}}])
+    assert status in (401, 403, 404) and text.startswith(b"{")
+
+
+def test_an_unknown_routing_key_is_refused_clearly(web):
+    status, text, _ = web.call("POST", "/v2/enqueue", {"routing_key": "nope", "event_action": "trigger", "payload": {"summary": "x"}})
+    assert status == 403 and json.loads(text)["errors"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"status": "firing", ', 400),
+        (b"", 400),
+        (b"payload=%7B%22a%22%3A1%7D", 202),
+        (b'{"a":' * 40 + b"1" + b"}" * 40, 400),
+        (b"x" * 1_000_001, 413),
+        (b"\xff", 400),
+    ],
+)
+def test_a_webhook_body_is_judged_before_it_is_stored(web, body, status):
+    seen, text, _ = web.call("POST", f"/in/{KEY}", body)
+    assert seen == status and text.startswith(b"{")
+
+
+def test_pagerduty_bodies_end_at_512_kilobytes(web):
+    assert web.call("POST", "/v2/enqueue", b" " * (512 * 1024 + 1))[0] == 413
+
+
+def test_a_new_integration_counts_at_once_and_a_removed_one_no_more(web):
+    with psycopg.connect(web.address, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO alerts_integration (name, kind, key, default_severity, identity_labels, ignored_labels, enabled, created_at)"
+            " VALUES ('Second', 'generic', 'second-key', 'warning', '{}', '{}', true, now())"
+        )
+        assert web.call("POST", "/in/second-key", {})[0] == 202
+        connection.execute("UPDATE alerts_integration SET removed_at = now() WHERE key = 'second-key'")
+        connection.execute("SELECT pg_notify('tocsin_integrations', '')")
+    until = time.monotonic() + 5
+    while web.call("POST", "/in/second-key", {})[0] != 404:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_nothing_accepted_is_lost_when_the_process_is_killed_under_load(base):
+    server = Web(base)
+    accepted, stop = [], threading.Event()
+
+    def send(number):
+        count = 0
+        while not stop.is_set():
+            name = f"kill-{number}-{count}"
+            try:
+                if server.call("POST", f"/in/{KEY}", {"name": name})[0] == 202:
+                    accepted.append(name)
+            except OSError:
+                pass
+            except http.client.HTTPException:
+                pass
+            count += 1
+
+    senders = [threading.Thread(target=send, args=(number,)) for number in range(8)]
+    for sender in senders:
+        sender.start()
+    for _ in range(3):
+        time.sleep(0.4)
+        server.kill()
+        server.start()
+    stop.set()
+    for sender in senders:
+        sender.join()
+    server.kill()
+    with psycopg.connect(base) as connection:
+        stored = {
+            json.loads(bytes(row[0])).get("name")
+            for row in connection.execute("SELECT body FROM alerts_rawevent WHERE body LIKE '%%kill-%%'::bytea")
+        }
+    assert len(accepted) > 50
+    assert set(accepted) <= stored
+
+
+class Pool:
+    """A database that refuses bodies with `bad` in them, or everything."""
+
+    def __init__(self, away=False):
+        self.away, self.stored, self.statements = away, [], 0
+
+    def acquire(self, timeout=None):
+        return self
+
+    async def __aenter__(self):
+        if self.away:
+            raise OSError("connection refused")
+        return self
+
+    async def __aexit__(self, *_):
+        return None
+
+    async def execute(self, _, integrations, protocols, kinds, bodies, keys, timeout):
+        self.statements += 1
+        if any(b"bad" in body for body in bodies):
+            raise writer.asyncpg.DataError("invalid byte sequence")
+        self.stored += bodies
+
+
+def stored(pool, bodies):
+    async def run():
+        one = writer.Writer(pool)
+        results = await asyncio.gather(*(one.store(writer.Row(1, "in", "", body, "")) for body in bodies), return_exceptions=True)
+        await one.stop()
+        return results
+
+    return asyncio.run(run())
+
+
+def test_a_bad_row_is_found_by_halving_and_its_neighbours_are_stored():
+    pool = Pool()
+    results = stored(pool, [b"good-%d" % n if n != 13 else b"bad" for n in range(50)])
+    assert [n for n, result in enumerate(results) if result is not None] == [13]
+    assert isinstance(results[13], writer.RejectedError) and len(pool.stored) == 49 and pool.statements < 20
+
+
+def test_with_the_database_away_nothing_is_accepted():
+    assert all(isinstance(result, OSError) for result in stored(Pool(away=True), [b"x"] * 5))
+
+
+def test_with_the_database_away_senders_are_asked_to_come_again(base):
+    server = Web(base)
+    try:
+        assert server.call("POST", f"/in/{KEY}", {})[0] == 202
+        name = base.split("@/")[1].split("?")[0]
+        folder = os.environ["TOCSIN_TEST_SERVER"]
+        database.admin(folder, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        database.admin(folder, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        for path in (f"/in/{KEY}", f"/api/v2/alerts?token={KEY}"):
+            status, _, headers = server.call("POST", path, [{"labels": {"a": "b"}}])
+            assert status == 503 and int(headers["retry-after"]) > 0
+        database.admin(folder, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        assert server.call("POST", f"/in/{KEY}", {})[0] == 202
+    finally:
+        database.admin(os.environ["TOCSIN_TEST_SERVER"], f'ALTER DATABASE "{base.split("@/")[1].split("?")[0]}" ALLOW_CONNECTIONS true')
+        server.kill()
+
+
+def test_a_body_that_never_ends_is_given_up(monkeypatch):
+    monkeypatch.setattr(intake, "BODY_SECONDS", 0.05)
+
+    async def never():
+        await asyncio.sleep(60)
+
+    async def run():
+        with pytest.raises(intake._SlowError):
+            await intake._body({"headers": []}, never, 100)
+
+    asyncio.run(run())
