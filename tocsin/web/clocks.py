@@ -41,7 +41,9 @@ class Clock:
 
 def clock(promise: Obligation, now: datetime, where: str = "UTC") -> Clock:
     """The clock of that promise at `now`, times in the reader's zone."""
-    icon, noun, done = NOUNS.get(promise.kind, ("clock", promise.kind.replace("_", " ").capitalize(), promise.kind.replace("_", " ").capitalize()))
+    icon, noun, done = NOUNS.get(
+        promise.kind, ("clock", promise.kind.replace("_", " ").capitalize(), promise.kind.replace("_", " ").capitalize())
+    )
     if promise.state == Obligation.State.OPEN:
         return _running(promise, noun, icon, now, where)
     if promise.state in (Obligation.State.MET, Obligation.State.LATE):

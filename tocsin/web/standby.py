@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from tocsin.accounts.models import User
+from tocsin.domain import rotation as rules
+from tocsin.oncall import queries
 
-def on_call(now: datetime) -> list[dict[str, Any]]:
-    """The schedules with who is on call now."""
-    return []
+SHOWN, AHEAD = 12, timedelta(days=7)
+LOOK = timedelta(days=8)
 
 
-def gaps_ahead(now: datetime) -> list[dict[str, Any]]:
-    """Spans of the next two weeks in which a schedule has nobody."""
-    return []
+def board(now: datetime) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The schedules with who is on call now and until when, and the gaps of the next week."""
+    rows, gaps, wanted = [], [], set()
+    for schedule in queries.active()[:SHOWN]:
+        value = queries.value(schedule, since=now - LOOK)
+        current = next((s for s in rules.shifts(value, now - LOOK, now + LOOK) if s.starts_at <= now < s.ends_at), None)
+        rows.append({"schedule": schedule, "shift": current})
+        if current:
+            wanted.add(current.user)
+        for gap in rules.gaps(value, now, now + AHEAD)[:1]:
+            gaps.append({"schedule": schedule, "starts_at": gap.starts_at, "ends_at": gap.ends_at})
+    users = User.objects.in_bulk(wanted)
+    for row in rows:
+        row["user"] = users.get(row["shift"].user) if row["shift"] else None
+    return rows, gaps

@@ -15,7 +15,7 @@ def zone(name: str) -> ZoneInfo:
 
 
 def duration(span: timedelta) -> str:
-    """"2 min 16 s", "26 min", "1 h 39 min", "3 days": the two largest units; seconds only under ten minutes."""
+    """ "2 min 16 s", "26 min", "1 h 39 min", "3 days": the two largest units; seconds only under ten minutes."""
     seconds = max(int(span.total_seconds()), 0)
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
     if days >= 2:
@@ -67,17 +67,17 @@ def promise(span: timedelta) -> str:
 
 
 def short_date(at: datetime, now: datetime) -> str:
-    """"25 Nov" within the year, else "25 Nov 2027"."""
+    """ "25 Nov" within the year, else "25 Nov 2027"."""
     return f"{at.day} {at:%b}" if at.year == now.year else f"{at.day} {at:%b %Y}"
 
 
 def moment(at: datetime, now: datetime, where: str = "UTC") -> str:
-    """"03:35" today, "25 Nov 03:35" on another day, in the reader's zone."""
+    """ "03:35" today, "25 Nov 03:35" on another day, in the reader's zone."""
     local, today = at.astimezone(zone(where)), now.astimezone(zone(where))
     return f"{local:%H:%M}" if local.date() == today.date() else f"{short_date(local, today)} {local:%H:%M}"
 
 
 def full(at: datetime) -> str:
-    """"23 Nov 2026, 03:31:02 UTC": the whole truth, for titles and hover."""
+    """ "23 Nov 2026, 03:31:02 UTC": the whole truth, for titles and hover."""
     at = at.astimezone(UTC)
     return f"{at.day} {at:%b %Y, %H:%M:%S} UTC"

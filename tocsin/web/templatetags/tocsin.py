@@ -56,7 +56,7 @@ def sev(severity: str, css: str = "") -> SafeString:
     )
     return format_html(
         '<span class="sev sev-{} {}"><svg viewBox="0 0 12 12" aria-hidden="true" fill="currentColor">{}</svg>{}</span>',
-        level(severity), css, mark_safe(bars), severity,
+        level(severity), css, mark_safe(bars), severity,  # noqa: S308 - our own shapes
     )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def ring(status: str) -> SafeString:
     """The ring of a state alone, for choices."""
     return format_html(
         '<svg viewBox="0 0 16 16" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.6">{}</svg>',
-        mark_safe(_RINGS.get(status, _RINGS["investigating"])),
+        mark_safe(_RINGS.get(status, _RINGS["investigating"])),  # noqa: S308 - our own shapes
     )
 
 
@@ -161,7 +161,7 @@ def avatar(person: Any, css: str = "") -> SafeString:
 @register.filter
 def markdown(text: str) -> SafeString:
     """Markdown that people wrote, as safe HTML."""
-    return mark_safe(lib_markdown.html(text or ""))  # cleaned by nh3
+    return mark_safe(lib_markdown.html(text or ""))  # noqa: S308 - cleaned by nh3
 
 
 @register.filter
@@ -174,6 +174,36 @@ def channel_icon(kind: str) -> str:
 def item(mapping: Any, key: Any) -> Any:
     """mapping[key], or nothing."""
     return mapping.get(key, "") if hasattr(mapping, "get") else ""
+
+
+@register.filter
+def words_list(text: str) -> list[str]:
+    """The words of a text, for short loops in templates."""
+    return text.split()
+
+
+@register.filter
+def in_words(length: timedelta) -> str:
+    """A duration: "2 min 16 s"."""
+    return words.duration(length)
+
+
+_VERDICTS = {
+    "met": ("tag-ok", "check"), "late": ("tag-warn", "clock"), "missed": ("tag-bad", "alert"), "open": ("tag-info", "clock"),
+    "waived": ("tag-line", "shield"), "not_applicable": ("", "x"),
+}  # fmt: skip
+
+
+@register.filter
+def tone(verdict: str) -> str:
+    """The colour of a verdict of the conformance report."""
+    return _VERDICTS.get(verdict, ("", ""))[0]
+
+
+@register.filter
+def verdict_icon(verdict: str) -> str:
+    """The icon of a verdict of the conformance report."""
+    return _VERDICTS.get(verdict, ("", "info"))[1]
 
 
 @register.filter
@@ -201,19 +231,65 @@ def _link(context: template.Context, name: str, label: str, symbol: str, count: 
         address = ""
     here = getattr(context.get("request"), "path", "")
     current = bool(address) and (here == address or (address != "/" and here.startswith(address)))
-    return {"address": address, "label": label, "symbol": symbol, "count": count, "current": "page" if here == address else "true" if current else ""}
+    return {
+        "address": address,
+        "label": label,
+        "symbol": symbol,
+        "count": count,
+        "current": "page" if here == address else "true" if current else "",
+    }
 
 
 @register.inclusion_tag("parts/field.html")
 def field(name: str, label: str, value: Any = "", errors: dict[str, str] | None = None, **options: Any) -> dict[str, Any]:
     """A labelled input with hint and error: kind (text, textarea, date, datetime-local, email, number), hint, optional, limit, big, rows, attrs are options."""
-    return {"name": name, "label": label, "value": "" if value is None else value, "error": (errors or {}).get(name, ""), "kind": "text", "id": f"f-{name}", **options}
+    return {
+        "name": name,
+        "label": label,
+        "value": "" if value is None else value,
+        "error": (errors or {}).get(name, ""),
+        "kind": "text",
+        "id": f"f-{name}",
+        **options,
+    }
 
 
 @register.inclusion_tag("parts/empty.html")
 def nothing(symbol: str, title: str, text: str = "", link: str = "", action: str = "") -> dict[str, str]:
     """What would be here, why it is not, one action."""
     return {"symbol": symbol, "title": title, "text": text, "link": link, "action": action}
+
+
+# What stands at the left of an entry: icon, tone, title; people's own words stand beside their avatar instead.
+_ENTRIES = {
+    "declared": ("flame", "bad", "Incident declared"), "severity": ("alert", "warn", "Severity changed"), "status": ("target", "warn", "State changed"),
+    "role": ("user", "", "Role"), "public_update": ("mega", "info", "Status update published"), "internal_update": ("mega", "info", "Team update"),
+    "mitigation": ("wrench", "", "Mitigation"), "restored": ("check", "ok", "Service restored"), "resolved": ("check", "ok", "Resolved"),
+    "verified": ("check", "ok", "Fix verified"), "closed": ("check", "ok", "Closed"), "reopened": ("undo", "bad", "Reopened"),
+    "watch": ("pulse", "info", "Watch"), "waived": ("shield", "warn", "Clause waived"), "step": ("check", "", "Procedure"),
+    "check": ("search", "", "Check"), "gap": ("alert", "warn", "Gap"), "task": ("user", "", "Task"), "acknowledged": ("check", "ok", "Acknowledged"),
+    "obligation_breach": ("clock", "bad", "Late"), "obligation_warning": ("clock", "warn", "Due soon"), "verdict": ("search", "", "Verified"),
+    "paged": ("bell", "", "Paged"), "page": ("bell", "", "Paged"), "alert": ("alert", "bad", "Alert"), "opened": ("alert", "bad", "Alert"),
+    "exhausted": ("alert", "bad", "Nobody answered"), "pin": ("pin", "", "Pinned"), "unpin": ("pin", "", "Unpinned"), "ticket": ("doc", "", "Ticket"),
+    "action_item": ("check", "", "Action item"), "team_message": ("users", "", "Team told"),
+}  # fmt: skip
+
+
+@register.inclusion_tag("parts/entry.html", takes_context=True)
+def entry_of(context: template.Context, entry: Any) -> dict[str, Any]:
+    """One entry of a timeline."""
+    symbol, tone, title = _ENTRIES.get(entry.kind, ("info", "", words_of(entry.kind)))
+    today = entry.at.date() == now_in(context).date()
+    spoken = entry.kind in ("message", "decision") and entry.actor is not None
+    return {
+        "entry": entry,
+        "symbol": symbol,
+        "tone": tone,
+        "title": title,
+        "spoken": spoken,
+        "elsewhere": not today,
+        "request": context.get("request"),
+    }
 
 
 @register.simple_tag

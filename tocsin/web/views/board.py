@@ -28,14 +28,15 @@ def board(request: HttpRequest) -> HttpResponse:
     mine = incidents.visible_to(request.user)  # type: ignore[arg-type]
     running = list(with_people(mine.exclude(status=Incident.Status.CLOSED)).order_by("severity", "-id")[:SHOWN_INCIDENTS])
     promises = promises_of(running)
+    on_call, gaps = standby.board(now)
     context = {
         "now": now,
         "due": due_next(mine),
         "active": [card(row, promises[row.pk]) for row in running if row.status != Incident.Status.RESOLVED],
         "resolved": [card(row, promises[row.pk]) for row in running if row.status == Incident.Status.RESOLVED],
         "triage": triage(now),
-        "standby": standby.on_call(now),
-        "gaps": standby.gaps_ahead(now),
+        "standby": on_call,
+        "gaps": gaps,
     }
     return pages.page(request, "board/board.html", context)
 

@@ -1,0 +1,101 @@
+"""Which alerts are there, what is known of each, who was paged for it and why, and what do people make of it?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts import queries
+from tocsin.alerts.models import Alert, Integration, Service
+from tocsin.incidents import queries as incidents
+from tocsin.lib.refusal import Refused
+from tocsin.obligations.models import Obligation
+from tocsin.paging.models import Escalation, Notification
+from tocsin.response.acknowledge import acknowledge_alert
+from tocsin.response.link_alert import link_alert
+from tocsin.response.verify_alert import verify_alert
+from tocsin.timeline.models import Entry
+from tocsin.web import keyset, pages
+from tocsin.web.views.board import with_answers
+
+SHOWN, ENTRIES, PAGES = 50, 100, 60
+
+
+@needs(Needs.READ)
+def alerts(request: HttpRequest) -> HttpResponse:
+    """Alerts, newest first; by status, service, integration and words."""
+    status, words = request.GET.get("status", "firing"), request.GET.get("q", "")[:200].strip()
+    rows = queries.alerts(
+        service=_id(request, "service"),
+        status=status if status in ("firing", "resolved") else "",
+        q=words,
+        integration=_id(request, "integration"),
+    )
+    found, earlier = keyset.page(rows, request.GET.get("before"), SHOWN)
+    context = {
+        "rows": with_answers(found), "earlier": keyset.address(request, earlier), "status": status, "q": words, "here": request.get_full_path(),
+        "service": _id(request, "service"), "services": Service.objects.filter(removed_at=None).order_by("name"),
+        "integration": _id(request, "integration"), "integrations": Integration.objects.filter(removed_at=None).order_by("name"),
+        "statuses": {"firing": "Firing", "resolved": "Resolved", "all": "All"},
+    }  # fmt: skip
+    return pages.page(request, "alerts/alerts.html", context)
+
+
+def _id(request: HttpRequest, name: str) -> int | None:
+    text = request.GET.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+@needs(Needs.READ)
+def alert(request: HttpRequest, alert_id: int) -> HttpResponse:
+    """One alert."""
+    row = get_object_or_404(Alert.objects.select_related("service__team", "integration", "verdict_by"), pk=alert_id)
+    escalations = list(Escalation.objects.filter(alert=row).select_related("acknowledged_by", "policy").order_by("-id"))
+    sent = Notification.objects.filter(escalation__in=[e.pk for e in escalations]).select_related("user").order_by("-id")[:PAGES]
+    mine = incidents.visible_to(request.user)  # type: ignore[arg-type]
+    context = {
+        "alert": row, "escalations": escalations, "escalation": escalations[0] if escalations else None, "sent": list(sent),
+        "promise": Obligation.objects.filter(alert_id=row.pk, kind="acknowledge").order_by("-id").first(),
+        "entries": list(Entry.objects.filter(alert_id=row.pk).select_related("actor").order_by("-id")[:ENTRIES]),
+        "incident": mine.filter(alert_links__alert=row).order_by("-id").first(),
+        "open_incidents": mine.exclude(status__in=("resolved", "closed")).order_by("severity", "-id")[:30],
+        "may": bool(getattr(request.user, "may_respond", False)), "here": request.path,
+        "waits": any(e.status in (Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED) for e in escalations),
+    }  # fmt: skip
+    return pages.page(request, "alerts/alert.html", context)
+
+
+@needs(Needs.RESPOND)
+@require_POST
+def do(request: HttpRequest, alert_id: int, deed: str) -> HttpResponse:
+    """Acknowledge it, say what it is, or link it to an incident."""
+    row = get_object_or_404(Alert, pk=alert_id)
+    deeds: dict[str, tuple[Callable[[HttpRequest, Alert, dict], object], str]] = {
+        "acknowledge": (_acknowledge, "It is yours. Paging has stopped."),
+        "verify": (_verify, "Noted."),
+        "link": (_link, "The alert belongs to the incident now."),
+    }
+    if deed not in deeds:
+        raise Http404
+    function, said = deeds[deed]
+    who = {"by": pages.actor(request), "now": pages.now(request)}
+    return pages.act(request, lambda: function(request, row, who), pages.back(request, reverse("alert", args=[row.pk])), said)
+
+
+def _acknowledge(request, row, who):
+    answer = acknowledge_alert(alert=row, **who)
+    if not answer.taken:
+        raise Refused(f"{answer.by} has it already." if answer.at else "Nobody is being paged for it.", status=409)
+
+
+def _verify(request, row, who):
+    verify_alert(alert=row, verdict=request.POST.get("verdict", ""), note=pages.text(request, "note", 2000), **who)
+
+
+def _link(request, row, who):
+    link_alert(incident=incidents.by_ref(request.POST.get("incident", ""), who["by"]), alert=row, **who)

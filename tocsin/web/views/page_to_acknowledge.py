@@ -1,0 +1,73 @@
+"""How does somebody take what they were paged for, from the link alone? Opening the link changes nothing; its button does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from tocsin.accounts.models import User
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts.models import Alert
+from tocsin.incidents.models import Incident
+from tocsin.lib.refusal import Refused
+from tocsin.lib.signing import BadLinkError
+from tocsin.obligations.models import Obligation
+from tocsin.paging.messages import AckLink, read_ack_link
+from tocsin.paging.models import Escalation, Notification
+from tocsin.response.acknowledge import acknowledge_by_link
+from tocsin.web import pages
+
+
+@needs(Needs.PUBLIC)
+@csrf_exempt  # the signed link is the proof; browsers without cookies must be able to acknowledge
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def page_to_acknowledge(request: HttpRequest, token: str) -> HttpResponse:
+    """The page behind the link of a page: a small document that needs no script and no sign-in."""
+    now = pages.now(request)
+    try:
+        link = read_ack_link(token, now)
+        if request.method == "POST":
+            acknowledge_by_link(token=token, now=now, address=request.META.get("REMOTE_ADDR"))
+            return _private(pages.go(request.path))
+        return _private(render(request, "ack/ack.html", _context(link, now)))
+    except BadLinkError as error:
+        return _private(render(request, "ack/invalid.html", {"sentence": str(error)}, status=410))
+    except Refused as refused:
+        return _private(render(request, "ack/invalid.html", {"sentence": pages.sentence(refused)}, status=refused.status))
+
+
+def _private(response: HttpResponse) -> HttpResponse:
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    return response
+
+
+def _context(link: AckLink, now: Any) -> dict[str, Any]:
+    sent = Notification.objects.select_related("user", "escalation__acknowledged_by").filter(pk=link.notification_id).first()
+    user = User.objects.filter(pk=link.user_id).first()
+    if sent is None or user is None:
+        raise Refused("This page is gone.", status=404)
+    incident = Incident.objects.select_related("service").filter(pk=link.incident_id).first() if link.incident_id else None
+    alert = Alert.objects.select_related("service").filter(pk=link.alert_id).first() if link.alert_id else None
+    run = sent.escalation
+    subject: Any = incident or alert
+    service = subject.service if subject is not None else None
+    done = run is not None and run.status in (Escalation.Status.ACKNOWLEDGED, Escalation.Status.STOPPED)
+    return {
+        "sent": sent, "user": user, "incident": incident, "alert": alert, "run": run, "service": service, "now": now,
+        "severity": subject.severity if subject is not None else "", "title": subject.title if subject is not None else sent.title,
+        "promise": _promise(incident, alert), "done": done, "mine": bool(run and run.acknowledged_by_id == user.pk),
+        "over": incident is not None and not incident.is_open, "runbook": (alert.runbook if alert else "") or (service.runbook if service else ""),
+    }  # fmt: skip
+
+
+def _promise(incident: Incident | None, alert: Alert | None) -> Obligation | None:
+    rows = Obligation.objects.filter(kind="acknowledge", state=Obligation.State.OPEN)
+    rows = rows.filter(incident_id=incident.pk) if incident else rows.filter(alert_id=alert.pk) if alert else rows.none()
+    return rows.order_by("due_at").first()
