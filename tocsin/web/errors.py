@@ -12,7 +12,10 @@ SENTENCES = {
     400: ("This request cannot be read", "The address or the form is not one that Tocsin knows."),
     403: ("This is not yours to open", "Your role does not allow it. An administrator can change roles under People and teams."),
     404: ("There is no such page", "The address may be mistyped, the thing may be gone, or it is private and you are not part of it."),
-    500: ("Something broke on our side", "Paging goes on; this page did not work. Try again; if it stays, give an administrator the request number."),
+    500: (
+        "Something broke on our side",
+        "Paging goes on; this page did not work. Try again; if it stays, give an administrator the request number.",
+    ),
 }
 
 
@@ -47,4 +50,6 @@ def broken(request: HttpRequest, *args: Any) -> HttpResponse:
 
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 of the forgery protection: the form was open too long or came from another site."""
-    return answer(request, 403, "The form had expired, or it came from another site. Nothing was changed: go back, reload the page and send it again.")
+    return answer(
+        request, 403, "The form had expired, or it came from another site. Nothing was changed: go back, reload the page and send it again."
+    )
