@@ -6,6 +6,7 @@ ROUTERS: list[tuple[str, str]] = [
     ("/teams", "teams"),
     ("/tokens", "tokens"),
     ("", "organisation"),
+    ("", "procedure"),
     ("/incidents", "incidents"),
     ("/incidents", "incident_work"),
     ("/action-items", "action_items"),
@@ -14,4 +15,10 @@ ROUTERS: list[tuple[str, str]] = [
     ("/escalation-policies", "escalation_policies"),
     ("/oncall", "oncall"),
     ("", "contact_methods"),
+    ("/alerts", "alerts"),
+    ("/services", "services"),
+    ("", "integrations"),
+    ("/events", "events"),
+    ("/change-events", "change_events"),
+    ("/silences", "silences"),
 ]

@@ -1,0 +1,176 @@
+"""Alerts over HTTP: list, read, and the first verbs of the procedure."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router, Schema
+from ninja.responses import Status
+
+from tocsin import clock
+from tocsin.accounts.models import User
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts import queries
+from tocsin.alerts.models import Alert
+from tocsin.api import incident_shapes
+from tocsin.api.acting import acting
+from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import Body, rfc3339
+from tocsin.incidents import queries as incident_queries
+from tocsin.lib.refusal import invalid, missing
+from tocsin.paging.models import Escalation
+from tocsin.response.acknowledge import acknowledge_alert
+from tocsin.response.declare_incident import declare
+from tocsin.response.resolve_alert import resolve_alert
+from tocsin.response.verify_alert import verify_alert
+from tocsin.timeline.models import Entry
+
+router = Router(tags=["Alerts"])
+ID = "/{int:alert_id}"
+
+
+class Filters(Schema):
+    """Which alerts."""
+
+    service: int | None = Field(None, description="The id of a service.")
+    integration: int | None = Field(None, description="The id of an integration.")
+    status: Literal["", "firing", "resolved"] = ""
+    q: str = Field("", max_length=200, description="Words of the title, the dedup key or the service's name.")
+
+
+class For(Body):
+    """For whom a token without a person acts."""
+
+    by: int | None = None
+
+
+class VerdictBody(For):
+    """Is it real?"""
+
+    verdict: Literal["real", "false_alarm", "unsure"]
+    note: str = Field("", max_length=2000)
+
+
+class DeclareBody(For):
+    """An incident from this alert; the title is the alert's where none is given, the severity is proposed."""
+
+    title: str = Field("", max_length=1000)
+    severity: str | None = Field(None, max_length=20)
+    impact: str = Field("", max_length=4000)
+    reason: str = Field("", max_length=2000)
+    private: bool = False
+    drill: bool = False
+    incident_commander: int | None = None
+
+
+def shape(alert: Alert) -> dict[str, Any]:
+    """An alert in a list."""
+    return {
+        "id": alert.pk, "title": alert.title, "status": alert.status, "severity": alert.severity, "severity_reason": alert.severity_reason,
+        "source_severity": alert.source_severity, "dedup_key": alert.dedup_key,
+        "service": {"id": alert.service_id, "name": alert.service.name} if alert.service else None,
+        "integration": {"id": alert.integration_id, "name": alert.integration.name, "kind": alert.integration.kind},
+        "started_at": rfc3339(alert.started_at), "first_seen": rfc3339(alert.first_seen), "last_seen": rfc3339(alert.last_seen),
+        "resolved_at": rfc3339(alert.resolved_at), "event_count": alert.event_count, "link": alert.link or None,
+        "labels": alert.labels, "suppressed_by": alert.suppressed_by, "verdict": alert.verdict or None,
+    }  # fmt: skip
+
+
+def detail(alert: Alert, request: HttpRequest) -> dict[str, Any]:
+    """One alert with what hangs on it."""
+    incidents = incident_queries.visible_to(request.actor).filter(alert_links__alert=alert)  # type: ignore[attr-defined]
+    return {
+        **shape(alert), "details": alert.details, "runbook": alert.runbook or None, "ends_at": rfc3339(alert.ends_at), "trace": alert.trace,
+        "verdict_note": alert.verdict_note, "verdict_at": rfc3339(alert.verdict_at), "verdict_by": incident_shapes.person(alert.verdict_by),
+        "escalation": _escalation(alert), "incidents": [incident.ref for incident in incidents],
+        "first_event": alert.first_raw_event_id, "last_event": alert.last_raw_event_id,
+    }  # fmt: skip
+
+
+def _escalation(alert: Alert) -> dict[str, Any] | None:
+    runs = list(Escalation.objects.filter(alert=alert).select_related("acknowledged_by", "policy").order_by("-id")[:20])
+    row = next((run for run in runs if run.track == "on_call"), runs[0] if runs else None)
+    if row is None:
+        return None
+    return {
+        "id": row.pk, "status": row.status, "track": row.track, "policy": row.policy.name if row.policy else None, "step": row.step,
+        "round": row.round, "started_at": rfc3339(row.started_at), "due_at": rfc3339(row.due_at), "reason": row.reason,
+        "acknowledged_at": rfc3339(row.acknowledged_at), "acknowledged_by": incident_shapes.person(row.acknowledged_by),
+        "acknowledged_via": row.acknowledged_via or None, "finished_at": rfc3339(row.finished_at),
+    }  # fmt: skip
+
+
+def _alert(alert_id: int) -> Alert:
+    found = Alert.objects.select_related("service", "integration", "verdict_by").filter(pk=alert_id).first()
+    if found is None:
+        raise missing("alert")
+    return found
+
+
+@router.get("")
+@needs(Needs.READ)
+def list_alerts(request: HttpRequest, filters: Query[Filters], paging: Query[Paging]):
+    """Alerts, the newest first."""
+    return page(queries.alerts(**filters.model_dump()), paging, shape, order=("-id",))
+
+
+@router.get(ID)
+@needs(Needs.READ)
+def get_alert(request: HttpRequest, alert_id: int):
+    """One alert, with why it was routed as it was."""
+    return detail(_alert(alert_id), request)
+
+
+@router.get(ID + "/timeline")
+@needs(Needs.READ)
+def timeline(request: HttpRequest, alert_id: int, paging: Query[Paging]):
+    """What happened to it, in order."""
+    return page(Entry.objects.filter(alert_id=_alert(alert_id).pk), paging, _entry)
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.pk, "at": rfc3339(entry.at), "kind": entry.kind, "text": entry.text, "by": entry.actor_label, "via": entry.via,
+        "data": entry.data,
+    }  # fmt: skip
+
+
+@router.post(ID + "/acknowledge")
+@needs(Needs.RESPOND)
+def acknowledge(request: HttpRequest, alert_id: int, body: For):
+    """ "I have it": stops the paging."""
+    acknowledge_alert(alert=_alert(alert_id), by=acting(request, body.by), now=clock.now())
+    return detail(_alert(alert_id), request)
+
+
+@router.post(ID + "/resolve")
+@needs(Needs.RESPOND)
+def resolve(request: HttpRequest, alert_id: int, body: For):
+    """End it by hand."""
+    resolve_alert(alert=_alert(alert_id), by=acting(request, body.by), now=clock.now())
+    return detail(_alert(alert_id), request)
+
+
+@router.post(ID + "/verify")
+@needs(Needs.RESPOND)
+def verify(request: HttpRequest, alert_id: int, body: VerdictBody):
+    """Say whether it is real."""
+    verify_alert(alert=_alert(alert_id), verdict=body.verdict, note=body.note, by=acting(request, body.by), now=clock.now())
+    return detail(_alert(alert_id), request)
+
+
+@router.post(ID + "/declare", response={201: dict})
+@needs(Needs.RESPOND)
+def declare_from_alert(request: HttpRequest, alert_id: int, body: DeclareBody):
+    """Declare an incident from it."""
+    alert = _alert(alert_id)
+    fields = body.model_dump(exclude={"by", "incident_commander", "title"})
+    commander = None
+    if body.incident_commander is not None and not (commander := User.objects.filter(pk=body.incident_commander).first()):
+        raise invalid(incident_commander="There is no such person.")
+    incident = declare(
+        **fields, title=body.title or alert.title[:300], alert=alert, service=alert.service, incident_commander=commander,
+        by=acting(request, body.by), now=clock.now(),
+    )  # fmt: skip
+    return Status(201, incident_shapes.full(incident))

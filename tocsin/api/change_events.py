@@ -1,0 +1,54 @@
+"""Change events over HTTP: what was deployed or changed, and when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router, Schema
+
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts.models import ChangeEvent
+from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import rfc3339
+from tocsin.lib.refusal import missing
+
+router = Router(tags=["Change events"])
+
+
+class Filters(Schema):
+    """Which change events."""
+
+    service: int | None = Field(None, description="The id of a service.")
+    kind: Literal["", "deployment", "infrastructure", "other"] = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def shape(change: ChangeEvent) -> dict[str, Any]:
+    """A change as the API shows it."""
+    return {
+        "id": change.pk, "kind": change.kind, "summary": change.summary, "source": change.source, "at": rfc3339(change.at),
+        "received_at": rfc3339(change.received_at), "service": change.service_id, "integration": change.integration_id,
+        "link": change.link or None, "details": change.details, "event": change.raw_event_id,
+    }  # fmt: skip
+
+
+@router.get("")
+@needs(Needs.READ)
+def list_change_events(request: HttpRequest, filters: Query[Filters], paging: Query[Paging]):
+    """Changes, the newest first."""
+    rows = ChangeEvent.objects.all()
+    wanted = {"service_id": filters.service, "kind": filters.kind, "at__gte": filters.since, "at__lte": filters.until}
+    return page(rows.filter(**{name: value for name, value in wanted.items() if value}), paging, shape, order=("-at",))
+
+
+@router.get("/{int:change_id}")
+@needs(Needs.READ)
+def get_change_event(request: HttpRequest, change_id: int):
+    """One change."""
+    found = ChangeEvent.objects.filter(pk=change_id).first()
+    if found is None:
+        raise missing("change event")
+    return shape(found)

@@ -1,0 +1,85 @@
+"""Raw events over HTTP: what came in, byte by byte, what became of it, and once more."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Literal
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router, Schema
+from ninja.responses import Status
+
+from tocsin import clock
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts.models import RawEvent
+from tocsin.api.acting import acting
+from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import Body, rfc3339
+from tocsin.lib.refusal import missing
+from tocsin.response.replay import replay
+
+router = Router(tags=["Raw events"])
+
+
+class Filters(Schema):
+    """Which raw events."""
+
+    integration: int | None = Field(None, description="The id of an integration.")
+    state: Literal["", "new", "done", "refused"] = ""
+
+
+class For(Body):
+    """For whom a token without a person acts."""
+
+    by: int | None = None
+
+
+def shape(raw: RawEvent) -> dict[str, Any]:
+    """A raw event in a list."""
+    return {
+        "id": raw.pk, "integration": raw.integration_id, "protocol": raw.protocol, "content_type": raw.content_type,
+        "received_at": rfc3339(raw.received_at), "state": raw.state, "outcomes": raw.outcomes, "error": raw.error or None,
+        "attempts": raw.attempts, "processed_at": rfc3339(raw.processed_at), "dedup_key": raw.dedup_key or None, "replay_of": raw.replay_of_id,
+    }  # fmt: skip
+
+
+def detail(raw: RawEvent) -> dict[str, Any]:
+    """One raw event with its body: as text where it is text, else in base64."""
+    body = bytes(raw.body)
+    try:
+        return {**shape(raw), "body": body.decode(), "encoding": "text"}
+    except UnicodeDecodeError:
+        return {**shape(raw), "body": base64.b64encode(body).decode(), "encoding": "base64"}
+
+
+def _event(event_id: int) -> RawEvent:
+    found = RawEvent.objects.select_related("integration").filter(pk=event_id).first()
+    if found is None:
+        raise missing("event")
+    return found
+
+
+@router.get("")
+@needs(Needs.READ)
+def list_events(request: HttpRequest, filters: Query[Filters], paging: Query[Paging]):
+    """Raw events, the newest first."""
+    rows = RawEvent.objects.defer("body")
+    if filters.integration is not None:
+        rows = rows.filter(integration_id=filters.integration)
+    if filters.state:
+        rows = rows.filter(state=filters.state)
+    return page(rows, paging, shape, order=("-id",))
+
+
+@router.get("/{int:event_id}")
+@needs(Needs.READ)
+def get_event(request: HttpRequest, event_id: int):
+    """One raw event with its body."""
+    return detail(_event(event_id))
+
+
+@router.post("/{int:event_id}/replay", response={201: dict})
+@needs(Needs.RESPOND)
+def replay_event(request: HttpRequest, event_id: int, body: For):
+    """Take it in once more."""
+    return Status(201, shape(replay(_event(event_id), acting(request, body.by), clock.now())))

@@ -1,0 +1,129 @@
+"""The integrations, for programs: what sends events, by which key and address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja import Field, Query, Router
+from ninja.responses import Status
+
+from tocsin import clock
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts import operations
+from tocsin.alerts.models import Integration
+from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import Body, given, rfc3339
+from tocsin.integrations.registry import SOURCES
+from tocsin.lib.refusal import missing
+
+router = Router(tags=["Integrations"])
+PATHS = {"alertmanager_api_v2": "/api/v2/alerts", "pagerduty_events_v2": "/v2/enqueue", "pagerduty_change_events": "/v2/change/enqueue"}
+ABOUT = {
+    "alertmanager": "In Alertmanager, add a receiver with webhook_configs and this url; leave send_resolved on.",
+    "alertmanager_api_v2": "In Prometheus, add this server under alerting.alertmanagers, with the key as authorization credentials.",
+    "pagerduty_events_v2": "Point a PagerDuty client at this server; the key is its routing key.",
+    "pagerduty_change_events": "Let the pipeline post a change event after each deployment; the key is its routing_key.",
+    "generic": "Post any JSON object; title, status, severity, key, time and link are found by what such fields are usually called.",
+}
+
+
+class NewIntegration(Body):
+    """Something that sends events; `service` by its id."""
+
+    name: str = Field(max_length=120)
+    kind: str = Field(max_length=60)
+    service: int | None = None
+    default_severity: str = "warning"
+    identity_labels: list[str] = Field(default_factory=list, max_length=50)
+    ignored_labels: list[str] = Field(default_factory=list, max_length=50)
+    enabled: bool = True
+
+
+class IntegrationChanges(Body):
+    """What to change; fields left out stay."""
+
+    name: str | None = Field(None, max_length=120)
+    service: int | None = None
+    default_severity: str | None = None
+    identity_labels: list[str] | None = Field(None, max_length=50)
+    ignored_labels: list[str] | None = Field(None, max_length=50)
+    enabled: bool | None = None
+
+
+def address(integration: Integration) -> str:
+    """Where its events are sent to."""
+    return settings.TOCSIN_URL + PATHS.get(integration.kind, f"/in/{integration.key}")
+
+
+def shape(integration: Integration, secret: bool = True) -> dict[str, Any]:
+    """An integration as the API shows it; the key only to those who may change it."""
+    shown = {
+        "id": integration.pk, "name": integration.name, "kind": integration.kind, "service": integration.service_id,
+        "default_severity": integration.default_severity, "identity_labels": integration.identity_labels,
+        "ignored_labels": integration.ignored_labels, "enabled": integration.enabled,
+        "last_event_at": rfc3339(integration.last_event_at), "created_at": rfc3339(integration.created_at),
+    }  # fmt: skip
+    return {**shown, "key": integration.key, "address": address(integration)} if secret else shown
+
+
+def _may_see_keys(request: HttpRequest) -> bool:
+    return bool(request.actor.may(Needs.ADMINISTER))  # type: ignore[attr-defined]
+
+
+def _integration(integration_id: int) -> Integration:
+    found = Integration.objects.filter(pk=integration_id, removed_at=None).first()
+    if found is None:
+        raise missing("integration")
+    return found
+
+
+@router.get("/integrations")
+@needs(Needs.READ)
+def list_integrations(request: HttpRequest, paging: Query[Paging]):
+    """Every integration."""
+    secret = _may_see_keys(request)
+    return page(Integration.objects.filter(removed_at=None), paging, lambda row: shape(row, secret))
+
+
+@router.post("/integrations", response={201: dict})
+@needs(Needs.ADMINISTER)
+def add_integration(request: HttpRequest, body: NewIntegration):
+    """Add an integration; its key counts at once."""
+    return Status(201, shape(operations.create_integration(**body.model_dump(), by=request.actor, now=clock.now())))  # type: ignore[attr-defined]
+
+
+@router.get("/integrations/{int:integration_id}")
+@needs(Needs.READ)
+def get_integration(request: HttpRequest, integration_id: int):
+    """One integration."""
+    return shape(_integration(integration_id), _may_see_keys(request))
+
+
+@router.patch("/integrations/{int:integration_id}")
+@needs(Needs.ADMINISTER)
+def change_integration(request: HttpRequest, integration_id: int, body: IntegrationChanges):
+    """Change an integration; `service: null` leaves the choice to what the messages say."""
+    changes: dict[str, Any] = {field: value for field, value in given(body).items() if value is not None or field == "service"}
+    row = operations.change_integration(_integration(integration_id), **changes, by=request.actor, now=clock.now())  # type: ignore[attr-defined]
+    return shape(row)
+
+
+@router.delete("/integrations/{int:integration_id}", response={204: None})
+@needs(Needs.ADMINISTER)
+def remove_integration(request: HttpRequest, integration_id: int):
+    """Take it out of use: its key is refused from now on."""
+    operations.remove_integration(_integration(integration_id), by=request.actor, now=clock.now())  # type: ignore[attr-defined]
+    return Status(204, None)
+
+
+@router.get("/integration-kinds")
+@needs(Needs.READ)
+def list_kinds(request: HttpRequest):
+    """Which products' messages are understood, and how each is set up."""
+    items = [
+        {"kind": kind, "label": SOURCES[kind].label, "address": settings.TOCSIN_URL + PATHS.get(kind, "/in/{key}"), "set_up": ABOUT.get(kind, "")}
+        for kind in sorted(SOURCES)
+    ]
+    return {"items": items, "next": None}

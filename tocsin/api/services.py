@@ -1,0 +1,104 @@
+"""The services, for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router
+from ninja.responses import Status
+
+from tocsin import clock
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts import operations
+from tocsin.alerts.models import Service
+from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import Body, given, rfc3339
+from tocsin.lib.refusal import missing
+
+router = Router(tags=["Services"])
+
+
+class NewService(Body):
+    """A thing that breaks; policies, team and components by their ids."""
+
+    name: str = Field(max_length=120)
+    description: str = Field("", max_length=2000)
+    team: int | None = None
+    escalation_policy: int | None = None
+    leadership_policy: int | None = None
+    components: list[int] = Field(default_factory=list, max_length=200)
+    critical: bool = Field(False, description="Its alerts are one severity step worse.")
+    severity_map: dict[str, str] = Field(default_factory=dict, description='{"critical": "SEV1"}: overrides the procedure\'s table.')
+    runbook: str = Field("", max_length=1000)
+
+
+class ServiceChanges(Body):
+    """What to change; fields left out stay."""
+
+    name: str | None = Field(None, max_length=120)
+    description: str | None = Field(None, max_length=2000)
+    team: int | None = None
+    escalation_policy: int | None = None
+    leadership_policy: int | None = None
+    components: list[int] | None = Field(None, max_length=200)
+    critical: bool | None = None
+    severity_map: dict[str, str] | None = None
+    runbook: str | None = Field(None, max_length=1000)
+
+
+REFERENCES = ("team", "escalation_policy", "leadership_policy")
+
+
+def shape(service: Service) -> dict[str, Any]:
+    """A service as the API shows it."""
+    return {
+        "id": service.pk, "name": service.name, "description": service.description, "team": service.team_id,
+        "escalation_policy": service.escalation_policy_id, "leadership_policy": service.leadership_policy_id,
+        "components": [component.pk for component in service.components.all()], "critical": service.critical,
+        "severity_map": service.severity_map, "runbook": service.runbook or None, "created_at": rfc3339(service.created_at),
+    }  # fmt: skip
+
+
+def _service(service_id: int) -> Service:
+    found = Service.objects.filter(pk=service_id, removed_at=None).first()
+    if found is None:
+        raise missing("service")
+    return found
+
+
+@router.get("")
+@needs(Needs.READ)
+def list_services(request: HttpRequest, paging: Query[Paging]):
+    """Every service."""
+    return page(Service.objects.filter(removed_at=None).prefetch_related("components"), paging, shape)
+
+
+@router.post("", response={201: dict})
+@needs(Needs.ADMINISTER)
+def add_service(request: HttpRequest, body: NewService):
+    """Add a service."""
+    return Status(201, shape(operations.create_service(**body.model_dump(), by=request.actor, now=clock.now())))  # type: ignore[attr-defined]
+
+
+@router.get("/{int:service_id}")
+@needs(Needs.READ)
+def get_service(request: HttpRequest, service_id: int):
+    """One service."""
+    return shape(_service(service_id))
+
+
+@router.patch("/{int:service_id}")
+@needs(Needs.ADMINISTER)
+def change_service(request: HttpRequest, service_id: int, body: ServiceChanges):
+    """Change a service; null takes a team or a policy away."""
+    changes: dict[str, Any] = {field: value for field, value in given(body).items() if value is not None or field in REFERENCES}
+    return shape(operations.change_service(_service(service_id), **changes, by=request.actor, now=clock.now()))  # type: ignore[attr-defined]
+
+
+@router.delete("/{int:service_id}", response={204: None})
+@needs(Needs.ADMINISTER)
+def remove_service(request: HttpRequest, service_id: int):
+    """Remove a service that no integration belongs to."""
+    operations.remove_service(_service(service_id), by=request.actor, now=clock.now())  # type: ignore[attr-defined]
+    return Status(204, None)

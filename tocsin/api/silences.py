@@ -1,0 +1,94 @@
+"""Silences over HTTP: no paging for what matches, until a time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router
+from ninja.responses import Status
+
+from tocsin import clock
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts import operations
+from tocsin.alerts.models import Silence
+from tocsin.api.acting import acting
+from tocsin.api.incident_shapes import person
+from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import Body, rfc3339
+from tocsin.lib.refusal import invalid, missing
+
+router = Router(tags=["Silences"])
+
+
+class MatcherBody(Body):
+    """One condition on a label of the alert, or on its title, service or severity."""
+
+    name: str = Field(max_length=200)
+    value: str = Field(max_length=1000)
+    is_regex: bool = False
+    is_equal: bool = True
+
+
+class NewSilence(Body):
+    """What is silenced, until when, and why."""
+
+    matchers: list[MatcherBody] = Field(default_factory=list, max_length=20)
+    service: int | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime
+    reason: str = Field(max_length=1000)
+    by: int | None = None
+
+
+def shape(silence: Silence) -> dict[str, Any]:
+    """A silence as the API shows it."""
+    return {
+        "id": silence.pk, "matchers": silence.matchers, "service": silence.service_id, "starts_at": rfc3339(silence.starts_at),
+        "ends_at": rfc3339(silence.ends_at), "ended_at": rfc3339(silence.ended_at), "reason": silence.reason,
+        "created_by": person(silence.created_by), "created_at": rfc3339(silence.created_at),
+    }  # fmt: skip
+
+
+def _silence(silence_id: int) -> Silence:
+    found = Silence.objects.select_related("created_by").filter(pk=silence_id).first()
+    if found is None:
+        raise missing("silence")
+    return found
+
+
+@router.get("")
+@needs(Needs.READ)
+def list_silences(request: HttpRequest, paging: Query[Paging], active: bool | None = None):
+    """Silences, the newest first; `active=true`: those that hold now or will."""
+    rows = Silence.objects.select_related("created_by")
+    if active:
+        rows = rows.filter(ended_at=None, ends_at__gt=clock.now())
+    return page(rows, paging, shape, order=("-id",))
+
+
+@router.post("", response={201: dict})
+@needs(Needs.RESPOND)
+def add_silence(request: HttpRequest, body: NewSilence):
+    """Silence what matches."""
+    for name in ("starts_at", "ends_at"):
+        at = getattr(body, name)
+        if at is not None and at.tzinfo is None:
+            raise invalid(**{name: "Say the time zone: 2026-11-23T03:04:12Z."})
+    fields = body.model_dump(exclude={"by"})
+    return Status(201, shape(operations.create_silence(**fields, by=acting(request, body.by), now=clock.now())))
+
+
+@router.get("/{int:silence_id}")
+@needs(Needs.READ)
+def get_silence(request: HttpRequest, silence_id: int):
+    """One silence."""
+    return shape(_silence(silence_id))
+
+
+@router.delete("/{int:silence_id}")
+@needs(Needs.RESPOND)
+def end_silence(request: HttpRequest, silence_id: int):
+    """End it now; what it held back and still fires is paged."""
+    return shape(operations.end_silence(_silence(silence_id), by=request.actor, now=clock.now()))  # type: ignore[attr-defined]
