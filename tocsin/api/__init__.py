@@ -21,4 +21,7 @@ ROUTERS: list[tuple[str, str]] = [
     ("/events", "events"),
     ("/change-events", "change_events"),
     ("/silences", "silences"),
+    ("", "components"),
+    ("", "status_page"),
+    ("", "postmortems"),
 ]

@@ -22,7 +22,9 @@ class Postmortem(models.Model):
     duration_note = models.CharField(max_length=500, blank=True, default="")
     users_affected = models.CharField(max_length=500, blank=True, default="")
     revenue_impact = models.CharField(max_length=500, blank=True, default="")
-    timeline = models.TextField(max_length=60_000, blank=True, default="")  # lines "- [Time] - [Event]", drafted from the incident, editable
+    timeline = models.TextField(
+        max_length=60_000, blank=True, default=""
+    )  # lines "- [Time] - [Event]", drafted from the incident, editable
     root_cause = models.TextField(max_length=40_000, blank=True, default="")
     resolution = models.TextField(max_length=40_000, blank=True, default="")
     lessons_learned = models.TextField(max_length=40_000, blank=True, default="")
