@@ -14,7 +14,7 @@ def main() -> None:
     from tocsin.lib.refusal import Refused
 
     try:
-        result = app(standalone_mode=False)
+        result = app(standalone_mode=False, prog_name="tocsin")
     except click.exceptions.NoArgsIsHelpError as asked:
         asked.show()
         sys.exit(2)

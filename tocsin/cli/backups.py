@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
 
 
 def backup(
-    to: Annotated[Path | None, typer.Argument(help="The file to write; otherwise one in the data folder's backups.", show_default=False)] = None,
+    to: Annotated[
+        Path | None, typer.Argument(help="The file to write; otherwise one in the data folder's backups.", show_default=False)
+    ] = None,
     data: Data = None,
 ) -> None:
     """Save the database to one file, while everything runs. The secret key is not in it: keep `secret-key` of the data folder as well."""

@@ -60,6 +60,13 @@ def reach(service: Any, now: Any) -> list[dict[str, Any]]:
     plain = {"steps": policy.steps, "repeats": policy.repeats, "name": policy.name} if policy else {"steps": [], "repeats": 0}
     lines = dry_run(plain, team=service.team_id, name=policy.name if policy else "", subject={"service": service.name}, now=now)
     return [
-        {"at": line.at, "step": line.step or "fallback", "who": line.who, "how": line.how, "reachable": line.reachable, "unreachable": line.unreachable}
+        {
+            "at": line.at,
+            "step": line.step or "fallback",
+            "who": line.who,
+            "how": line.how,
+            "reachable": line.reachable,
+            "unreachable": line.unreachable,
+        }
         for line in lines
     ]

@@ -28,7 +28,9 @@ def add_user(
     name: Annotated[str, typer.Option(help="The person's name.")] = "",
     role: Annotated[str, typer.Option(help="administrator, responder or observer.")] = "responder",
     time_zone: Annotated[str, typer.Option(help="The person's time zone, such as Europe/Berlin.")] = "",
-    password: Annotated[bool, typer.Option("--password", help="Set a password: read from TOCSIN_PASSWORD, standard input or the terminal.")] = False,
+    password: Annotated[
+        bool, typer.Option("--password", help="Set a password: read from TOCSIN_PASSWORD, standard input or the terminal.")
+    ] = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:

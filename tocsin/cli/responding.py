@@ -51,7 +51,18 @@ def drill(
     _declare(title, severity, impact, service, commander, False, True, person, data, as_json)
 
 
-def _declare(title: str, severity: str, impact: str, service: str, commander: str, private: bool, drilled: bool, person: str, data: Any, as_json: bool) -> None:
+def _declare(
+    title: str,
+    severity: str,
+    impact: str,
+    service: str,
+    commander: str,
+    private: bool,
+    drilled: bool,
+    person: str,
+    data: Any,
+    as_json: bool,
+) -> None:
     with django(data):
         from tocsin import clock
         from tocsin.alerts.models import Service as Row
@@ -65,7 +76,13 @@ def _declare(title: str, severity: str, impact: str, service: str, commander: st
             title=title, severity=severity.upper() or None, impact=impact, service=broken, private=private, drill=drilled,
             incident_commander=found(commander) if commander else None, by=_who(person), now=clock.now(),
         )  # fmt: skip
-        row = {"ref": incident.ref, "title": incident.title, "severity": incident.severity, "status": incident.status, "channel": incident.channel}
+        row = {
+            "ref": incident.ref,
+            "title": incident.title,
+            "severity": incident.severity,
+            "status": incident.status,
+            "channel": incident.channel,
+        }
         show(row if as_json else [row], as_json, ("ref", "severity", "title", "channel"))
 
 

@@ -60,6 +60,7 @@ def configure(process: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [output]
     root.setLevel(os.environ.get("TOCSIN_LOG_LEVEL", "INFO").upper())
+    logging.getLogger("django.request").setLevel(logging.ERROR)  # a 404 is no news
     for noisy in ("procrastinate", "httpcore2", "httpx2", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(

@@ -138,5 +138,11 @@ def _rows(query: str) -> list[Any]:
         return cursor.fetchall()
 
 
+def due_ages() -> list[tuple[str, float]]:
+    """How many seconds the oldest due row of each loop is late."""
+    query = next(query for name, _, _, query in GAUGES if name == "tocsin_due_oldest_seconds")
+    return [(loop, float(late)) for loop, late in _rows(query)]
+
+
 REGISTRY.register(_Counts())
 metrics: Callable[[], bytes] = generate_latest

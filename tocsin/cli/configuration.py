@@ -1,0 +1,294 @@
+"""How is the set-up kept as a file: `tocsin export`, `tocsin import`, `tocsin apply`?
+
+One YAML (or JSON) document in which everything is named, not numbered: teams, users, schedules, policies, components, services. Applying it
+twice changes nothing the second time; what the document does not name stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tocsin.cli.session import AsJson, Data, Failed, actor, django
+
+VERSION = 1
+LARGEST = 5_000_000
+SECTIONS = ("organisation", "teams", "users", "schedules", "escalation_policies", "components", "services")
+ORGANISATION = ("name", "time_zone", "country", "subdivision")
+
+
+def register(app: typer.Typer) -> None:
+    """Hang the commands into `tocsin`."""
+    app.command("export")(write)
+    app.command("import")(bring_in)
+    app.command("apply")(bring_in)
+
+
+def write(data: Data = None, as_json: AsJson = False) -> None:
+    """Write the set-up to standard output (YAML, or JSON with --json). No secrets are in it."""
+    with django(data):
+        document = current()
+    if as_json:
+        json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+        print()
+    else:
+        import yaml
+
+        yaml.safe_dump(document, sys.stdout, sort_keys=False, allow_unicode=True)
+
+
+def bring_in(
+    file: Annotated[Path, typer.Argument(help="A YAML or JSON file as `tocsin export` writes it.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    data: Data = None,
+) -> None:
+    """Make the set-up be as the file says: adds what is missing, changes what differs, removes nothing. All of it or nothing."""
+    document = _read(file)
+    with django(data):
+        from django.db import transaction
+
+        from tocsin import clock
+
+        with transaction.atomic():
+            done = Applying(clock.now()).apply(document)
+            if dry_run:
+                transaction.set_rollback(True)
+        for line in done:
+            typer.echo(f"would {line}" if dry_run else line)
+        if not done:
+            typer.echo("nothing to change")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        if file.stat().st_size > LARGEST:
+            raise Failed(f"{file} is larger than {LARGEST // 1_000_000} MB")
+        document = yaml.safe_load(file.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise Failed(f"{file} cannot be read: {error}") from error
+    if not isinstance(document, dict) or document.get("version") != VERSION:
+        raise Failed(f"{file} is not a set-up of tocsin: it must begin with version: {VERSION}")
+    if unknown := set(document) - {"version", *SECTIONS}:
+        raise Failed(f"{file} has sections that are not known: {', '.join(sorted(unknown))}")
+    return document
+
+
+def current() -> dict[str, Any]:
+    """The set-up as a document."""
+    from tocsin.accounts.models import Organisation, Team, User
+    from tocsin.alerts.models import Service
+    from tocsin.oncall.models import Schedule
+    from tocsin.paging.models import EscalationPolicy
+    from tocsin.statuspage.models import Component
+
+    live = {"removed_at": None}
+    organisation = Organisation.objects.get(pk=1)
+    return {
+        "version": VERSION,
+        "organisation": {field: getattr(organisation, field) for field in ORGANISATION},
+        "teams": [{"name": team.name} for team in Team.objects.filter(**live).order_by("name")],
+        "users": [
+            {
+                "email": user.email,
+                "name": user.name,
+                "role": str(user.role),
+                "time_zone": user.time_zone,
+                "teams": sorted(team.name for team in user.teams.all()),
+            }
+            for user in User.objects.filter(**live).order_by("email").prefetch_related("teams")
+        ],
+        "schedules": [_schedule(row) for row in Schedule.objects.filter(**live).select_related("team").order_by("name")],
+        "escalation_policies": [_policy(row) for row in EscalationPolicy.objects.filter(**live).select_related("team").order_by("name")],
+        "components": [
+            {"name": row.name, "group": row.group, "description": row.description}
+            for row in Component.objects.filter(**live).order_by("position", "id")
+        ],
+        "services": [_service(row) for row in Service.objects.filter(**live).order_by("name")],
+    }
+
+
+def _schedule(row: Any) -> dict[str, Any]:
+    rotations = [
+        {
+            "name": rotation.name, "starts_at": rotation.starts_local,
+            "shift": {"hours": rotation.shift_hours} if rotation.shift_hours else {"days": rotation.shift_days},
+            "restrictions": rotation.restrictions, "participants": [place.user.email for place in rotation.places.select_related("user")],
+        }
+        for rotation in row.rotations.all()
+    ]  # fmt: skip
+    return {
+        "name": row.name,
+        "team": row.team.name if row.team else None,
+        "time_zone": row.time_zone,
+        "description": row.description,
+        "rotations": rotations,
+    }
+
+
+def _policy(row: Any) -> dict[str, Any]:
+    steps = [
+        {
+            "wait_seconds": step["wait_seconds"],
+            "targets": [{"kind": target["kind"], "name": _target_name(target)} for target in step["targets"]],
+        }
+        for step in row.steps
+    ]
+    return {"name": row.name, "team": row.team.name if row.team else None, "repeats": row.repeats, "steps": steps}
+
+
+def _target_name(target: dict[str, Any]) -> str:
+    from tocsin.accounts.models import User
+    from tocsin.oncall.models import Schedule
+
+    return str(Schedule.objects.get(pk=target["id"]).name if target["kind"] == "schedule" else User.objects.get(pk=target["id"]).email)
+
+
+def _service(row: Any) -> dict[str, Any]:
+    return {
+        "name": row.name, "description": row.description, "team": row.team.name if row.team else None, "critical": row.critical,
+        "escalation_policy": row.escalation_policy.name if row.escalation_policy else None,
+        "leadership_policy": row.leadership_policy.name if row.leadership_policy else None,
+        "components": sorted(component.name for component in row.components.filter(removed_at=None)),
+        "severity_map": row.severity_map, "runbook": row.runbook,
+    }  # fmt: skip
+
+
+class Applying:
+    """One run of `apply`: section by section, each thing found by its name."""
+
+    def __init__(self, now: Any) -> None:
+        self.now = now
+        self.by = actor()
+        self.done: list[str] = []
+
+    def apply(self, document: dict[str, Any]) -> list[str]:
+        """Carry the document out; what was done, a line each."""
+        before = current()
+        for section in SECTIONS:
+            wanted = document.get(section)
+            if section == "organisation":
+                if wanted and {**before[section], **wanted} != before[section]:
+                    self._organisation(wanted)
+                continue
+            if wanted is not None and not isinstance(wanted, list):
+                raise Failed(f"{section} must be a list")
+            key = "email" if section == "users" else "name"
+            known = {str(item[key]).lower(): item for item in before[section]}
+            for item in wanted or []:
+                if not isinstance(item, dict) or not item.get(key):
+                    raise Failed(f"each of {section} needs {key}")
+                found = known.get(str(item[key]).lower())
+                if found is None or {**found, **item} != found:
+                    getattr(self, f"_{section}")(item, found is not None)
+                    self.done.append(f"{'change' if found else 'add'} {section.replace('_', ' ')}: {item[key]}")
+        return self.done
+
+    def _common(self) -> dict[str, Any]:
+        return {"by": self.by, "now": self.now}
+
+    def _organisation(self, wanted: dict[str, Any]) -> None:
+        from tocsin.accounts.operations_teams import change_organisation
+
+        change_organisation({field: wanted[field] for field in ORGANISATION if field in wanted}, **self._common())
+        self.done.append("change organisation")
+
+    def _teams(self, item: dict[str, Any], exists: bool) -> None:
+        from tocsin.accounts.operations_teams import add_team
+
+        if not exists:
+            add_team(name=item["name"], **self._common())
+
+    def _users(self, item: dict[str, Any], exists: bool) -> None:
+        from tocsin.accounts.models import Team
+        from tocsin.accounts.operations import add_user, change_user
+
+        fields = {field: item[field] for field in ("name", "role", "time_zone") if field in item}
+        if "teams" in item:
+            fields["teams"] = [_named(Team, "team", name) for name in item["teams"]]
+        if exists:
+            change_user(_person(item["email"]), fields, **self._common())
+        else:
+            add_user(email=item["email"], **{"name": item["email"], **fields}, **self._common())
+
+    def _schedules(self, item: dict[str, Any], exists: bool) -> None:
+        from tocsin.oncall.models import Schedule
+        from tocsin.oncall.operations import change_schedule, create_schedule
+
+        fields = self._with_team(item)
+        if "rotations" in item:
+            fields["rotations"] = [
+                {**rotation, "participants": [_person(email) for email in rotation.get("participants", [])]}
+                for rotation in item["rotations"]
+            ]
+        self._save(Schedule, create_schedule, change_schedule, fields, exists)
+
+    def _escalation_policies(self, item: dict[str, Any], exists: bool) -> None:
+        from tocsin.oncall.models import Schedule
+        from tocsin.paging.models import EscalationPolicy
+        from tocsin.paging.operations_policies import change_policy, create_policy
+
+        fields = self._with_team(item)
+        fields["steps"] = [
+            {
+                "wait_seconds": step["wait_seconds"],
+                "targets": [
+                    {
+                        "kind": target["kind"],
+                        "id": _named(Schedule, "schedule", target["name"]) if target["kind"] == "schedule" else _person(target["name"]),
+                    }
+                    for target in step["targets"]
+                ],
+            }
+            for step in item.get("steps", [])
+        ]
+        self._save(EscalationPolicy, create_policy, change_policy, fields, exists)
+
+    def _components(self, item: dict[str, Any], exists: bool) -> None:
+        from tocsin.statuspage.models import Component
+        from tocsin.statuspage.operations import add_component, change_component
+
+        self._save(Component, add_component, change_component, dict(item), exists)
+
+    def _services(self, item: dict[str, Any], exists: bool) -> None:
+        from tocsin.alerts.models import Service
+        from tocsin.alerts.operations import change_service, create_service
+        from tocsin.paging.models import EscalationPolicy
+        from tocsin.statuspage.models import Component
+
+        fields = self._with_team(item)
+        for field in ("escalation_policy", "leadership_policy"):
+            if fields.get(field):
+                fields[field] = _named(EscalationPolicy, "escalation policy", fields[field])
+        if "components" in fields:
+            fields["components"] = [_named(Component, "component", name) for name in fields["components"]]
+        self._save(Service, create_service, change_service, fields, exists)
+
+    def _with_team(self, item: dict[str, Any]) -> dict[str, Any]:
+        from tocsin.accounts.models import Team
+
+        return {**item, "team": _named(Team, "team", item["team"])} if item.get("team") else dict(item)
+
+    def _save(self, model: Any, create: Any, change: Any, fields: dict[str, Any], exists: bool) -> None:
+        if exists:
+            change(model.objects.get(name__iexact=fields["name"], removed_at=None), **fields, **self._common())
+        else:
+            create(**fields, **self._common())
+
+
+def _named(model: Any, what: str, name: str) -> int:
+    row = model.objects.filter(name__iexact=name, removed_at=None).first()
+    if row is None:
+        raise Failed(f"there is no {what} {name}")
+    return int(row.pk)
+
+
+def _person(email: str) -> int:
+    from tocsin.cli.people import found
+
+    return int(found(email).pk)
