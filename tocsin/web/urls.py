@@ -16,6 +16,7 @@ from tocsin.web.views import (
     oncall_feed,
     page_person,
     page_to_acknowledge,
+    procedure,
     schedule_edit,
     schedules,
     services,
@@ -58,4 +59,10 @@ urlpatterns = [
     path("integrations/", integrations.integrations, name="integrations"),
     path("integrations/new/", integrations.new, name="integration_new"),
     path("integrations/<int:integration_id>/", integrations.integration, name="integration"),
+    # the procedure
+    path("procedure/", procedure.procedure, name="procedure"),
+    path("procedure/v<int:number>/compare/", procedure.compare, name="procedure_compare"),
+    path("procedure/v<int:number>.<slug:form>", procedure.export, name="procedure_export"),
+    path("procedure/draft/", procedure.new_draft, name="procedure_new_draft"),
+    path("procedure/draft/<int:draft_id>/", procedure.draft, name="procedure_draft"),
 ]
