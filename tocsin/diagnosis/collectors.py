@@ -13,6 +13,7 @@ from tocsin.alerts.models import ChangeEvent
 from tocsin.incidents.models import Incident
 
 WINDOW = timedelta(hours=24)  # looked back from the declaration
+AHEAD = timedelta(minutes=5)  # a sender's clock may be that much before ours
 MOST = 50  # changes kept in a snapshot
 
 
@@ -27,33 +28,32 @@ class Found:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-def changes(incident: Incident, now: datetime, *, kind: str = "") -> Found:
-    """The changes (of that kind) to the incident's service, what it depends on, and what belongs to no service; newest first."""
-    window = (incident.declared_at - WINDOW, now)
-    rows = ChangeEvent.objects.filter(at__gte=window[0], at__lte=now + timedelta(minutes=5)).select_related("service")
-    if kind:
-        rows = rows.filter(kind=kind)
-    if incident.service_id:
-        related = [incident.service_id, *incident.service.depends_on.values_list("pk", flat=True)] if incident.service else []
+def recent(incident: Incident, now: datetime) -> list[ChangeEvent]:
+    """The changes to the incident's service, what it depends on, and what belongs to no service, in the window; newest first."""
+    rows = ChangeEvent.objects.filter(at__gte=incident.declared_at - WINDOW, at__lte=now + AHEAD).select_related("service")
+    if incident.service:
+        related = [incident.service.pk, *incident.service.depends_on.values_list("pk", flat=True)]
         rows = rows.filter(Q(service_id__in=related) | Q(service_id=None))
-    found = list(rows.order_by("-at", "-id")[: MOST + 1])
+    return list(rows.order_by("-at", "-id")[:MOST])
+
+
+def changes(incident: Incident, now: datetime, rows: list[ChangeEvent], *, kind: str = "") -> Found:
+    """What those changes (of that kind) say to a check."""
+    window = (incident.declared_at - WINDOW, now)
+    found = [row for row in rows if row.kind == kind or not kind]
     word = {"deployment": "deployment", "infrastructure": "infrastructure change"}.get(kind, "change")
     span = f"since {window[0].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if not found:
         return Found("no", f"No {word} was reported {span}.", window, data={"changes": []})
-    many = f"{MOST}+" if len(found) > MOST else str(len(found))
-    lines = [
-        f"- {row.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC {row.summary}{f' ({row.service})' if row.service else ''}" for row in found[:MOST]
-    ]
-    evidence = "\n".join([f"{many} {word}{'' if many == '1' else 's'} {span}:", *lines])[:8000]
-    listed = [_plain(row) for row in found[:MOST]]
-    return Found("yes", evidence, window, link=found[0].link, data={"changes": listed})
+    lines = [f"- {row.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC {row.summary}{f' ({row.service})' if row.service else ''}" for row in found]
+    evidence = "\n".join([f"{len(found)} {word}{'' if len(found) == 1 else 's'} {span}:", *lines])[:8000]
+    return Found("yes", evidence, window, link=found[0].link, data={"changes": [_plain(row) for row in found]})
 
 
-COLLECTORS: dict[str, Callable[[Incident, datetime], Found]] = {
+COLLECTORS: dict[str, Callable[[Incident, datetime, list[ChangeEvent]], Found]] = {
     "recent_changes": changes,
-    "recent_deployments": lambda incident, now: changes(incident, now, kind="deployment"),
-    "infrastructure_changes": lambda incident, now: changes(incident, now, kind="infrastructure"),
+    "recent_deployments": lambda incident, now, rows: changes(incident, now, rows, kind="deployment"),
+    "infrastructure_changes": lambda incident, now, rows: changes(incident, now, rows, kind="infrastructure"),
 }
 
 

@@ -11,7 +11,7 @@ from tocsin.incidents.models import Incident
 
 
 def open_checks(incident: Incident, rows: list[dict[str, Any]]) -> list[Check]:
-    """Make the incident's checks in the procedure's order. Each dict: kind, item, question, collector."""
+    """Make the incident's checks in the procedure's order. Each dict: kind, item, question, collector, and what is known already."""
     return Check.objects.bulk_create(Check(incident=incident, position=position, **row) for position, row in enumerate(rows, start=1))
 
 

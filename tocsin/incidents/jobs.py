@@ -17,7 +17,7 @@ def mail_entry(entry_id: int, subscriber_id: int) -> None:
     """Mail one entry of an incident's record, word for word, to one person who follows; nothing to those who left meanwhile."""
     entry = Entry.objects.get(pk=entry_id)
     person = Subscriber.objects.filter(pk=subscriber_id, removed_at=None).first()
-    incident = Incident.objects.filter(pk=entry.incident_id).first()
+    incident = Incident.objects.filter(pk=entry.incident_id or 0).first()
     if person is None or incident is None:
         return
     drill = "[DRILL] " if incident.drill else ""

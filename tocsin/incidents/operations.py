@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -95,15 +96,15 @@ def assign_role(
     return before.user if before else None, row
 
 
-def join(incident: Incident, user: User, *, now: datetime) -> Responder:
+def join(incident: Incident, user: User, *, now: datetime) -> None:
     """The person works on the incident from now on; joining again changes nothing."""
-    row, _ = Responder.objects.get_or_create(incident=incident, user=user, defaults={"joined_at": now})
-    return row
+    Responder.objects.bulk_create([Responder(incident=incident, user=user, joined_at=now)], ignore_conflicts=True)
 
 
 def set_task(incident: Incident, user: User, *, task: str, state: str, now: datetime) -> Responder:
     """What that responder does: open, done, or nothing when the text is empty."""
-    row = join(incident, user, now=now)
+    join(incident, user, now=now)
+    row = Responder.objects.select_related("user").select_for_update(of=("self",)).get(incident=incident, user=user)
     row.task, row.task_state, row.task_since = task, state if task else "", now if task else None
     row.save(update_fields=["task", "task_state", "task_since"])
     return row
@@ -114,13 +115,23 @@ def set_task(incident: Incident, user: User, *, task: str, state: str, now: date
 
 def tick(
     incident: Incident, step: str, item: str, *, by: User | None, label: str, note: str = "", waived: bool = False, now: datetime
-) -> ChecklistTick | None:
-    """Tick a line of the checklist; None when it is ticked already."""
-    row, made = ChecklistTick.objects.get_or_create(
-        incident=incident, step=step, item=item, undone_at=None,
-        defaults={"at": now, "by": by, "by_label": label[:200], "note": note[:1000], "waived": waived},
-    )  # fmt: skip
-    return row if made else None
+) -> bool:
+    """Tick a line of the checklist; False when it was ticked already."""
+    if ChecklistTick.objects.filter(incident=incident, step=step, item=item, undone_at=None).exists():
+        return False
+    tick_many(incident, [(step, item, note)], by=by, label=label, waived=waived, now=now)
+    return True
+
+
+def tick_many(
+    incident: Incident, lines: Sequence[tuple[str, str, str]], *, by: User | None, label: str, waived: bool = False, now: datetime
+) -> None:
+    """Tick several lines, each a (step, item, note); those that are ticked already stay as they are."""
+    rows = [
+        ChecklistTick(incident=incident, step=step, item=item, note=note[:1000], at=now, by=by, by_label=label[:200], waived=waived)
+        for step, item, note in lines
+    ]
+    ChecklistTick.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def untick(incident: Incident, step: str, item: str, *, now: datetime) -> bool:

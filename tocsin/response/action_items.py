@@ -89,7 +89,7 @@ def set_ticket(*, ticket: Ticket, done: bool, by: Actor, now: datetime) -> Ticke
 def _locked(item: ActionItem, by: Actor) -> ActionItem:
     frame.require_responder(by)
     row = ActionItem.objects.select_for_update(of=("self",)).select_related("owner", "incident__procedure_version").get(pk=item.pk)
-    if row.incident and not queries.visible_to(by).filter(pk=row.incident_id).exists():
+    if row.incident and not queries.visible_to(by).filter(pk=row.incident.pk).exists():
         raise missing("action item")
     return row
 

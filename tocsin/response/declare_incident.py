@@ -191,12 +191,13 @@ def _owe(incident: Incident, procedure: Procedure, alert: Alert | None, now: dat
 
 
 def _tick(incident: Incident, procedure: Procedure, alert: Alert | None, by: Actor, now: datetime) -> None:
-    if alert and Escalation.objects.filter(alert=alert, acknowledged_at__isnull=False).exists():
-        frame.tick(incident, procedure, checklist.ACKNOWLEDGE, by=by, note="The alert was acknowledged", now=now)
-        answered = Escalation.objects.filter(alert=alert, acknowledged_at__isnull=False).order_by("acknowledged_at")
-        incidents.save(incident, acknowledged_at=answered.values_list("acknowledged_at", flat=True)[0])
-    if alert and alert.verdict == Alert.Verdict.REAL:
-        frame.tick(incident, procedure, checklist.VERIFY, by=by, note="real", now=now)
-    frame.tick(incident, procedure, checklist.ASSESS, by=by, note=f"{incident.severity}: {incident.severity_reason}", now=now)
+    notes = {checklist.ASSESS: f"{incident.severity}: {incident.severity_reason}"}
     if incident.channel:
-        frame.tick(incident, procedure, checklist.CHANNEL, by=by, note=incident.channel, now=now)
+        notes[checklist.CHANNEL] = incident.channel
+    if alert and alert.verdict == Alert.Verdict.REAL:
+        notes[checklist.VERIFY] = "real"
+    answered = Escalation.objects.filter(alert=alert, acknowledged_at__isnull=False).order_by("acknowledged_at").first() if alert else None
+    if answered:
+        notes[checklist.ACKNOWLEDGE] = "The alert was acknowledged"
+        incidents.save(incident, acknowledged_at=answered.acknowledged_at)
+    frame.tick_all(incident, procedure, notes, by=by, now=now)

@@ -17,7 +17,7 @@ from tocsin.incidents.models import Incident
 from tocsin.lib.refusal import Refused, invalid, missing
 from tocsin.procedures import operations as procedures
 from tocsin.timeline.models import Entry
-from tocsin.timeline.operations import announce, record
+from tocsin.timeline.operations import record
 
 
 def begin(incident: Incident, by: Actor, *, closed: bool = False) -> tuple[Incident, Procedure]:
@@ -62,15 +62,18 @@ def limit(name: str, text: str, length: int, *, needed: str = "") -> str:
 
 def tell(kind: str, text: str, incident: Incident, *, by: Actor, now: datetime, key: bool = False, **data: Any) -> Entry:
     """Put something on the incident's record, and let the board know."""
-    entry = record(kind, text, by=by, now=now, incident_id=incident.pk, data=data, key=key)
-    announce("board")
-    return entry
+    return record(kind, text, by=by, now=now, incident_id=incident.pk, data=data, key=key, board=True)
 
 
 def tick(incident: Incident, procedure: Procedure, words: str, *, by: Actor, note: str = "", now: datetime) -> None:
     """Tick the line that begins with those words, because an act of the program has just done it; documents without it have no tick."""
-    if row := checklist.line(procedure, words):
-        incidents.tick(incident, row.step.id, row.item.id, by=by.user, label=by.label, note=note, now=now)
+    tick_all(incident, procedure, {words: note}, by=by, now=now)
+
+
+def tick_all(incident: Incident, procedure: Procedure, notes: dict[str, str], *, by: Actor, now: datetime) -> None:
+    """The same for several lines at once, each with its note."""
+    found = [(row, note) for words, note in notes.items() if (row := checklist.line(procedure, words))]
+    incidents.tick_many(incident, [(*row.key, note) for row, note in found], by=by.user, label=by.label, now=now)
 
 
 def evidence(entry: Entry) -> dict[str, Any]:

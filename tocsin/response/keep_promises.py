@@ -136,11 +136,11 @@ def _policy(row: Obligation, subject: Subject) -> EscalationPolicy | None:
 
 def _subject(row: Obligation) -> Subject:
     """The incident or alert, and the owner: named on the row, else who holds the role, else the commander, else who declared it."""
-    incident = Incident.objects.select_related("service", "declared_by", "procedure_version").filter(pk=row.incident_id).first()
+    incident = Incident.objects.select_related("service", "declared_by", "procedure_version").filter(pk=row.incident_id or 0).first()
     alert = Alert.objects.select_related("service").filter(pk=row.alert_id).first() if row.alert_id else None
     owner = row.owner
     if owner is None and row.kind == "action_item":
-        item = ActionItem.objects.select_related("owner").filter(pk=row.subject_id).first()
+        item = ActionItem.objects.select_related("owner").filter(pk=row.subject_id or 0).first()
         owner = item.owner if item else None
     if owner is None and incident:
         role = incidents.holder(incident, row.owner_role) if row.owner_role else None

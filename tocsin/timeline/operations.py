@@ -24,22 +24,21 @@ def record(
     team_id: int | None = None,
     data: dict[str, Any] | None = None,
     key: bool = False,
+    board: bool = False,
 ) -> Entry:
-    """Append one entry and tell live pages. Call it inside the transaction that makes the change it tells about."""
+    """Append one entry and tell live pages (`board`: the war board too). Call it inside the transaction that makes the change it tells."""
     entry = Entry.objects.create(
         at=now, kind=kind, text=text[:20_000], actor=by.user, actor_label=by.label[:200], via=by.via,
         incident_id=incident_id, alert_id=alert_id, team_id=team_id, data=data or {}, key=key,
     )  # fmt: skip
-    if incident_id:
-        announce(f"incident:{incident_id}:{entry.id}")
-    if alert_id:
-        announce(f"alert:{alert_id}:{entry.id}")
-    if team_id:
-        announce(f"team:{team_id}:{entry.id}")
+    about = (("incident", incident_id), ("alert", alert_id), ("team", team_id))
+    announce(*(f"{kind}:{id}:{entry.id}" for kind, id in about if id), *(["board"] if board else []))
     return entry
 
 
-def announce(topic: str) -> None:
-    """Tell live pages at commit that `topic` changed ("incident:12:345", "alert:7:346", "board", "schedule:3")."""
+def announce(*topics: str) -> None:
+    """Tell live pages at commit that these topics changed ("incident:12:345", "alert:7:346", "board", "schedule:3"), in one round trip."""
+    if not topics:
+        return
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, %s)", [LIVE_CHANNEL, topic])
+        cursor.execute("SELECT pg_notify(%s, topic) FROM unnest(%s::text[]) AS topic", [LIVE_CHANNEL, list(topics)])
