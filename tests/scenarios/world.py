@@ -46,6 +46,7 @@ class Phone:
     def __init__(self) -> None:
         self.unread: list[tuple[str, Message, str]] = []
         self.rang: list[tuple[str, Message, str]] = []
+        self.notices: list[tuple[str, Message, str]] = []
         self.answers: dict[str, list[Receipt]] = {}
         self.always: dict[str, Receipt] = {}
 
@@ -55,7 +56,9 @@ class Phone:
     def send(self, address: str, message: Message, *, key: str) -> Receipt:
         queue = self.answers.get(address)
         receipt = queue.pop(0) if queue else self.always.get(address, Receipt(Outcome.DELIVERED, "it rang"))
-        if receipt.outcome in (Outcome.DELIVERED, Outcome.ACCEPTED):
+        if message.facts.get("kind") == "notice":
+            self.notices.append((address, message, key))  # what wakes nobody need not be explained
+        elif receipt.outcome in (Outcome.DELIVERED, Outcome.ACCEPTED):
             self.unread.append((address, message, key))
             self.rang.append((address, message, key))
         return receipt
