@@ -97,7 +97,8 @@
   if (indicator) indicator.hidden = false;
   let stream;
   const connect = () => {
-    const after = stream ? `&after=${encodeURIComponent(lastId)}` : "";
+    const since = encodeURIComponent(document.body.dataset.now || "");
+    const after = lastId ? `&after=${lastId}` : `&since=${since}`;
     stream = new EventSource(`/live?topics=${encodeURIComponent(topics)}${after}`);
     stream.addEventListener("open", () => alive());
     stream.addEventListener("beat", (event) => alive(event.data));
