@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from tocsin.accounts import rules
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.audit import audit
-from tocsin.accounts.models import Membership, Organisation, Team, User
+from tocsin.accounts.models import AuditEntry, Membership, Organisation, Team, User
 from tocsin.accounts.operations import organisation
 from tocsin.lib.refusal import Refused, invalid
 
@@ -194,3 +194,15 @@ def _change_members(team: Team, ids: list[int]) -> dict[str, Any]:
     Membership.objects.filter(team=team, user_id__in=before - wanted).delete()
     Membership.objects.bulk_create([Membership(team=team, user_id=pk) for pk in sorted(wanted - before)])
     return {"members": [sorted(before), sorted(wanted)]} if before != wanted else {}
+
+
+@transaction.atomic
+def adopt_procedure(*, by: Actor, now: datetime) -> None:
+    """Note that an administrator has read the procedure and stands by it."""
+    if not procedure_adopted():
+        audit("procedure.adopted", "procedure", "", f"{by.label} read the incident procedure and adopted it.", by=by, now=now)
+
+
+def procedure_adopted() -> bool:
+    """Whether anybody has."""
+    return AuditEntry.objects.filter(verb="procedure.adopted").exists()

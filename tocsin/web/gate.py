@@ -62,6 +62,12 @@ class Gate:
             return errors.answer(request, 403)
         return _second_factor(request)
 
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A page whose rule said no and that did not show it itself."""
+        if isinstance(exception, Refused) and not is_api(request):
+            return errors.answer(request, exception.status if exception.status in errors.SENTENCES else 400, exception.detail)
+        return None
+
 
 def is_api(request: HttpRequest) -> bool:
     """Whether the answer is for a program."""

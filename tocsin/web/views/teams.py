@@ -1,0 +1,83 @@
+"""The pages of teams: one team with its people, calendar and fallback contact; adding one."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from tocsin.accounts import operations, operations_teams, rules
+from tocsin.accounts.models import Team, User
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts.models import Service
+from tocsin.lib.refusal import Refused
+from tocsin.oncall.models import Schedule
+from tocsin.web import pages
+
+
+@needs(Needs.ADMINISTER)
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """Add a team."""
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        try:
+            team = operations_teams.add_team(
+                name=pages.text(request, "name", 120), members=_ids(request), by=pages.actor(request), now=pages.now(request)
+            )
+        except Refused as refused:
+            errors = refused.errors or {"": refused.detail}
+        else:
+            return pages.go(reverse("team", args=[team.pk]))
+    context = {"errors": errors, "form": request.POST, "people": _people(), "members": set(_ids(request))}
+    return pages.page(request, "teams/new.html", context, status=422 if errors else 200)
+
+
+@needs(Needs.READ)
+@require_http_methods(["GET", "HEAD", "POST"])
+def team(request: HttpRequest, team_id: int) -> HttpResponse:
+    """One team; administrators change it here."""
+    chosen = Team.objects.select_related("fallback_user").filter(pk=team_id, removed_at=None).first()
+    if chosen is None:
+        raise Http404
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        try:
+            return _change(request, chosen)
+        except Refused as refused:
+            if refused.status == 403:
+                raise
+            errors = refused.errors or {"": refused.detail}
+    context = {
+        "team": chosen,
+        "members": list(chosen.members.filter(removed_at=None).order_by("name")),
+        "member_ids": set(chosen.members.values_list("pk", flat=True)),
+        "people": _people(),
+        "services": Service.objects.filter(team=chosen, removed_at=None).order_by("name"),
+        "schedules": Schedule.objects.filter(team=chosen, removed_at=None).order_by("name"),
+        "zones": sorted(rules.zones()),
+        "organisation": operations.organisation(),
+        "errors": errors,
+    }
+    return pages.page(request, "teams/team.html", context, status=422 if errors else 200)
+
+
+def _change(request: HttpRequest, chosen: Team) -> HttpResponse:
+    by, now = pages.actor(request), pages.now(request)
+    if not by.is_administrator:
+        raise Refused("Only administrators change teams.", status=403)
+    if request.POST.get("deed") == "remove":
+        operations_teams.remove_team(chosen.pk, by=by, now=now)
+        return pages.act(request, lambda: None, reverse("people"), f"The team {chosen.name} was removed.")
+    changes: dict[str, object] = {field: pages.text(request, field, 120) for field in ("name", "time_zone", "country", "subdivision")}
+    changes |= {"fallback_user": pages.number(request, "fallback_user"), "members": _ids(request)}
+    operations_teams.change_team(chosen.pk, changes, by=by, now=now)
+    return pages.act(request, lambda: None, reverse("team", args=[chosen.pk]), "Saved.")
+
+
+def _ids(request: HttpRequest) -> list[int]:
+    return [int(value) for value in request.POST.getlist("members")[:500] if value.isascii() and value.isdigit() and len(value) < 18]
+
+
+def _people() -> list[User]:
+    return list(User.objects.filter(removed_at=None, is_active=True).order_by("name", "id")[:500])
