@@ -41,7 +41,7 @@ COMPONENTS = (
 )
 
 
-def run(call: Call, *, pace: float = 1.5, say: Callable[[str], None] = lambda line: None) -> str:
+def run(call: Call, *, pace: float = 3.0, say: Callable[[str], None] = lambda line: None) -> str:
     """Make the organisation and play the incident; `pace` is the pause between moves in seconds. The reference of the running incident.
 
     `call` speaks the public API with a token of every scope. Playing twice is refused by the API (names are taken), so callers ask first.
@@ -53,6 +53,7 @@ def run(call: Call, *, pace: float = 1.5, say: Callable[[str], None] = lambda li
 
 
 def _organisation(call: Call) -> dict[str, Any]:
+    call("PATCH", "/api/v1/organisation", {"name": "Larkfield", "time_zone": "Europe/Stockholm"})
     people = _people(call)
     monday = (datetime.now(UTC) - timedelta(days=datetime.now(UTC).weekday() + 14)).strftime("%Y-%m-%dT09:00:00")
     schedules, policies = {}, {}
@@ -110,7 +111,7 @@ def _people(call: Call) -> dict[str, Any]:
         body = {"name": name, "email": email, "role": role, "time_zone": zone, "teams": membership}
         person = known.get(email) or call("POST", "/api/v1/users", body)["id"]
         if email in known:
-            call("PATCH", f"/api/v1/users/{person}", {"teams": membership})
+            call("PATCH", f"/api/v1/users/{person}", {"name": name, "time_zone": zone, "teams": membership})
         method = call("POST", f"/api/v1/users/{person}/contact-methods", {"kind": "screen", "address": "browser", "verified": True})
         call("POST", f"/api/v1/users/{person}/notification-rules", {"contact_method": method["id"], "after_seconds": 0})
         ids[short] = person

@@ -30,6 +30,7 @@ from tocsin.postgres.server import Server, ServerError
 MARK = "TOCSIN_SUPERVISED"
 LEAST_BACK_OFF, LONGEST_BACK_OFF = 1.0, 30.0
 STEADY = 30.0  # seconds after which a child counts as well and its back-off starts anew
+DEMO_SIGN_IN = "jonas@larkfield.example"
 LONGEST_LOG = 10_000_000
 PATIENCE = {"web": 10.0, "worker": 27.0}
 
@@ -55,6 +56,7 @@ class Supervisor:
     host: str
     port: int
     demo: bool = False
+    demo_words: str = ""
     log_here: bool = False
     children: dict[str, Child] = field(default_factory=dict)
     server: Server | None = None
@@ -72,6 +74,7 @@ class Supervisor:
             self.port = free_port(self.host, self.port)
             self._start_database()
             self._migrate()
+            self.demo_words = self._prepare_demo() if self.demo else ""
             first_visit = self._start_children()
             self._say_when_ready(wake, first_visit)
             while not self.stopping:
@@ -184,9 +187,17 @@ class Supervisor:
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, f"[{self.host}]" if ":" in self.host else self.host)  # noqa: S104
         return f"http://{host}:{self.port}"
 
+    def _prepare_demo(self) -> str:
+        """A token for the example's own calls, and somebody to sign in as, with a password made once; how to sign in, in words."""
+        path = self.data_dir / "demo-password"
+        if not path.exists():
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(9))
+        os.environ.setdefault("TOCSIN_BOOTSTRAP_TOKEN", secrets.token_urlsafe(32))
+        os.environ |= {"TOCSIN_ADMIN_EMAIL": DEMO_SIGN_IN, "TOCSIN_ADMIN_PASSWORD": path.read_text()}
+        return f"sign in as {DEMO_SIGN_IN} with the password {path.read_text()}"
+
     def _start_children(self) -> str:
-        if self.demo:
-            os.environ.setdefault("TOCSIN_BOOTSTRAP_TOKEN", secrets.token_urlsafe(32))
         parts = {"web": ["web", "--host", self.host, "--port", str(self.port)], "worker": ["worker"]}
         for name, arguments in parts.items():
             self.children[name] = Child(name, [*python(), *arguments], self._environment(name))
@@ -196,7 +207,7 @@ class Supervisor:
 
     def _first_visit(self) -> str:
         """The one-time set-up link, where nobody can sign in yet."""
-        if self.stopping or self.demo or migrated.has_people(self.data_dir):
+        if self.stopping or migrated.has_people(self.data_dir):
             return ""
         made = subprocess.run(
             [*python(), "set-up-link"], env=self._environment("shell"), capture_output=True, text=True, start_new_session=True
@@ -235,7 +246,7 @@ class Supervisor:
         if self.stopping:
             return
         where = os.environ.get("TOCSIN_URL") or self.address()
-        more = f", set it up at {first_visit}" if first_visit else ""
+        more = f", set it up at {first_visit}" if first_visit else f", {self.demo_words}" if self.demo else ""
         print(f"Tocsin is ready at {where}{more}", flush=True)
         if self.demo:
             environment = {**self._environment("shell"), "TOCSIN_DEMO_URL": self.address()}
