@@ -99,7 +99,7 @@ def publish(
         raise Refused("A note is needed: what changes, and why.", errors={"note": "Say what changes, and why."})
     with transaction.atomic():
         _lock()
-        row = ProcedureVersion.objects.select_for_update().select_related("based_on").get(pk=draft(draft_id).pk)
+        row = ProcedureVersion.objects.select_for_update().get(pk=draft(draft_id).pk)
         in_force = current()
         seen = expected if expected is not None else (row.based_on.number if row.based_on else None)
         if seen != in_force.number:
