@@ -30,7 +30,6 @@ from tocsin.response.resolve import resolve
 from tocsin.response.tick_step import tick_step
 from tocsin.response.verify_resolution import verify_resolution
 from tocsin.response.waive import waive
-from tocsin.timeline.models import Entry
 
 router = Router(tags=["Incidents"])
 
@@ -263,9 +262,9 @@ def tick(request: HttpRequest, ref: str, body: StepBody) -> dict[str, Any]:
 @router.get("/{ref}/timeline")
 @needs(Needs.READ)
 def timeline(request: HttpRequest, ref: str, paging: Query[TimelinePaging]) -> dict[str, Any]:
-    """The record, oldest first."""
+    """The record, oldest first, that of its alerts included."""
     incident = find(request, ref)
-    return page(Entry.objects.filter(incident_id=incident.pk).select_related("actor"), paging, shapes.entry, order=("id",))
+    return page(queries.record_of(incident), paging, shapes.entry, order=("id",))
 
 
 @router.get("/{ref}/obligations")

@@ -12,6 +12,7 @@ from tocsin.domain.lifecycle import Standing
 from tocsin.domain.procedure.model import Procedure
 from tocsin.incidents.models import ChecklistTick, Incident, RoleAssignment, Subscriber, Update
 from tocsin.lib.refusal import missing
+from tocsin.timeline.models import Entry
 
 
 def visible_to(who: Actor | User | None) -> QuerySet[Incident]:
@@ -54,6 +55,16 @@ def alerts_of(incident: Incident) -> list[Alert]:
     """Its alerts, the one that it was declared from first."""
     links = incident.alert_links.select_related("alert__service", "alert__integration").order_by("-cause", "id")
     return [link.alert for link in links]
+
+
+def record_of(incident: Incident) -> QuerySet[Entry]:
+    """Its timeline, oldest first: its own entries and those of its alerts, from before the declaration too."""
+    alert_ids = incident.alert_links.values("alert_id")
+    return (
+        Entry.objects.filter(Q(incident_id=incident.pk) | Q(alert_id__in=alert_ids, incident_id=None))
+        .select_related("actor")
+        .order_by("id")
+    )
 
 
 def roles_held(incident: Incident, user: User | None) -> set[str]:

@@ -46,12 +46,21 @@ def _ticks(incident: Incident, procedure: Procedure) -> dict[tuple[str, str], Pr
         key: Proof(f"{row.by_label}{f': {row.note}' if row.note else ''}", row.at, waived=row.waived)
         for key, row in queries.ticks_of(incident).items()
     }
-    for check in Check.objects.filter(incident=incident, state="gap"):
+    for check in Check.objects.filter(incident=incident, state__in=["answered", "gap"]).select_related("answered_by"):
         heading = checklist.INITIAL_CHECKS if check.kind == "initial" else checklist.DATA_GATHERING
         for line in checklist.under(procedure, heading):
             if line.item.id == check.item:
-                proofs.setdefault(line.key, Proof(check.evidence, check.answered_at, gap=True))
+                _add_check(proofs, line.key, check)
     return proofs
+
+
+def _add_check(proofs: dict[tuple[str, str], Proof], key: tuple[str, str], check: Check) -> None:
+    """The check's own row says more than its tick; a waiver and a tick by hand over a gap stand."""
+    if check.state == "gap":
+        proofs.setdefault(key, Proof(check.evidence, check.answered_at, gap=True))
+    elif key not in proofs or not proofs[key].waived:
+        found = check.evidence.partition("\n")[0][:200]
+        proofs[key] = Proof(f"{check.answered_by or 'Tocsin'}: {check.answer}. {found}".strip(), check.answered_at)
 
 
 def _reached(incident: Incident, alert_ids: list[int]) -> dict[str, Proof]:
