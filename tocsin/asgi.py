@@ -21,18 +21,11 @@ set_up("web")
 from a2wsgi import WSGIMiddleware  # noqa: E402 - what follows needs Django's settings
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 
+from tocsin.intake.app import app as intake  # noqa: E402
+from tocsin.live.app import app as live  # noqa: E402
 from tocsin.web import health  # noqa: E402
+from tocsin.web.public import app as public  # noqa: E402
 
-import importlib, importlib.util
-def _tmp(name):
-    async def missing(scope, receive, send):
-        if scope["type"] == "http":
-            await _answer(send, 503, b"{}")
-    try:
-        return importlib.import_module(name).app if importlib.util.find_spec(name) else missing
-    except ModuleNotFoundError:
-        return missing
-intake, live, public = _tmp("tocsin.intake.app"), _tmp("tocsin.live.app"), _tmp("tocsin.web.public")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import environ
+from csp.constants import NONCE
 
 from tocsin import postgres
 
@@ -172,7 +173,7 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "script-src": ["'self'"],
-        "style-src": ["'self'"],
+        "style-src": ["'self'", NONCE],  # the nonce is in the header only where a page asks for it (positions of shifts)
         "img-src": ["'self'", "data:"],
         "connect-src": ["'self'"],
         "object-src": ["'none'"],
@@ -188,7 +189,6 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
 USE_I18N = True
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True  # files are served from the packages: there is no step that collects them
 
 # Outgoing mail: smtp://user:password@host:587?tls=1 (STARTTLS) or ?ssl=1 (TLS from the start). Without it mail is not available, and says so.

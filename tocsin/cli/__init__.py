@@ -7,29 +7,18 @@ import sys
 
 def main() -> None:
     """The `tocsin` command: exits 0 on success, 2 on wrong usage, 1 on anything else with one line on standard error."""
-    import click
-
     from tocsin.cli.commands import app
     from tocsin.cli.session import Failed
     from tocsin.lib.refusal import Refused
 
     try:
-        result = app(standalone_mode=False, prog_name="tocsin")
-    except click.exceptions.NoArgsIsHelpError as asked:
-        asked.show()
-        sys.exit(2)
-    except click.ClickException as error:  # wrong usage says 2, the rest 1
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _end("broken off")
+        app(prog_name="tocsin")
     except (Failed, Refused) as error:
         _end(str(error))
     except BrokenPipeError:
         sys.exit(1)
     except Exception as error:
         _end(_explained(error))
-    sys.exit(result if isinstance(result, int) else 0)
 
 
 def _end(line: str) -> None:

@@ -173,7 +173,7 @@ class Applying:
         for section in SECTIONS:
             wanted = document.get(section)
             if section == "organisation":
-                if wanted and {**before[section], **wanted} != before[section]:
+                if wanted and not _agrees(before[section], wanted):
                     self._organisation(wanted)
                 continue
             if wanted is not None and not isinstance(wanted, list):
@@ -184,7 +184,7 @@ class Applying:
                 if not isinstance(item, dict) or not item.get(key):
                     raise Failed(f"each of {section} needs {key}")
                 found = known.get(str(item[key]).lower())
-                if found is None or {**found, **item} != found:
+                if found is None or not _agrees(found, item):
                     getattr(self, f"_{section}")(item, found is not None)
                     self.done.append(f"{'change' if found else 'add'} {section.replace('_', ' ')}: {item[key]}")
         return self.done
@@ -279,6 +279,15 @@ class Applying:
             change(model.objects.get(name__iexact=fields["name"], removed_at=None), **fields, **self._common())
         else:
             create(**fields, **self._common())
+
+
+def _agrees(found: Any, wanted: Any) -> bool:
+    """Whether everything that is wanted is so already; fields that the document leaves out do not count."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        return all(key in found and _agrees(found[key], value) for key, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(found, list):
+        return len(wanted) == len(found) and all(_agrees(*pair) for pair in zip(found, wanted, strict=True))
+    return bool(found == wanted)
 
 
 def _named(model: Any, what: str, name: str) -> int:

@@ -221,6 +221,9 @@ class Server:
         self.prepare()
         if left := self.postmaster():
             self._end(left)
+        # PostgreSQL takes a dead server that its parent has not noticed yet for a live one; we know better, and the folder is ours alone.
+        for leftover in postgres.socket_dir(self.data_dir).glob(".s.PGSQL.*"):
+            leftover.unlink(missing_ok=True)
         for attempt in range(20):
             self._spawn()
             if self._wait(stopping):
