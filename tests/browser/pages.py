@@ -1,0 +1,27 @@
+"""Which pages does every look (light, dark, phone) go over? Each area appends its own. Braces are ids of the story."""
+
+PAGES: dict[str, str] = {
+    "war-board": "/",
+    "incidents": "/incidents/",
+    "incident": "/incidents/{ref}/",
+    "conformance": "/incidents/{ref}/conformance/",
+    "status-update": "/incidents/{ref}/update/",
+    "team-update": "/incidents/{ref}/update/?audience=internal",
+    "declare": "/declare/?alert={loose}",
+    "alerts": "/alerts/",
+    "alert": "/alerts/{alert}/",
+    "raw-event": "/events/{raw}/",
+    "page-someone": "/page/",
+    "page-to-acknowledge": "/ack/{ack}",
+    "search": "/search/?q=checkout",
+    "more": "/more/",
+    "not-found": "/no-such-page/",
+    "schedules": "/schedules/",
+    "schedule": "/schedules/{schedule}/",
+    "escalation-policies": "/escalation-policies/",
+    "escalation-policy": "/escalation-policies/{policy}/",
+    "services": "/services/",
+    "service": "/services/{service}/",
+    "integrations": "/integrations/",
+    "integration": "/integrations/{integration}/",
+}

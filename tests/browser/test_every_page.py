@@ -1,0 +1,45 @@
+"""Every page in light, in dark and on a phone: readable for everybody, nothing sideways, no complaint of the browser; a picture is kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.pages import PAGES
+
+pytestmark = pytest.mark.browser
+SCREENS = Path(os.environ.get("TOCSIN_SCREENS", Path(__file__).parents[2] / "artefacts" / "screens"))
+LOOKS = {"light": {}, "dark": {"dark": True}, "phone": {"phone": True}}
+NOT_FOUND = "the server responded with a status of 404"
+
+
+def violations(page) -> list[str]:
+    """What axe calls serious or critical: the rule, and the first places."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {[node['target'][0] for node in one['nodes'][:4]]}: {one['nodes'][0]['failureSummary'][:300]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_readable_for_everybody(visit, site, name, look):
+    window = visit("ana", **LOOKS[look])
+    page = window.open(PAGES[name].format(**site.told))
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / f"{name}-{look}.png", full_page=True)
+    assert page.title() != "", name
+    if look == "phone":
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"{name} is {wide} px too wide at 390 px: {page.evaluate(WIDEST)}"
+    assert not violations(page)
+    assert not [said for said in window.complaints if not (name == "not-found" and NOT_FOUND in said)]
+
+
+WIDEST = """() => [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1
+  && !e.closest('.scroll-x, .jump, .segmented')).slice(0, 4).map(e => e.tagName + '.' + e.className)"""
