@@ -52,6 +52,11 @@ def test_a_second_of_outage_is_never_rounded_away(seconds: int):
     assert history(changes, "operational", LONG_AGO, NOW, "UTC").words == "99.99% up"
 
 
+def test_an_outage_that_began_this_very_moment_colours_today():
+    seen = history([Change(NOW, "operational", "major_outage")], "major_outage", LONG_AGO, NOW, "UTC")
+    assert (seen.days[-1].status, seen.days[-2].status) == ("major_outage", "operational")
+
+
 def test_the_worst_of_some():
     assert worst([]) == "operational"
     assert worst(["under_maintenance", "partial_outage", "degraded_performance"]) == "partial_outage"

@@ -72,8 +72,7 @@ def _spans(changes: Sequence[Change], current: str, created_at: datetime, now: d
             spans.append((start, min(change.at, now), status))
             start = change.at
         status = change.after
-    if now > start or not spans:
-        spans.append((start, max(now, start), status))
+    spans.append((start, max(now, start), status))
     return spans
 
 
@@ -84,8 +83,8 @@ def _day(day: date, spans: Sequence[tuple[datetime, datetime, str]], zone: ZoneI
     worst, seen, seconds = -1, 0.0, dict.fromkeys(WORSE, 0.0)
     for start, end, status in spans:
         begin, finish = max(first, start.timestamp()), min(last, end.timestamp())
-        # a span without length still counts where it is all that is known: the moment of creation
-        if finish > begin or (finish == begin and first <= begin < last and len(spans) == 1):
+        # what is the case now counts from its first moment, before any time has passed
+        if finish > begin or (start == spans[-1][0] and finish == begin and first <= begin < last):
             worst = max(worst, WORSE.index(status))
             seconds[status] += finish - begin
             seen += finish - begin
