@@ -18,7 +18,13 @@ pytestmark = pytest.mark.django_db
 
 def person(name: str, role: str = "responder") -> User:
     return operations.add_user(
-        name=name, email=f"{name.lower()}@example.com", role=role, time_zone="UTC", password="correct horse battery", by=SYSTEM, now=clock.now()
+        name=name,
+        email=f"{name.lower()}@example.com",
+        role=role,
+        time_zone="UTC",
+        password="correct horse battery",
+        by=SYSTEM,
+        now=clock.now(),
     )
 
 
@@ -30,7 +36,9 @@ def call(method: str, path: str, body=None, *, bearer: str = "", client: Client 
     if bearer:
         headers["HTTP_AUTHORIZATION"] = f"Bearer {bearer}"
     data = body if isinstance(body, (bytes, str)) else json.dumps(body)
-    return (client or Client()).generic(method, f"/api/v1{path}", data if body is not None else b"", content_type="application/json", **headers)
+    return (client or Client()).generic(
+        method, f"/api/v1{path}", data if body is not None else b"", content_type="application/json", **headers
+    )
 
 
 def test_nobody_gets_in_without_a_token():
@@ -106,7 +114,10 @@ def test_every_wrong_field_is_named_with_a_sentence():
     assert not User.objects.exists()
 
 
-@pytest.mark.parametrize("body", [b'{"name": ', b'{"name": "a\\u0000b"}', b'{"name": NaN}', b'{"name": "\\ud800"}', b"[" * 5000 + b"]" * 5000, b'"x"', b"[]", b"null"])
+@pytest.mark.parametrize(
+    "body",
+    [b'{"name": ', b'{"name": "a\\u0000b"}', b'{"name": NaN}', b'{"name": "\\ud800"}', b"[" * 5000 + b"]" * 5000, b'"x"', b"[]", b"null"],
+)
 def test_bad_json_is_refused_clearly(body):
     answer = call("POST", "/teams", body, bearer=token("administer"))
     assert answer.status_code in (400, 422), answer.content
@@ -119,7 +130,12 @@ def test_a_body_over_one_megabyte_is_refused():
 
 def test_what_is_not_there_and_what_is_not_understood():
     secret = token("administer")
-    for method, path, status in (("GET", "/teams/999999", 404), ("GET", "/nothing", 404), ("PUT", "/teams", 405), ("GET", "/teams/99999999999999999999999", 404)):
+    for method, path, status in (
+        ("GET", "/teams/999999", 404),
+        ("GET", "/nothing", 404),
+        ("PUT", "/teams", 405),
+        ("GET", "/teams/99999999999999999999999", 404),
+    ):
         answer = call(method, path, bearer=secret)
         assert answer.status_code == status, (path, answer.content)
         assert answer["Content-Type"] == "application/problem+json"
@@ -156,7 +172,9 @@ def test_a_list_is_read_page_by_page_without_loss_or_repetition():
     assert seen == list(Team.objects.order_by("id").values_list("id", flat=True))
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "cursor=nonsense", "cursor=WyJ4Il0", "cursor=WzEsMl0", "cursor=W251bGxd"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=201", "limit=x", "cursor=nonsense", "cursor=WyJ4Il0", "cursor=WzEsMl0", "cursor=W251bGxd"]
+)
 def test_a_wrong_limit_or_cursor_is_told(query):
     answer = call("GET", f"/teams?{query}", bearer=token("read"))
     assert answer.status_code == 422, answer.content

@@ -46,7 +46,7 @@ class Actor:
 def _scopes_allow(scopes: frozenset[str], needed: Needs, safe: bool) -> bool:
     if needed is Needs.ADMINISTER:
         return "administer" in scopes
-    if needed is Needs.RESPOND or not safe:
+    if needed is Needs.RESPOND or (needed is Needs.SELF and not safe):
         return bool(scopes & {"respond", "administer"})
     return bool(scopes & {"read", "respond", "administer"})
 

@@ -1,0 +1,136 @@
+"""Schedules, policies, contact methods and who is on call, as programs set them up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import icalendar
+import pytest
+from django.test import Client
+
+from tests.api.test_frame import call, person, token
+from tocsin import clock
+from tocsin.paging.models import ContactMethod, Notification
+from tocsin.response import deliver
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin() -> str:
+    return token("read", "respond", "administer")
+
+
+def made(answer):
+    assert answer.status_code in (200, 201, 202), answer.content
+    return answer.json()
+
+
+def schedule(admin: str, *people, **more):
+    body = {
+        "name": "Payments primary", "time_zone": "Europe/Berlin",
+        "rotations": [{"name": "primary", "participants": [p.pk for p in people], "starts_at": "2026-01-05T09:00:00", "shift": {"days": 7}}], **more,
+    }  # fmt: skip
+    return call("POST", "/schedules", body, bearer=admin)
+
+
+@pytest.mark.clause("S5")
+def test_a_schedule_says_who_is_on_call_and_until_when(admin):
+    ana = person("Ana")
+    one = made(schedule(admin, ana))
+    (item,) = made(call("GET", f"/oncall?schedule={one['id']}", bearer=admin))["items"]
+    assert item["user"] == {"id": ana.pk, "name": "Ana"}
+    assert item["until"] is None  # she is alone in it
+
+
+def test_an_override_counts_at_once_and_can_be_taken_back(admin):
+    ana, ben = person("Ana"), person("Ben")
+    one = made(schedule(admin, ana))
+    now = clock.now()
+    body = {"user": ben.pk, "starts_at": (now - timedelta(minutes=1)).isoformat(), "ends_at": (now + timedelta(hours=1)).isoformat()}
+    override = made(call("POST", f"/schedules/{one['id']}/overrides", body, bearer=admin))
+    assert made(call("GET", f"/oncall?schedule={one['id']}", bearer=admin))["items"][0]["user"]["id"] == ben.pk
+    assert call("DELETE", f"/schedules/{one['id']}/overrides/{override['id']}", bearer=admin).status_code == 204
+    assert made(call("GET", f"/oncall?schedule={one['id']}", bearer=admin))["items"][0]["user"]["id"] == ana.pk
+
+
+@pytest.mark.parametrize(("change", "field"), [
+    ({"time_zone": "Mars/Base"}, "time_zone"), ({"name": " "}, "name"), ({"team": 99999}, "team"),
+    ({"rotations": [{"participants": [], "starts_at": "2026-01-05T09:00:00"}]}, "rotations.0.participants"),
+    ({"rotations": [{"participants": [99999], "starts_at": "2026-01-05T09:00:00"}]}, "rotations.0.participants"),
+])  # fmt: skip
+def test_what_cannot_work_is_refused_by_field(admin, change, field):
+    answer = call("POST", "/schedules", {"name": "x", "time_zone": "UTC", "rotations": [], **change}, bearer=admin)
+    assert answer.status_code == 422 and field in answer.content.decode()
+
+
+def test_a_policy_shows_who_would_be_paged_now_and_why(admin):
+    ana, mute = person("Ana"), person("Mute")
+    ContactMethod.objects.create(user=ana, kind="email", address="ana@example.com", verified_at=clock.now())
+    one = made(schedule(admin, ana))
+    steps = [
+        {"wait_seconds": 60, "targets": [{"kind": "user", "id": mute.pk}]},
+        {"wait_seconds": 300, "targets": [{"kind": "schedule", "id": one["id"]}]},
+    ]
+    policy = made(call("POST", "/escalation-policies", {"name": "Payments", "steps": steps, "repeats": 1}, bearer=admin))
+    lines = made(call("GET", f"/escalation-policies/{policy['id']}/dry-run", bearer=admin))["items"]
+    assert [line["reachable"] for line in lines] == [ContactMethod.objects.filter(user=mute).exists(), True, False, False]
+    assert lines[1]["people"][0]["why"].endswith("policy Payments, step 2 → schedule Payments primary → you")
+
+
+def test_a_policy_with_an_unknown_target_is_refused(admin):
+    body = {"name": "x", "steps": [{"wait_seconds": 60, "targets": [{"kind": "user", "id": 99999}]}]}
+    answer = call("POST", "/escalation-policies", body, bearer=admin)
+    assert answer.status_code == 422 and "steps.0.targets.0" in answer.content.decode()
+
+
+def test_only_an_administrator_vouches_for_an_address(admin):
+    ana = person("Ana")
+    body = {"kind": "webhook", "address": "http://127.0.0.1:9/ana", "verified": True}
+    method = made(call("POST", f"/users/{ana.pk}/contact-methods", body, bearer=admin))
+    assert method["verified"] and method["signing_secret"].startswith("whsec_")
+    own = token("read", "respond", user=ana)
+    assert call("POST", f"/users/{ana.pk}/contact-methods", {**body, "address": "http://127.0.0.1:9/b"}, bearer=own).status_code == 403
+    rule = made(call("POST", f"/users/{ana.pk}/notification-rules", {"contact_method": method["id"], "after_seconds": 0}, bearer=own))
+    assert rule["contact_method"] == method["id"]
+
+
+def test_the_contact_methods_of_somebody_else_do_not_exist(admin):
+    ana, ben = person("Ana"), person("Ben")
+    own = token("read", "respond", user=ben)
+    for path in ("contact-methods", "notification-rules", "notifications"):
+        assert call("GET", f"/users/{ana.pk}/{path}", bearer=own).status_code == 404
+
+
+def test_a_test_page_shows_what_became_of_it(admin):
+    ana = person("Ana")
+    body = {"kind": "webhook", "address": "ftp://nowhere", "verified": True}
+    assert call("POST", f"/users/{ana.pk}/contact-methods", body, bearer=admin).status_code == 422
+    method = made(call("POST", f"/users/{ana.pk}/contact-methods", {**body, "address": "http://169.254.169.254/"}, bearer=admin))
+    sent = made(call("POST", f"/users/{ana.pk}/contact-methods/{method['id']}/test", {}, bearer=admin))
+    assert sent["state"] == "pending"
+    deliver.take_inline()
+    seen = made(call("GET", f"/users/{ana.pk}/notifications/{sent['id']}", bearer=admin))
+    assert seen["state"] == "failed" and "not public" in seen["outcome"]
+    assert Notification.objects.count() == 1
+
+
+def test_the_calendar_feed_needs_its_secret_and_the_old_one_ends(admin):
+    ana, ben = person("Ana"), person("Ben")
+    one = made(schedule(admin, ana, ben))
+    first = made(call("POST", f"/schedules/{one['id']}/feed", {}, bearer=admin))["url"].removeprefix("http://localhost:8000")
+    answer = Client().get(first)
+    assert answer.status_code == 200 and answer["Content-Type"].startswith("text/calendar")
+    events = icalendar.Calendar.from_ical(answer.content).walk("VEVENT")
+    assert len(events) > 20 and {str(event["summary"]).split(" on call")[0] for event in events} == {"Ana", "Ben"}
+    made(call("POST", f"/schedules/{one['id']}/feed", {}, bearer=admin))
+    assert Client().get(first).status_code == 404
+    assert Client().get("/oncall/guessed.ics").status_code == 404
+
+
+def test_a_person_has_a_feed_of_their_own_shifts(admin):
+    ana, ben = person("Ana"), person("Ben")
+    made(schedule(admin, ana, ben))
+    url = made(call("POST", f"/users/{ana.pk}/calendar-feed", {}, bearer=admin))["url"].removeprefix("http://localhost:8000")
+    events = icalendar.Calendar.from_ical(Client().get(url).content).walk("VEVENT")
+    assert events and all(str(event["summary"]).startswith("Ana") for event in events)
