@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from django.db import close_old_connections, connection
 
@@ -23,6 +24,7 @@ from tocsin.paging import messages, operations_notifications
 from tocsin.paging.models import Notification
 
 log = logging.getLogger(__name__)
+FULL_LANE_PAUSE = timedelta(milliseconds=200)
 LANE_WIDTH = 8  # sends at the same time per channel
 
 
@@ -160,4 +162,13 @@ def take() -> int:
     return done
 
 
-LOOP = Loop(operations_notifications.LOOP, take, operations_notifications.next_due)
+def next_due() -> datetime | None:
+    """When something must be sent next; what waits for a full lane is looked at again a little later, not all the time."""
+    earliest = operations_notifications.next_due()
+    now = clock.now()
+    if earliest is not None and earliest <= now and any(lane.free <= 0 for lane in _lanes.values()):
+        return now + FULL_LANE_PAUSE
+    return earliest
+
+
+LOOP = Loop(operations_notifications.LOOP, take, next_due)

@@ -1,0 +1,88 @@
+"""How late do steps start? Running escalations whose next step falls due over a few seconds, carried out by a real loop in this process.
+
+    TOCSIN_TEST_SERVER=… python -m tests.performance.escalation_lateness [escalations] [seconds] [runs]
+
+Prints p50 and p99 of (instant at which the step's page was committed − due time) for each run, the median of the runs, and how many were early.
+The loops are those of the worker process (`lib/due.run`), woken by nothing: the worst case, in which every NOTIFY is lost.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from datetime import timedelta
+
+from tests import database
+
+
+def main(count: int = 1000, seconds: int = 10, runs: int = 3) -> None:
+    """Measure and print."""
+    os.environ["TOCSIN_DATABASE_URL"] = database.fresh(f"tocsin_lateness_{os.getpid()}")
+    os.environ["TOCSIN_DATA_DIR"] = tempfile.mkdtemp(prefix="tocsin-lateness-")
+    os.environ["TOCSIN_SECRET_KEY"] = "benchmark-only-" + "x" * 40
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tocsin.settings"
+    import django
+
+    django.setup()
+    try:
+        results = [run(number, count, seconds) for number in range(runs)]
+    finally:
+        from django.db import connections
+
+        connections.close_all()
+        database.drop(os.environ["TOCSIN_DATABASE_URL"])
+    p50, p99 = (statistics.median(result[place] for result in results) for place in (0, 1))
+    early = sum(result[2] for result in results)
+    print(f"median of {runs} runs: p50 {p50:.0f} ms, p99 {p99:.0f} ms, early {early} (goal: p99 at most 300 ms, none early)")
+
+
+def run(number: int, count: int, seconds: int) -> tuple[float, float, int]:
+    """One run: p50 and p99 in ms, and how many started early."""
+    from tocsin import clock
+    from tocsin.accounts.models import User
+    from tocsin.lib import due
+    from tocsin.paging.models import ContactMethod, Escalation
+    from tocsin.response import escalate
+
+    now = clock.now()
+    users = [User.objects.create_user(f"p{number}-{n}@example.com", name=f"P{n}") for n in range(20)]
+    ContactMethod.objects.bulk_create(ContactMethod(user=user, kind="screen", verified_at=now) for user in users)
+    start = now + timedelta(seconds=2)
+    dues = [start + timedelta(seconds=random.random() * seconds) for _ in range(count)]
+    rows = Escalation.objects.bulk_create(
+        Escalation(
+            policy_snapshot={"id": None, "name": "P", "repeats": 0, "steps": [{"wait_seconds": 3600, "targets": [{"kind": "user", "id": users[n % 20].pk}]}]},
+            incident_id=number * 1_000_000 + n + 1, subject={"title": "t"}, started_at=now, due_at=at,
+        ) for n, at in enumerate(dues)
+    )  # fmt: skip
+    stop, woken = threading.Event(), threading.Event()
+    loop = threading.Thread(target=due.run, args=(escalate.LOOP, stop, woken))
+    loop.start()
+    seen: dict[int, float] = {}
+    late = {row.id: row.due_at for row in rows}
+    while len(seen) < count and clock.now() < start + timedelta(seconds=seconds + 60):
+        at = clock.now()
+        for id in Escalation.objects.filter(id__in=list(late.keys() - seen.keys()), step=1).values_list("id", flat=True):
+            seen[id] = (at - late[id]).total_seconds() * 1000
+        time.sleep(0.005)
+    stop.set()
+    woken.set()
+    loop.join()
+    values = sorted(seen.values())
+    early = Escalation.objects.filter(step=1, notifications__created_at__lt=start, id__in=late).count()
+    early += sum(1 for row in Escalation.objects.filter(id__in=late, step=1).prefetch_related("notifications")
+                 if any(page.created_at < late[row.id] for page in row.notifications.all()))  # fmt: skip
+    p50, p99 = values[len(values) // 2], values[int(len(values) * 0.99) - 1]
+    print(
+        f"run {number + 1}: {len(seen)} of {count} steps in {seconds} s: p50 {p50:.0f} ms, p99 {p99:.0f} ms, max {values[-1]:.0f} ms, early {early}"
+    )
+    return p50, p99, early
+
+
+if __name__ == "__main__":
+    main(*(int(word) for word in sys.argv[1:]))

@@ -1,0 +1,107 @@
+"""One hanging provider holds up nobody else, and a loop survives what goes wrong in it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from threading import Event
+
+import pytest
+from django.db import connection
+
+from tests.scenarios.world import World
+from tocsin import clock
+from tocsin.domain.ports import Abilities, Message, Outcome, Receipt
+from tocsin.integrations.registry import NOTIFIERS
+from tocsin.lib import due
+from tocsin.lib.due import Loop
+from tocsin.paging import operations as paging
+from tocsin.paging.models import Notification
+from tocsin.response import deliver
+
+
+class Hanging:
+    kind = "hanging"
+    label = "Hangs"
+    abilities = Abilities()
+
+    def __init__(self) -> None:
+        self.let_go = Event()
+
+    def check_address(self, address: str) -> str:
+        return address
+
+    def send(self, address: str, message: Message, *, key: str) -> Receipt:
+        self.let_go.wait(60)
+        connection.close()
+        return Receipt(Outcome.DELIVERED)
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=False)
+def test_a_provider_that_hangs_does_not_delay_another(real_rows):
+    world, hanging = real_rows, Hanging()
+    NOTIFIERS.add("hanging", hanging)
+    stuck = world.person("Stuck", phone=False)
+    for number in range(deliver.LANE_WIDTH + 4):
+        paging.add_method(stuck, kind="hanging", address=f"#{number}", verified=True, by=world.by, now=world.now)
+    for number in range(deliver.LANE_WIDTH + 4):
+        subject = {"title": f"page {number}"}
+        paging.page_person(stuck, subject=subject, reason="test", identity=f"t{number}", alert_id=None, now=world.now)
+    paging.page_person(world.ana, subject={"title": "for Ana"}, reason="test", identity="ana", now=world.now)
+    start = time.monotonic()
+    while not world.phone.rang and time.monotonic() - start < 5:
+        deliver.take()
+        time.sleep(0.01)
+    assert world.phone.rang and time.monotonic() - start < 1.5
+    world.phone.expect(world.ana)
+    assert Notification.objects.filter(method_kind="hanging", state="sending").count() == deliver.LANE_WIDTH
+    hanging.let_go.set()
+    while any(lane.sending for lane in deliver._lanes.values()):
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def real_rows(transactional_db):
+    world = World()
+    yield world
+    NOTIFIERS.remove("phone")
+    NOTIFIERS.remove("hanging")
+    for lane in deliver._lanes.values():
+        lane.pool.shutdown(wait=True)
+    deliver._lanes.clear()
+
+
+@pytest.mark.django_db
+def test_a_loop_goes_on_after_an_error_and_looks_at_once_when_woken(caplog):
+    calls: list[float] = []
+    stop, woken = Event(), Event()
+
+    def take() -> int:
+        calls.append(time.monotonic())
+        if len(calls) == 1:
+            raise RuntimeError("a bad moment")
+        return 0
+
+    def no_rows() -> None:
+        return None
+
+    thread = threading.Thread(target=due.run, args=(Loop("test", take, no_rows), stop, woken))
+    thread.start()
+    while len(calls) < 2:
+        time.sleep(0.01)
+    before = time.monotonic()
+    woken.set()
+    while len(calls) < 3:
+        time.sleep(0.005)
+    assert calls[2] - before < 0.5
+    stop.set()
+    woken.set()
+    thread.join(5)
+    assert not thread.is_alive() and "the loop test failed" in caplog.text
+
+
+@pytest.mark.django_db
+def test_a_session_that_has_ended_is_seen_as_gone():
+    assert not deliver.presence.is_gone(deliver.presence.owner())
+    assert deliver.presence.is_gone("99999999@1.5/elsewhere")
+    assert clock.now()
