@@ -45,7 +45,7 @@ class LiveServer:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "DJANGO_"))}
         environment = {**own, "TOCSIN_BOOTSTRAP_TOKEN": TOKEN, "TOCSIN_EGRESS_ALLOW": "127.0.0.1", "TOCSIN_URL": self.url}
         command = [sys.executable, "-m", "tocsin.cli", "up", "--port", str(self.port), "--data", str(self.folder / "data"), *self.arguments]
-        self.log = open(self.folder / "log", "ab")
+        self.log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=self.log, stderr=self.log, start_new_session=True)
         until = time.monotonic() + seconds
         while time.monotonic() < until and self.process.poll() is None:

@@ -34,7 +34,7 @@ def real(tmp_path):
     processes = []
 
     def run(*command):
-        log = open(tmp_path / f"{len(processes)}.log", "wb")
+        log = (tmp_path / f"{len(processes)}.log").open("wb")
         processes.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path))
 
     yield run

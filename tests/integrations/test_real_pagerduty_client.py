@@ -34,6 +34,6 @@ def test_the_pagerduty_client_reports_a_change(live_server_process):  # noqa: F8
     integration = tocsin.api("POST", "/integrations", {"name": "Changes", "kind": "pagerduty_change_events"})
     one = pagerduty.EventsApiV2Client(integration["key"])
     one._url = tocsin.url
-    one.submit("Deploy checkout 4.2", source="ci", custom_details={"version": "4.2"})
+    one.submit("Deploy checkout 4.2", source="ci", custom_details={"version": "4.2"}, timestamp="2026-11-23T13:00:00.123456+00:00Z")
     changes = until(lambda: tocsin.api("GET", "/change-events")["items"], bool)
     assert json.dumps(changes).count("Deploy checkout 4.2") == 1
