@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
@@ -70,7 +70,7 @@ def add(request: HttpRequest, body: ComponentBody) -> Any:
     with transaction.atomic():
         row = operations.add_component(**body.dict(exclude={"by"}), by=by, now=clock.now())
         publish.defer()
-    return 201, shape(row)
+    return Status(201, shape(row))
 
 
 @router.get("/components/{component_id}")
@@ -99,4 +99,4 @@ def remove(request: HttpRequest, component_id: int) -> Any:
     with transaction.atomic():
         operations.remove_component(_found(component_id), by=acting(request), now=clock.now())
         publish.defer()
-    return 204, None
+    return Status(204, None)

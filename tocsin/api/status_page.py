@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.components import shape as component
@@ -57,4 +57,4 @@ def publish_again(request: HttpRequest) -> Any:
     """Write the files again from what the database says."""
     with transaction.atomic():
         publish.defer()
-    return 202, {"status": "accepted"}
+    return Status(202, {"status": "accepted"})
