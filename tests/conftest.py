@@ -1,5 +1,7 @@
 """What every test shares."""
 
+import os
+
 import pytest
 
 
@@ -7,3 +9,18 @@ import pytest
 def django_db_setup():
     """The worker's database exists already, with all migrations (tests/plugin.py): nothing to make or to destroy."""
     return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item):
+    """A test with real transactions empties every table at its end: put back the one row that the migrations made."""
+    result = yield
+    if "transactional_db" in getattr(item, "fixturenames", ()):
+        import psycopg
+
+        with psycopg.connect(os.environ["TOCSIN_DATABASE_URL"]) as connection:
+            connection.execute(
+                "INSERT INTO accounts_organisation (id, name, time_zone, country, subdivision, day_starts, day_ends, require_mfa) "
+                "VALUES (1, 'My organisation', 'UTC', '', '', '09:00', '17:00', false) ON CONFLICT DO NOTHING"
+            )
+    return result

@@ -37,7 +37,6 @@ class Hanging:
         return Receipt(Outcome.DELIVERED)
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=False)
 def test_a_provider_that_hangs_does_not_delay_another(real_rows):
     world, hanging = real_rows, Hanging()
     NOTIFIERS.add("hanging", hanging)
