@@ -186,7 +186,9 @@ def set_verdict(alert: Alert, verdict: str, note: str, by: Actor, now: datetime)
 
 def resolve(alert: Alert, *, now: datetime) -> bool:
     """End an alert by hand; False when it had ended already. The next event of its key opens a new one."""
-    ended = Alert.objects.filter(pk=alert.pk, status=Alert.Status.FIRING).update(status=Alert.Status.RESOLVED, resolved_at=now, ends_at=None)
+    ended = Alert.objects.filter(pk=alert.pk, status=Alert.Status.FIRING).update(
+        status=Alert.Status.RESOLVED, resolved_at=now, ends_at=None
+    )
     alert.refresh_from_db(fields=["status", "resolved_at", "ends_at"])
     return bool(ended)
 
@@ -220,7 +222,12 @@ def create_silence(
         errors["reason"] = "Say why, in at most 1,000 characters."
     _refuse(errors)
     kept = [
-        {"name": one["name"], "value": one["value"], "is_regex": bool(one.get("is_regex", False)), "is_equal": bool(one.get("is_equal", True))}
+        {
+            "name": one["name"],
+            "value": one["value"],
+            "is_regex": bool(one.get("is_regex", False)),
+            "is_equal": bool(one.get("is_equal", True)),
+        }
         for one in matchers
     ]
     return Silence.objects.create(

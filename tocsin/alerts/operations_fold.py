@@ -56,9 +56,7 @@ class _Row:
     changed: bool = False
 
 
-def fold_events(
-    integration: Integration, readings: Sequence[Reading], *, procedure: Procedure, now: datetime
-) -> list[Effect]:
+def fold_events(integration: Integration, readings: Sequence[Reading], *, procedure: Procedure, now: datetime) -> list[Effect]:
     """Fold what was read into alerts and give every raw event its outcome (R2). Call it in a transaction that has claimed the integration."""
     batch = _Batch(integration, _load(integration, readings), queries.directory(now), procedure, now)
     for reading in readings:

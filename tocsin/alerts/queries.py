@@ -31,6 +31,18 @@ def claim(integration_id: int) -> bool:
         return bool(cursor.fetchone()[0])
 
 
+def overdue() -> tuple[bool, bool]:
+    """Has an alert run out; has a silence ended that nobody looked at? One question, asked after every batch."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM alerts_alert a WHERE a.status = 'firing' AND a.ends_at <= clock.at),"
+            " EXISTS (SELECT 1 FROM alerts_silence s WHERE s.released_at IS NULL AND least(s.ends_at, s.ended_at) <= clock.at)"
+            " FROM (SELECT tocsin_now() AS at) clock"
+        )
+        expired, ended = cursor.fetchone()
+        return bool(expired), bool(ended)
+
+
 def waiting_events(integration_id: int, limit: int) -> list[RawEvent]:
     """The oldest events of an integration that are not folded yet, in the order of acceptance, locked."""
     rows = RawEvent.objects.select_for_update(skip_locked=True).filter(integration_id=integration_id, state=RawEvent.State.NEW)

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from tocsin.accounts.actor import SYSTEM
 from tocsin.accounts.models import Organisation
-from tocsin.alerts.models import Alert
+from tocsin.alerts.models import Alert, Service
 from tocsin.domain import obligations as rules
 from tocsin.domain.procedure.model import Procedure
 from tocsin.incidents import operations_work as work
@@ -23,11 +23,11 @@ from tocsin.timeline.operations import announce, record
 
 def opened(alert: Alert, procedure: Procedure, *, accepted_at: datetime, now: datetime) -> None:
     """A new alert: on the record, its acknowledgement promised from the acceptance of its first event, and whom it demands is reached."""
+    _with_service(alert)
     record(
         "alert_opened", f"{alert.title}: proposed {alert.severity}, {alert.severity_reason}", by=SYSTEM, now=now, alert_id=alert.pk,
         data={"severity": alert.severity, "service": alert.service.name if alert.service else ""}, key=True,
     )  # fmt: skip
-    announce("board")
     if alert.status == Alert.Status.RESOLVED:  # it ended within the same batch: nobody is woken for what is over
         return
     if alert.suppressed_by:
@@ -36,7 +36,9 @@ def opened(alert: Alert, procedure: Procedure, *, accepted_at: datetime, now: da
     started = accepted_at if procedure.settings.acknowledge_starts == "event_accepted" else now
     _promise(alert, procedure, started, now)
     if incident := reopen.recurrence(alert, now):
-        record("recurrence", f"It came back: {incident.ref} is open again", by=SYSTEM, now=now, alert_id=alert.pk, data={"ref": incident.ref})
+        record(
+            "recurrence", f"It came back: {incident.ref} is open again", by=SYSTEM, now=now, alert_id=alert.pk, data={"ref": incident.ref}
+        )
     _reach(alert, procedure, now)
 
 
@@ -61,6 +63,12 @@ def resolved(alert: Alert, why: str, *, now: datetime, by: object = SYSTEM) -> N
     paging.stop(alert_id=alert.pk, reason=why, by=by, now=now)  # type: ignore[arg-type]
     obligations.not_applicable("acknowledge", alert_id=alert.pk, reason=f"Alert {why}", at=now)
     announce("board")
+
+
+def _with_service(alert: Alert) -> None:
+    """Fetch service, team and policies at once: each question to the database is time before the first page."""
+    if alert.service_id:
+        alert.service = Service.objects.select_related("team", "escalation_policy", "leadership_policy").get(pk=alert.service_id)
 
 
 def subject(alert: Alert) -> dict[str, object]:

@@ -32,7 +32,8 @@ READ_BY = {"pagerduty": "pagerduty_events_v2", "pagerduty_change": "pagerduty_ch
 def take() -> int:
     """Fold what waits, a batch of each integration in turn, then let alerts run out and silences end; how much was done."""
     done = sum(_take_of(integration_id) for integration_id in queries.waiting_integrations())
-    return done + _expire() + _release()
+    expired, ended = queries.overdue()
+    return done + (_expire() if expired else 0) + (_release() if ended else 0)
 
 
 def _take_of(integration_id: int) -> int:
@@ -72,7 +73,8 @@ def _receive(integration: Integration, rows: Sequence[RawEvent], now: datetime) 
     effects = alerts.fold_events(integration, readings, procedure=procedure, now=now)
     for effect in effects:
         _carry_out(effect, integration, procedure, now)
-    announce("alerts")
+    for topic in ("alerts", "board") if effects else ("alerts",):
+        announce(topic)
 
 
 def read(kind: str, raw: RawEvent) -> Reading:
@@ -111,8 +113,6 @@ def _expire() -> int:
 def _release() -> int:
     with transaction.atomic():
         now = clock.now()
-        if not queries.ended_silences(now):
-            return 0
         procedure = procedures.document(procedures.current())
         released = alerts.release(now, procedure)
         for alert in released:
