@@ -98,7 +98,20 @@ def test_a_private_incident_is_published_only_when_its_commander_forces_it(house
     assert house.owed(incident, "first_public_update").state == "not_applicable"
     with pytest.raises(Refused, match="private"):
         post(house, incident, **PUBLIC)
+    with pytest.raises(Refused):
+        post_update(incident=incident, by=house.act(house.ben), now=clock.now(), **PUBLIC, force=True)
     assert post(house, incident, **PUBLIC, force=True).audience == "public"
+    incident.refresh_from_db()
+    assert not incident.private and house.said(incident, "edited") == ["No longer private: it is published on purpose"]
+
+
+def test_a_drill_writes_its_updates_and_shows_the_public_nothing(house):
+    page = StatusPage.objects.first() or StatusPage.objects.create(code="abcdefghijkl")
+    component = Component.objects.create(page=page, name="Search", code="s" * 12, created_at=clock.now(), updated_at=clock.now())
+    incident = house.declare(severity="SEV1", drill=True)
+    post(house, incident, **PUBLIC, components={str(component.pk): "major_outage"})
+    component.refresh_from_db()
+    assert component.status == "operational" and house.owed(incident, "first_public_update").state == "met"
 
 
 @pytest.mark.clause("S71")

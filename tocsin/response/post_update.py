@@ -64,7 +64,7 @@ def post_update(*, incident: Incident, audience: str, by: Actor, now: datetime, 
     """Publish it: to the status page, or to colleagues. Keeps the promised update, promises the next, sets components and status.
 
     `fields`: status, verb, description, impact, next_update_minutes, components | status, impact, cause, actions, next_steps, eta.
-    A private incident is published only when the commander forces it.
+    A private incident is published only when the commander forces it; it is not private any more then.
     """
     with transaction.atomic():
         incident, procedure = frame.begin(incident, by)
@@ -79,6 +79,8 @@ def post_update(*, incident: Incident, audience: str, by: Actor, now: datetime, 
                     f"{incident.ref} is private; only its commander can publish about it, on purpose.", status=409, code="private"
                 )
             frame.require_command(incident, by, "whether a private incident is published")
+            incidents.save(incident, private=False)
+            frame.tell("edited", "No longer private: it is published on purpose", incident, by=by, now=now, key=True, changed=["private"])
         text, minutes = _render(procedure, audience, values, now), values.get("next_update_minutes")
         update = work.add_update(
             incident, audience=audience, status=values["status"].lower(), fields=values, text=text,
@@ -88,7 +90,7 @@ def post_update(*, incident: Incident, audience: str, by: Actor, now: datetime, 
         entry = frame.tell(f"{audience}_update", text, incident, by=by, now=now, key=audience == PUBLIC, update=update.pk)
         _promises(incident, procedure, update, minutes, entry, now)
         _follow(incident, procedure, update, by, now)
-        if audience == PUBLIC:
+        if audience == PUBLIC and not incident.drill:  # a rehearsal writes its updates but never shows them to the public
             if update.components:
                 statuspage.set_statuses(update.components, incident=incident, by=by, now=now)
             publish.defer()

@@ -20,7 +20,6 @@ from tocsin.mitigation.models import Mitigation
 from tocsin.obligations.models import Obligation
 from tocsin.paging.models import Escalation, Notification
 from tocsin.response import tick_step
-from tocsin.timeline.models import Entry
 
 ENTRIES, SUGGESTED, PAGES = 50, 5, 60
 FILTERS = {"": "All", "key": "Key", "messages": "Messages"}
@@ -77,7 +76,7 @@ def clocks(promises: list[Obligation]) -> dict[str, Obligation | None]:
 
 def timeline(incident: Incident, *, shown: str, before: int | None) -> dict[str, Any]:
     """One page of the record, newest first, with what a filter leaves and where the earlier ones begin."""
-    rows = Entry.objects.filter(incident_id=incident.pk)
+    rows = incidents.record_of(incident)
     everything = rows
     if shown == "key":
         rows = rows.filter(key=True)
