@@ -6,13 +6,13 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Prefetch, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts.models import Alert
 from tocsin.incidents import queries as incidents
-from tocsin.incidents.models import Incident, RoleAssignment
+from tocsin.incidents.models import Incident, IncidentAlert, RoleAssignment
 from tocsin.obligations.models import Obligation
 from tocsin.paging.models import Escalation
 from tocsin.web import pages, standby
@@ -48,10 +48,15 @@ def with_people(rows: QuerySet[Incident]) -> QuerySet[Incident]:
 
 
 def promises_of(rows: list[Incident]) -> dict[int, list[Obligation]]:
-    """The promises of these incidents, by incident."""
+    """The promises of these incidents and the acknowledgement of their alerts, by incident."""
+    incidents_of: dict[int, list[int]] = defaultdict(list)
+    for incident_id, alert_id in IncidentAlert.objects.filter(incident__in=rows, cause=True).values_list("incident_id", "alert_id"):
+        incidents_of[alert_id].append(incident_id)
+    about = Q(incident_id__in=[row.pk for row in rows]) | Q(alert_id__in=list(incidents_of), kind="acknowledge", incident_id=None)
     found: dict[int, list[Obligation]] = defaultdict(list)
-    for row in Obligation.objects.filter(incident_id__in=[row.pk for row in rows]).order_by("id"):
-        found[row.incident_id or 0].append(row)
+    for row in Obligation.objects.filter(about).order_by("id"):
+        for incident_id in [row.incident_id] if row.incident_id else incidents_of[row.alert_id or 0]:
+            found[incident_id].append(row)
     return found
 
 
