@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +43,7 @@ def test_every_step_of_every_round_starts_once_then_the_fallbacks_then_it_is_exh
 @given(policies)
 def test_each_step_waits_exactly_as_long_as_it_says(policy):
     seen = run(policy)
-    for (at, page), (following, _) in zip(seen, seen[1:], strict=False):
+    for (at, page), (following, _) in pairwise(seen):
         assert following - at == timedelta(seconds=policy.all_steps[page.step].wait_seconds)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -78,9 +79,11 @@ rotations = st.builds(
     starts_local=st.datetimes(datetime(2025, 1, 1), datetime(2026, 12, 1)).map(lambda d: d.replace(second=0, microsecond=0)),
     shift_days=st.integers(1, 9),
     shift_hours=st.sampled_from([0, 0, 1, 3, 8, 12, 25]),
-    ends_at=st.none() | st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)).map(lambda d: d.replace(second=0, microsecond=0, tzinfo=UTC)),
+    ends_at=st.none()
+    | st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)).map(lambda d: d.replace(second=0, microsecond=0, tzinfo=UTC)),
     restrictions=st.lists(
-        st.builds(Restriction, st.frozensets(st.integers(0, 6), min_size=1), *[st.times().map(lambda t: time(t.hour, t.minute))] * 2), max_size=2
+        st.builds(Restriction, st.frozensets(st.integers(0, 6), min_size=1), *[st.times().map(lambda t: time(t.hour, t.minute))] * 2),
+        max_size=2,
     ).map(tuple),
 )
 starts = st.sampled_from([
@@ -120,7 +123,7 @@ def test_shifts_and_gaps_cover_the_whole_span_without_overlap(zone, layers, star
     schedule, end = Schedule(zone, tuple(layers)), start + timedelta(days=40)
     spans = sorted([*shifts(schedule, start, end), *gaps(schedule, start, end)], key=lambda s: s.starts_at)
     assert spans[0].starts_at == start and spans[-1].ends_at == end
-    assert all(a.ends_at == b.starts_at for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a.ends_at == b.starts_at for a, b in pairwise(spans))
 
 
 WEEKLY = Rotation("primary", (1, 2), datetime(2026, 1, 5, 9))

@@ -274,7 +274,9 @@ def stop(
 def attach(*, alert_ids: Sequence[int | None], incident_id: int, subject: dict[str, Any] | None = None, now: datetime) -> int:
     """These alerts now belong to that incident: their open escalations and pages do too. How many escalations."""
     rows = (
-        Escalation.objects.select_for_update(of=("self",)).filter(alert_id__in=alert_ids, incident_id=None).exclude(status=Status.STOPPED)
+        Escalation.objects.select_for_update(of=("self",))
+        .filter(alert_id__in=[id for id in alert_ids if id], incident_id=None)
+        .exclude(status=Status.STOPPED)
     )
     for row in (found := list(rows)):
         row.incident_id = incident_id
@@ -318,7 +320,7 @@ def page_person(
     Somebody without a usable method, or no longer active, is replaced by the fallback people (R6)."""
     if Notification.objects.filter(identity__startswith=f"{identity}:u{user.id}:").exists():
         return []
-    about = {"alert_id": alert_id, "incident_id": incident_id}
+    about: dict[str, Any] = {"alert_id": alert_id, "incident_id": incident_id}
     rows: list[Notification] = []
     if user.is_active and user.removed_at is None:
         rows = notifications.plan(user, group=f"{identity}:u{user.id}", subject=subject, why=reason, now=now, **about)
@@ -343,7 +345,7 @@ def _fallback_people(identity: str, subject: dict[str, Any], row: Notification, 
                 alert_id=row.alert_id, incident_id=row.incident_id,
             )  # fmt: skip
             if rows:
-                about = {"alert_id": row.alert_id, "incident_id": row.incident_id}
+                about: dict[str, Any] = {"alert_id": row.alert_id, "incident_id": row.incident_id}
                 record("fallback_paged", f"{one.user.name} ({one.via}) is paged instead of {row.user.name}.", by=SYSTEM, now=now, **about)
                 return rows
             missing.append(people.NotFound(f"{one.user.name} has no usable contact method"))

@@ -57,7 +57,7 @@ def _one(target: Target, subject: dict[str, Any], now: datetime) -> Found | NotF
         user = User.objects.filter(pk=target.id).first()
         return _checked(user, "named in the policy", "a person who no longer exists")
     if target.kind == "team_fallback":
-        team = Team.objects.filter(pk=subject.get("team_id"), removed_at=None).select_related("fallback_user").first()
+        team = Team.objects.filter(pk=int(subject.get("team_id") or 0), removed_at=None).select_related("fallback_user").first()
         if not team:
             return NotFound("no team owns it, so there is no team's fallback person")
         return _checked(team.fallback_user, f"fallback person of team {team.name}", f"team {team.name} has no fallback person")

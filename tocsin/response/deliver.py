@@ -12,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import close_old_connections, connection
 
@@ -110,7 +111,7 @@ class Presence:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.wrapper = None
+        self.wrapper: Any = None
         self.name = ""
         self.pid = 0
 
