@@ -35,7 +35,7 @@ WAITING = 200  # requests that may wait for a thread; the next one is told to co
 LARGEST_BODY = 4 * 1024 * 1024
 LONGEST_BODY = 15.0  # seconds
 
-django = WSGIMiddleware(get_wsgi_application(), workers=THREADS)
+django = WSGIMiddleware(get_wsgi_application(), workers=THREADS)  # type: ignore[arg-type]
 INTAKE = ("/in/", "/v2/", "/api/v2/", "/-/")
 _waiting = 0
 
@@ -86,7 +86,8 @@ async def _body(scope: Scope, receive: Receive) -> bytes | None:
     announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     if not announced.isdigit() or int(announced) > LARGEST_BODY:
         return None
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

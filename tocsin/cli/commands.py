@@ -35,7 +35,7 @@ def up(
     """Start everything in the foreground: database, migrations, web, intake and worker. Ctrl-C stops all of it."""
     from tocsin.cli.supervisor import Supervisor
 
-    Supervisor(data_dir(data), host, port, demo, log_here).run()
+    Supervisor(data_dir(data), host, port, demo=demo, log_here=log_here).run()
 
 
 @app.command()

@@ -208,7 +208,7 @@ class Applying:
         from tocsin.accounts.models import Team
         from tocsin.accounts.operations import add_user, change_user
 
-        fields = {field: item[field] for field in ("name", "role", "time_zone") if field in item}
+        fields: dict[str, Any] = {field: item[field] for field in ("name", "role", "time_zone") if field in item}
         if "teams" in item:
             fields["teams"] = [_named(Team, "team", name) for name in item["teams"]]
         if exists:

@@ -46,7 +46,7 @@ async def _work(stop: Event, name: str) -> None:
                 delete_jobs="successful",
                 shutdown_graceful_timeout=LONGEST_JOB_AT_THE_END,
                 task_middleware=[_fresh_connection],
-            )  # fmt: skip
+            )
         )
         rescue = asyncio.create_task(_rescue(app))
         try:

@@ -35,7 +35,7 @@ def up_to_date(data_dir: Path) -> bool:
     """Whether nothing is to be done. False also where that cannot be found out: then the migrations find out."""
     with contextlib.suppress(psycopg.Error), psycopg.connect(_address(data_dir), connect_timeout=5) as connection:
         found = connection.execute("SELECT stamp FROM tocsin_migrated").fetchone()
-        return bool(found) and found[0] == stamp()
+        return found is not None and found[0] == stamp()
     return False
 
 
