@@ -54,6 +54,7 @@ def run(call: Call, *, pace: float = 3.0, say: Callable[[str], None] = lambda li
 
 def _organisation(call: Call) -> dict[str, Any]:
     call("PATCH", "/api/v1/organisation", {"name": "Larkfield", "time_zone": "Europe/Stockholm"})
+    call("PATCH", "/api/v1/status-page", {"name": "Larkfield"})
     people = _people(call)
     monday = (datetime.now(UTC) - timedelta(days=datetime.now(UTC).weekday() + 14)).strftime("%Y-%m-%dT09:00:00")
     schedules, policies = {}, {}
@@ -254,7 +255,11 @@ def _diagnose_and_mitigate(call: Call, house: dict[str, Any], ref: str, pace: fl
         "text": "Decision: roll back rather than raise the connection limit. Raising it risks the primary; the rollback is known good.",
         "decision": True, "by": people["jonas"]})  # fmt: skip
     due = (datetime.now(UTC) + timedelta(days=7)).date().isoformat()
-    call("POST", f"{base}/actions", {"title": "Alert on connection pool above 80%", "owner": people["tomas"], "due_on": due})
+    call(
+        "POST",
+        f"{base}/actions",
+        {"title": "Alert on connection pool above 80%", "owner": people["tomas"], "due_on": due, "by": people["priya"]},
+    )
 
 
 def dumps(body: Any) -> bytes:

@@ -87,7 +87,7 @@ def _week(request: HttpRequest, chosen: Schedule) -> dict[str, Any]:
     days = [monday + timedelta(days=n) for n in range(7)]
     return {
         "schedule": chosen, "rows": grid.week(monday), "weeks": grid.weeks(monday), "days": days, "monday": monday, "today": today,
-        "previous": monday - timedelta(days=7), "following": monday + timedelta(days=7), "now_at": grid.days_since(monday, now),
+        "previous": monday - timedelta(days=7), "following": monday + timedelta(days=7), "now_at": grid.days_since(monday, now) / 7,
         "now_words": f"{now.astimezone(zone):%H:%M}", "zone_choice": choice, "zone_name": zone.key, "zones": zones,
         "week_words": f"{days[0].day} {days[0]:%b} to {days[6].day} {days[6]:%b %Y}",
         "gaps": [_gap(gap, zone) for gap in rules.gaps(grid.schedule, now, now + LOOK_AHEAD)[:3]],
