@@ -33,10 +33,15 @@ class Server:
         # As root the server runs as nobody, who may not be able to read the environment's folder (/root is 0700).
         if not self.account or subprocess.run(["setpriv", f"--reuid={self.account.pw_uid}", "--clear-groups", str(BINARIES / "postgres"), "-V"], capture_output=True).returncode == 0:
             return BINARIES
+        # The wheel's programs look for their libraries beside the package.
         copy = self.folder.with_name(self.folder.name + "-bin")
-        shutil.copytree(BINARIES.parent, copy)
-        copy.chmod(0o755)
-        return copy / "bin"
+        package = BINARIES.parent.parent
+        shutil.copytree(BINARIES.parent, copy / package.name / "pginstall")
+        if (libraries := package.with_name(package.name + ".libs")).is_dir():
+            shutil.copytree(libraries, copy / libraries.name)
+        for made in (copy, copy / package.name, copy / package.name / "pginstall"):
+            made.chmod(0o755)
+        return copy / package.name / "pginstall" / "bin"
 
     def _run(self, *command: str) -> None:
         account = self.account

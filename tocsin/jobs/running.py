@@ -74,5 +74,5 @@ async def _rescue(app: App) -> None:
     while True:
         for job in await app.job_manager.get_stalled_jobs():
             log.warning("job %s (%s) was left by a worker that died and is tried again", job.id, job.task_name)
-            await app.job_manager.retry_job(job, retry_at=datetime.now(UTC))  # noqa: DTZ - the queue's own bookkeeping
+            await app.job_manager.retry_job(job, retry_at=datetime.now(UTC))
         await asyncio.sleep(RESCUE_EVERY)

@@ -130,11 +130,17 @@ class Server:
         if not self.account or self._can_run(original / "bin"):
             self._check_reach(original / "bin")
             return original / "bin"
-        copy = (ELSEWHERE if self.folder.is_symlink() else self.data_dir) / "postgres-programs"
+        folder = (ELSEWHERE if self.folder.is_symlink() else self.data_dir) / "postgres-programs"
+        copy = folder / original.parent.name / original.name
         if not self._can_run(copy / "bin"):
-            shutil.rmtree(copy, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(original, copy, symlinks=True)
-            copy.chmod(0o755)
+            # The wheel's programs look for their libraries beside the package.
+            libraries = original.parent.with_name(original.parent.name + ".libs")
+            if libraries.is_dir():
+                shutil.copytree(libraries, folder / libraries.name)
+            for made in (folder, copy.parent, copy):
+                made.chmod(0o755)
         self._check_reach(copy / "bin")
         return copy / "bin"
 
