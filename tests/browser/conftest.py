@@ -49,7 +49,12 @@ def site() -> Iterator[Site]:
     environment = {**os.environ, "TOCSIN_DATABASE_URL": address, "TOCSIN_DATA_DIR": folder, "TOCSIN_URL": base, "PYTHONUNBUFFERED": "1"}
     log = open(Path(folder) / "server.log", "w")  # noqa: SIM115 - the process writes to it until the end
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.browser.serve", str(port)], env=environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+        [sys.executable, "-m", "tests.browser.serve", str(port)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        start_new_session=True,
     )
     try:
         assert server.stdout
@@ -111,7 +116,11 @@ def visit(site: Site, chromium: Browser) -> Iterator:
 
     def enter(person: str = "ana", *, phone: bool = False, dark: bool = False, scripts: bool = True) -> Visit:
         context = chromium.new_context(
-            viewport=PHONE if phone else DESK, color_scheme="dark" if dark else "light", java_script_enabled=scripts, has_touch=phone, is_mobile=phone
+            viewport=PHONE if phone else DESK,
+            color_scheme="dark" if dark else "light",
+            java_script_enabled=scripts,
+            has_touch=phone,
+            is_mobile=phone,
         )
         opened.append(context)
         if person:

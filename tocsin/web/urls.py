@@ -36,6 +36,7 @@ urlpatterns = [
     path("oncall/<str:token>.ics", oncall_feed.feed, name="oncall_feed"),
     # incidents
     path("incidents/", incidents.incidents, name="incidents"),
+    path("incidents/id/<int:incident_id>/", incident.by_id, name="incident_by_id"),
     path("incidents/<str:ref>/", incident.incident, name="incident"),
     path("incidents/<str:ref>/conformance/", incident.conformance, name="incident_conformance"),
     path("incidents/<str:ref>/update/", update.update, name="incident_update"),

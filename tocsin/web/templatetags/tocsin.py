@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -32,6 +33,7 @@ _CHANNEL_ICONS = {"email": "mail", "screen": "board", "webhook": "plug", "sms": 
 
 
 @register.simple_tag
+@lru_cache(maxsize=500)
 def icon(name: str, css: str = "") -> SafeString:
     """One icon of the sprite, hidden from screen readers (the words beside it say the same)."""
     return format_html('<svg class="icon {}" aria-hidden="true"><use href="{}#i-{}"/></svg>', css, static("tocsin/icons.svg"), name)
@@ -47,6 +49,7 @@ register.filter("level", level)
 
 
 @register.simple_tag
+@lru_cache(maxsize=500)
 def sev(severity: str, css: str = "") -> SafeString:
     """The severity chip: level bars, word and colour."""
     lit = 5 - level(severity)
@@ -61,6 +64,7 @@ def sev(severity: str, css: str = "") -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=500)
 def ring(status: str) -> SafeString:
     """The ring of a state alone, for choices."""
     return format_html(
@@ -70,6 +74,7 @@ def ring(status: str) -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=500)
 def state(status: str) -> SafeString:
     """The state of an incident: a ring that fills, and the word."""
     return format_html('<span class="state state-{}">{}{}</span>', status, ring(status), status.capitalize())

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
 
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.domain.conformance import WORST_FIRST
@@ -76,3 +77,12 @@ def conformance(request: HttpRequest, ref: str) -> HttpResponse:
         "counts": [(verdict, counts[verdict]) for verdict in WORST_FIRST if counts[verdict]],
     }  # fmt: skip
     return pages.page(request, "incidents/conformance.html", context)
+
+
+@needs(Needs.READ)
+def by_id(request: HttpRequest, incident_id: int) -> HttpResponse:
+    """From the number inside to the address people know."""
+    row = incidents.visible_to(pages.actor(request)).filter(pk=incident_id).first()
+    if row is None:
+        raise Http404
+    return pages.go(reverse("incident", args=[row.ref]))
