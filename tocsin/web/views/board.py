@@ -44,7 +44,7 @@ def board(request: HttpRequest) -> HttpResponse:
 def with_people(rows: QuerySet[Incident]) -> QuerySet[Incident]:
     """Incidents with who holds which role and how many respond."""
     roles = RoleAssignment.objects.filter(ended_at=None).select_related("user")
-    return rows.prefetch_related(Prefetch("role_assignments", roles, to_attr="held")).annotate(people=Count("responders", distinct=True))
+    return rows.defer("procedure_version__document").prefetch_related(Prefetch("role_assignments", roles, to_attr="held")).annotate(people=Count("responders", distinct=True))
 
 
 def promises_of(rows: list[Incident]) -> dict[int, list[Obligation]]:
@@ -54,7 +54,7 @@ def promises_of(rows: list[Incident]) -> dict[int, list[Obligation]]:
         incidents_of[alert_id].append(incident_id)
     about = Q(incident_id__in=[row.pk for row in rows]) | Q(alert_id__in=list(incidents_of), kind="acknowledge", incident_id=None)
     found: dict[int, list[Obligation]] = defaultdict(list)
-    for row in Obligation.objects.filter(about).order_by("id"):
+    for row in Obligation.objects.filter(about).defer("evidence", "history").order_by("id"):
         for incident_id in [row.incident_id] if row.incident_id else incidents_of[row.alert_id or 0]:
             found[incident_id].append(row)
     return found
@@ -76,7 +76,7 @@ def due_next(mine: QuerySet[Incident]) -> list[dict[str, Any]]:
         .exclude(incident_id__isnull=False, incident_id__in=Incident.objects.exclude(pk__in=mine.values("pk")).values("pk"))
         .select_related("owner").order_by("due_at", "id")[:SHOWN_PROMISES]
     )  # fmt: skip
-    by_incident = mine.in_bulk([row.incident_id for row in rows if row.incident_id])
+    by_incident = mine.defer("procedure_version__document").in_bulk([row.incident_id for row in rows if row.incident_id])
     by_alert = Alert.objects.in_bulk([row.alert_id for row in rows if row.alert_id and not row.incident_id])
     return [{"promise": row, "incident": by_incident.get(row.incident_id or 0), "alert": by_alert.get(row.alert_id or 0)} for row in rows]
 
