@@ -31,7 +31,13 @@ class Server:
 
     def _reachable_binaries(self) -> Path:
         # As root the server runs as nobody, who may not be able to read the environment's folder (/root is 0700).
-        if not self.account or subprocess.run(["setpriv", f"--reuid={self.account.pw_uid}", "--clear-groups", str(BINARIES / "postgres"), "-V"], capture_output=True).returncode == 0:
+        if (
+            not self.account
+            or subprocess.run(
+                ["setpriv", f"--reuid={self.account.pw_uid}", "--clear-groups", str(BINARIES / "postgres"), "-V"], capture_output=True
+            ).returncode
+            == 0
+        ):
             return BINARIES
         # The wheel's programs look for their libraries beside the package.
         copy = self.folder.with_name(self.folder.name + "-bin")

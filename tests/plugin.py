@@ -39,4 +39,3 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     elif database_url := os.environ.get("TOCSIN_DATABASE_URL"):
         database.drop(database_url)
     shutil.rmtree(_folder, ignore_errors=True)
-

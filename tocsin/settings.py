@@ -19,7 +19,9 @@ TOCSIN_URL = env.str("TOCSIN_URL", default="http://127.0.0.1:8000").rstrip("/")
 BOOTSTRAP_TOKEN = env.str("TOCSIN_BOOTSTRAP_TOKEN", default="")
 ADMIN_EMAIL = env.str("TOCSIN_ADMIN_EMAIL", default="")
 ADMIN_PASSWORD = env.str("TOCSIN_ADMIN_PASSWORD", default="")
-TRUSTED_PROXIES = [ipaddress.ip_network(item.strip(), strict=False) for item in env.list("TOCSIN_TRUSTED_PROXIES", default=[]) if item.strip()]
+TRUSTED_PROXIES = [
+    ipaddress.ip_network(item.strip(), strict=False) for item in env.list("TOCSIN_TRUSTED_PROXIES", default=[]) if item.strip()
+]
 EGRESS_ALLOW = [item.strip() for item in env.list("TOCSIN_EGRESS_ALLOW", default=[]) if item.strip()]
 
 SECRET_KEY = postgres.secret_key(DATA_DIR)
@@ -137,7 +139,12 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # this session goes on, the others en
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
-ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key", "reset_password": "10/m/ip,3/m/key", "reset_password_from_key": "10/m/ip"}
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "reset_password": "10/m/ip,3/m/key",
+    "reset_password_from_key": "10/m/ip",
+}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Tocsin"
@@ -158,7 +165,9 @@ _oidc_app = {
 SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [_oidc_app] if OIDC_ISSUER else []}}
 USERSESSIONS_TRACK_ACTIVITY = False
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "accounts_cache"}}  # sign-in limits, shared by all processes
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "accounts_cache"}
+}  # sign-in limits, shared by all processes
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

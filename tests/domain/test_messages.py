@@ -95,7 +95,14 @@ def test_an_update_with_missing_fields_names_each_of_them():
 
 
 def internal(**fields):
-    given_fields = {"at": AT, "status": "Identified", "impact": "All card revenue", "actions": "Switching", "next_steps": "Verify", **fields}
+    given_fields = {
+        "at": AT,
+        "status": "Identified",
+        "impact": "All card revenue",
+        "actions": "Switching",
+        "next_steps": "Verify",
+        **fields,
+    }
     return messages.internal_update(default(), **given_fields)
 
 
@@ -122,7 +129,9 @@ def test_the_eta_says_unknown_where_the_organisation_wants_that():
     procedure = default()
     row = procedure.template("internal_update")
     row = replace(row, placeholders=tuple(replace(p, when_empty="unknown") if p.field == "eta" else p for p in row.placeholders))
-    assert messages.render(row, {"timestamp": "T", "status": "S", "impact": "I", "actions": "A", "next_steps": "N"}).endswith("ETA: unknown")
+    assert messages.render(row, {"timestamp": "T", "status": "S", "impact": "I", "actions": "A", "next_steps": "N"}).endswith(
+        "ETA: unknown"
+    )
 
 
 def test_an_edited_template_keeps_working_by_its_placeholders():

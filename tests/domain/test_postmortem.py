@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.domain.postmortem import (
-    Action, Document, Moment, NotAPostmortemError, draft_timeline, duration_words, from_markdown, lines_of, to_markdown,
+    Action,
+    Document,
+    Moment,
+    NotAPostmortemError,
+    draft_timeline,
+    duration_words,
+    from_markdown,
+    lines_of,
+    to_markdown,
 )  # fmt: skip
 
 AT = datetime(2026, 11, 23, 3, 2, tzinfo=UTC)
@@ -37,9 +45,13 @@ def test_it_is_read_back_without_loss():
 
 
 line = st.text(st.characters(exclude_characters="\r\n", exclude_categories=("Cs",)), max_size=60).map(str.strip)
-hostile = st.sampled_from(["## Impact", "# Incident Post-Mortem: x", "\\## Timeline", "\\\\# x", "### sub", "", "- [ ] a - b - 2026-01-01", "#", "```"])
+hostile = st.sampled_from(
+    ["## Impact", "# Incident Post-Mortem: x", "\\## Timeline", "\\\\# x", "### sub", "", "- [ ] a - b - 2026-01-01", "#", "```"]
+)
 prose = st.lists(st.one_of(hostile, line), max_size=6).map("\n".join)
-owner = line.filter(lambda text: " - " not in text and text != "unassigned" and not text.startswith("- ") and not text.endswith(" -") and text != "-")
+owner = line.filter(
+    lambda text: " - " not in text and text != "unassigned" and not text.startswith("- ") and not text.endswith(" -") and text != "-"
+)
 title = line.filter(lambda text: bool(text))
 actions = st.lists(st.builds(Action, title, owner, st.none() | st.dates(min_value=date(1000, 1, 1)), st.booleans()), max_size=4).map(tuple)
 documents = st.builds(

@@ -43,7 +43,9 @@ def test_the_four_severities_have_their_names_definitions_and_clocks():
         assert severity.escalation.page == pages
         assert (severity.communication and (severity.communication.audience, severity.communication.within_minutes)) == owed
     low = default().severity("SEV4")
-    assert low.communication is None and low.examples == () and low.response.business_days == 1 and low.escalation.ticket and not low.channel
+    assert (
+        low.communication is None and low.examples == () and low.response.business_days == 1 and low.escalation.ticket and not low.channel
+    )
 
 
 @pytest.mark.clause("S33")
@@ -90,7 +92,9 @@ def procedures(draw):
     )  # fmt: skip
     steps = tuple(replace(step, title=draw(WORDS)) for step in made.steps[: draw(st.integers(1, 6))])
     roles = tuple(replace(role, title=draw(WORDS), duties=(draw(WORDS),)) for role in made.roles)
-    fraction = replace(made.settings, warn_at_fraction=draw(st.floats(0.1, 0.9)), may_waive=draw(st.sampled_from([(), ("technical_lead",)])))
+    fraction = replace(
+        made.settings, warn_at_fraction=draw(st.floats(0.1, 0.9)), may_waive=draw(st.sampled_from([(), ("technical_lead",)]))
+    )
     return replace(made, title=draw(WORDS), severities=severities, steps=steps, roles=roles, settings=fraction)
 
 
@@ -146,7 +150,9 @@ def test_lint_names_what_cannot_work():
 
 def test_a_diff_tells_each_change_in_a_sentence_and_what_it_means_for_open_incidents():
     edited = from_markdown(
-        default_text().replace("Immediate (within 5 minutes)", "Within 10 minutes").replace("4. Traffic spike?", "4. Traffic spike?\n5. Full moon?")
+        default_text()
+        .replace("Immediate (within 5 minutes)", "Within 10 minutes")
+        .replace("4. Traffic spike?", "4. Traffic spike?\n5. Full moon?")
     )
     changes = diff(default(), edited)
     sentences = " ".join(change.sentence for change in changes)

@@ -24,7 +24,9 @@ def test_choosing_an_example_proposes_its_severity_and_says_so(clause):
 
 
 @pytest.mark.clause("S8", "S9", "S10", "S11")
-@pytest.mark.parametrize("title", ["Production database is down", "Payment processing failures in EU", "Complete API unavailability since 3"])
+@pytest.mark.parametrize(
+    "title", ["Production database is down", "Payment processing failures in EU", "Complete API unavailability since 3"]
+)
 def test_a_title_that_names_an_example_proposes_sev1(title):
     assert propose(default(), text=title, source_severity="warning").severity == "SEV1"
 

@@ -41,7 +41,10 @@ def main() -> None:
         ours = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(given.port), "--workers", "1",
                 "--loop", "uvloop", "--no-access-log", "--no-ws", "tocsin.web.public:app"]  # fmt: skip
         theirs = ["/usr/sbin/nginx", "-c", f"{folder}/nginx.conf", "-p", folder, "-g", "user root;" if os.geteuid() == 0 else ""]
-        servers = [subprocess.Popen(ours, env=os.environ | {"TOCSIN_DATA_DIR": folder}, stdout=subprocess.DEVNULL), subprocess.Popen(theirs)]
+        servers = [
+            subprocess.Popen(ours, env=os.environ | {"TOCSIN_DATA_DIR": folder}, stdout=subprocess.DEVNULL),
+            subprocess.Popen(theirs),
+        ]
         try:
             _measure(given)
         finally:
@@ -52,7 +55,10 @@ def main() -> None:
 
 
 def _measure(given: argparse.Namespace) -> None:
-    addresses = {"tocsin": f"http://127.0.0.1:{given.port}/status/summary.json", "nginx": f"http://127.0.0.1:{given.port + 1}/status/summary.json"}
+    addresses = {
+        "tocsin": f"http://127.0.0.1:{given.port}/status/summary.json",
+        "nginx": f"http://127.0.0.1:{given.port + 1}/status/summary.json",
+    }
     for address in addresses.values():
         _wait(address)
     rates: dict[str, list[float]] = {name: [] for name in addresses}

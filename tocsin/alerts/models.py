@@ -24,9 +24,7 @@ class Service(models.Model):
     removed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(Lower("name"), condition=models.Q(removed_at=None), name="service_name_unique")
-        ]
+        constraints = [models.UniqueConstraint(Lower("name"), condition=models.Q(removed_at=None), name="service_name_unique")]
 
     def __str__(self) -> str:
         return self.name

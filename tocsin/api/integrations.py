@@ -123,7 +123,12 @@ def remove_integration(request: HttpRequest, integration_id: int):
 def list_kinds(request: HttpRequest):
     """Which products' messages are understood, and how each is set up."""
     items = [
-        {"kind": kind, "label": SOURCES[kind].label, "address": settings.TOCSIN_URL + PATHS.get(kind, "/in/{key}"), "set_up": ABOUT.get(kind, "")}
+        {
+            "kind": kind,
+            "label": SOURCES[kind].label,
+            "address": settings.TOCSIN_URL + PATHS.get(kind, "/in/{key}"),
+            "set_up": ABOUT.get(kind, ""),
+        }
         for kind in sorted(SOURCES)
     ]
     return {"items": items, "next": None}

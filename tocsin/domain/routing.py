@@ -95,7 +95,11 @@ def route(subject: Subject, directory: Directory, procedure: Procedure, now: dat
         procedure, source_severity=subject.source_severity, service_map=dict(service.severity_map) if service else {},
         critical=bool(service and service.critical),
     )  # fmt: skip
-    said = f" (“{subject.severity_word}” in its own words)" if subject.severity_word else " (the integration's default: the message names none)"
+    said = (
+        f" (“{subject.severity_word}” in its own words)"
+        if subject.severity_word
+        else " (the integration's default: the message names none)"
+    )
     trace.append(f"Its source calls it {subject.source_severity}{said}.")
     trace.append(f"Proposed severity {proposal.severity}: {proposal.reason}.")
     silence = silenced(subject, service.id if service else None, directory.silences, now, full_match)

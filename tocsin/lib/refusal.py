@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refused(Exception):  # noqa: N818 - it is what happened, not a fault
+class Refused(Exception):
     """A request that cannot be carried out as it stands; nothing was changed.
 
     `detail` is one sentence for the person; `errors` names each field with a sentence that says what would be right;

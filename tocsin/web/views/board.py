@@ -44,7 +44,11 @@ def board(request: HttpRequest) -> HttpResponse:
 def with_people(rows: QuerySet[Incident]) -> QuerySet[Incident]:
     """Incidents with who holds which role and how many respond."""
     roles = RoleAssignment.objects.filter(ended_at=None).select_related("user")
-    return rows.defer("procedure_version__document").prefetch_related(Prefetch("role_assignments", roles, to_attr="held")).annotate(people=Count("responders", distinct=True))
+    return (
+        rows.defer("procedure_version__document")
+        .prefetch_related(Prefetch("role_assignments", roles, to_attr="held"))
+        .annotate(people=Count("responders", distinct=True))
+    )
 
 
 def promises_of(rows: list[Incident]) -> dict[int, list[Obligation]]:
