@@ -42,6 +42,7 @@ class Worker:
             self._keep(f"loop {loop.name}", lambda loop=loop: due.run(self._watched(loop), self.stop, self.woken[loop.name]))
         self._keep("listen", self._listen)
         self._keep("jobs", lambda: running.run(self.stop, self.name))
+        Thread(target=_publish_status_page, name="status page", daemon=True).start()
         log.info("the worker %s runs %s", self.name, ", ".join(self.woken))
         self._beat_until_stopped()
         self._finish()
@@ -117,6 +118,20 @@ class Worker:
         with contextlib.suppress(Error):
             heartbeat.leave(self.name)
         log.info("the worker %s has stopped", self.name)
+
+
+def _publish_status_page() -> None:
+    """Write the public page once at the start: there is one before anything happened, and after an upgrade or a restore it is today's."""
+    from django.db import connection
+
+    from tocsin.statuspage import operations
+
+    try:
+        operations.publish_now()
+    except Exception:  # paging goes on without it, and the job that looks each minute tries again
+        log.exception("the status page could not be published at the start")
+    finally:
+        connection.close()
 
 
 def main() -> None:
