@@ -21,4 +21,4 @@ def now() -> datetime:
 def shift(by: timedelta) -> None:
     """Move the clock of everybody who asks this database by `by` from real time (for tests and drills; not reachable from any surface)."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE clock_shift SET shift = %s", [by])
+        cursor.execute("UPDATE clock_shift SET shift = %s", [by])  # type: ignore[list-item]  # psycopg takes a timedelta; the stubs do not know it

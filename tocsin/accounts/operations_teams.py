@@ -153,7 +153,7 @@ def _time(field: str, text: str) -> time:
 
 def _policy(identity: int | None) -> int | None:
     model = Organisation._meta.get_field("leadership_policy").related_model  # paging lies above this room: its rows are only looked up
-    if identity is not None and not model.objects.filter(pk=identity).exists():
+    if identity is not None and not model._default_manager.filter(pk=identity).exists():
         raise invalid(leadership_policy="There is no such escalation policy.")
     return identity
 
@@ -166,7 +166,7 @@ def _locked(team_id: int) -> Team:
 
 
 def _free(name: str, but: int | None = None) -> None:
-    if Team.objects.filter(name__iexact=name, removed_at=None).exclude(pk=but).exists():
+    if Team.objects.filter(name__iexact=name, removed_at=None).exclude(pk=but or 0).exists():
         raise Refused(
             "A team of this name exists already.", status=409, errors={"name": "A team of this name exists already."}, code="exists"
         )

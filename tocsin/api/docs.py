@@ -37,7 +37,7 @@ def _operation(path: str, method: str, operation: dict[str, Any], models: dict[s
         for parameter in operation.get("parameters", [])
     ]
     content = operation.get("requestBody", {}).get("content", {})
-    body = next(iter(content.values()), {}).get("schema", {})
+    body: dict[str, Any] = next(iter(content.values()), {"schema": {}}).get("schema", {})
     return {
         "method": method.upper(),
         "path": path,

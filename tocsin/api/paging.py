@@ -55,7 +55,8 @@ def _after(model: type[Model], fields: Sequence[str], cursor: str) -> Q:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(values, list) or len(values) != len(fields):
             raise ValueError("another list's cursor")
-        typed = [model._meta.get_field(name.lstrip("-")).to_python(value) for name, value in zip(fields, values, strict=True)]
+        columns: list[Any] = [model._meta.get_field(name.lstrip("-")) for name in fields]  # never a relation from the other side
+        typed = [column.to_python(value) for column, value in zip(columns, values, strict=True)]
         if any(value is None for value in typed):
             raise ValueError("empty value")
     except (ValueError, binascii.Error, ValidationError, FieldDoesNotExist, TypeError, RecursionError) as error:

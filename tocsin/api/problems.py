@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -55,13 +56,17 @@ def refused(refusal: Refused) -> HttpResponse:
 
 def install(api: NinjaAPI) -> None:
     """Let every exception of an operation become a problem document."""
-    api.add_exception_handler(Refused, lambda request, exc: refused(exc))
-    api.add_exception_handler(ValidationError, _invalid)
-    api.add_exception_handler(Http404, _missing)
-    api.add_exception_handler(ObjectDoesNotExist, _missing)
-    api.add_exception_handler(HttpError, _http)
-    api.add_exception_handler(RequestDataTooBig, lambda request, exc: problem(413, "The body is larger than 1 MB.", code="too_large"))
-    api.add_exception_handler(Exception, unexpected)
+    answers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
+        Refused: lambda request, exc: refused(exc),
+        ValidationError: _invalid,
+        Http404: _missing,
+        ObjectDoesNotExist: _missing,
+        HttpError: _http,
+        RequestDataTooBig: lambda request, exc: problem(413, "The body is larger than 1 MB.", code="too_large"),
+        Exception: unexpected,
+    }
+    for kind, answer in answers.items():
+        api.add_exception_handler(kind, answer)
 
 
 def unexpected(request: HttpRequest, exc: Exception) -> HttpResponse:

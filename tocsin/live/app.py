@@ -93,7 +93,8 @@ HEADERS = [
 async def _next(listener: Listener, gone: asyncio.Future[None]) -> bytes:
     """The next messages, as many as are there; empty when the reader is gone."""
     waiting = asyncio.ensure_future(listener.queue.get())
-    await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
+    either: set[asyncio.Future[Any]] = {waiting, gone}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if not waiting.done():
         waiting.cancel()
         return b""

@@ -98,10 +98,10 @@ def invitation(row: Postmortem, *, now: datetime, method: str = "PUBLISH") -> by
     for person in row.invitees.order_by("id"):
         attendee = vCalAddress(f"MAILTO:{person.email}")
         attendee.params["CN"] = vText(person.name or person.email)
-        event.add("attendee", attendee, encode=0)
+        event.add("attendee", attendee, encode=False)
     if row.owner:
         organiser = vCalAddress(f"MAILTO:{row.owner.email}")
         organiser.params["CN"] = vText(row.owner.name or row.owner.email)
-        event.add("organizer", organiser, encode=0)
+        event.add("organizer", organiser, encode=False)
     calendar.add_component(event)
     return calendar.to_ical()

@@ -181,11 +181,13 @@ def _promises(incident: Incident, procedure: Procedure, update: Update, minutes:
 
 
 def _follow(incident: Incident, procedure: Procedure, update: Update, by: Actor, now: datetime) -> None:
-    """The incident says what its update says; an internal one fills the situation panel."""
+    """The incident says what its update says: a public one what users feel, an internal one fills the situation panel."""
     if incident.resolved_at is None and update.status != incident.status:
         move(incident, update.status, reason=f"{update.audience} update", by=by, now=now)
     if update.audience == INTERNAL:
-        panel = {name: update.fields.get(name, "") for name in PANEL}
+        panel = {name: update.fields.get(name, "") for name in PANEL if name != "impact"}
         incidents.save(incident, **panel, situation_by=by.user, situation_at=now)
     elif update.status == "resolved":
         frame.tick(incident, procedure, checklist.STATUS_PAGE, by=by, now=now)
+    else:
+        incidents.save(incident, impact=update.fields["impact"])

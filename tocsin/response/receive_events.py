@@ -16,6 +16,7 @@ from tocsin.alerts.models import Integration, RawEvent
 from tocsin.alerts.operations import Effect, Reading
 from tocsin.domain.alerts import Change
 from tocsin.domain.ports import Received, UnreadableError
+from tocsin.domain.procedure.model import Procedure
 from tocsin.integrations.registry import SOURCES
 from tocsin.lib.due import Loop
 from tocsin.procedures import operations as procedures
@@ -90,7 +91,7 @@ def read(kind: str, raw: RawEvent) -> Reading:
         return Reading(raw, error=f"The reader of {kind} failed on it: {type(error).__name__}"[:1000])
 
 
-def _carry_out(effect: Effect, integration: Integration, procedure: object, now: datetime) -> None:
+def _carry_out(effect: Effect, integration: Integration, procedure: Procedure, now: datetime) -> None:
     if effect.change is Change.OPENED:
         alert_effects.opened(effect.alert, procedure, accepted_at=effect.raw.received_at, now=now)
     elif effect.change is Change.WORSENED:

@@ -141,7 +141,7 @@ def _read(page: StatusPage, given: dict[str, Any], component: Component | None =
     if "name" in values and "name" not in errors:
         if not values["name"]:
             errors["name"] = "A component needs a name."
-        elif page.components.filter(removed_at=None, name__iexact=values["name"]).exclude(pk=component.pk if component else None).exists():
+        elif page.components.filter(removed_at=None, name__iexact=values["name"]).exclude(pk=component.pk if component else 0).exists():
             errors["name"] = "There is already a component of that name."
     if errors:
         raise invalid(**errors)

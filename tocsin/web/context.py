@@ -25,7 +25,7 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
     request._page_now = now  # type: ignore[attr-defined]
     name = Organisation.objects.values_list("name", flat=True).first() or ""
     facts: dict[str, Any] = {"organisation": name, "now": now, "incidents": 0, "alerts": 0, "pages": []}
-    if getattr(request.user, "is_authenticated", False):
+    if request.user.is_authenticated:
         running = incidents.visible_to(request.user).exclude(status__in=(Incident.Status.RESOLVED, Incident.Status.CLOSED))
         facts["incidents"] = running.count()
         facts["pages"] = _pages(request.user.pk)
@@ -33,7 +33,7 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
     return facts
 
 
-def _pages(user_id: int | None) -> list[Notification]:
+def _pages(user_id: int) -> list[Notification]:
     """The pages to this person that nobody has answered yet: shown on top of whatever page is open, the way of the screen."""
     rows = Notification.objects.filter(user_id=user_id, kind__in=("page", "fallback"), escalation__status=Escalation.Status.RUNNING)
     newest: dict[int | None, Notification] = {}

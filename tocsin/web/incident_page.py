@@ -53,7 +53,7 @@ def steps(procedure: Procedure, incident: Incident) -> list[dict[str, Any]]:
 
 
 def _step(step: Step, lines: dict[tuple[str, Block], list[Tickable]], now_at: int, incident: Incident) -> dict[str, Any]:
-    blocks = [{"block": block, "lines": lines.get((step.id, block), [])} for block in step.blocks]
+    blocks: list[dict[str, Any]] = [{"block": block, "lines": lines.get((step.id, block), [])} for block in step.blocks]
     counted = [row for block in blocks for row in block["lines"] if block["block"].heading.rstrip(":").lower() != checklist.MITIGATIONS]
     done = sum(row.tick is not None for row in counted)
     finished = (bool(counted) and done == len(counted)) or (not counted and now_at > step.number)

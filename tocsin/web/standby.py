@@ -15,7 +15,9 @@ LOOK = timedelta(days=8)
 
 def board(now: datetime) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The schedules with who is on call now and until when, and the gaps of the next week."""
-    rows, gaps, wanted = [], [], set()
+    rows: list[dict[str, Any]] = []
+    gaps: list[dict[str, Any]] = []
+    wanted: set[int] = set()
     for schedule in queries.active()[:SHOWN]:
         value = queries.value(schedule, since=now - LOOK)
         current = next((s for s in rules.shifts(value, now - LOOK, now + LOOK) if s.starts_at <= now < s.ends_at), None)

@@ -119,7 +119,9 @@ def _read(text: str) -> Procedure:
 
 def _split(text: str) -> tuple[str, str, dict[str, list[str]]]:
     """Title, scope, and the lines of each section of the second level; fenced blocks are not looked into."""
-    title, scope, sections = "", [], {}
+    title = ""
+    scope: list[str] = []
+    sections: dict[str, list[str]] = {}
     current, fenced = scope, False
     for number, line in enumerate(text.split("\n"), start=1):
         if line.startswith("```"):
@@ -166,7 +168,9 @@ def _read_severity(head: str, lines: list[str], rank: int, postmortem: frozenset
 
 
 def _steps(lines: list[str]) -> tuple[list[Step], list[Template]]:
-    steps, templates, ids = [], [], set()
+    steps: list[Step] = []
+    templates: list[Template] = []
+    ids: set[str] = set()
     for number, (head, body) in enumerate(_subsections(lines), start=1):
         title = re.fullmatch(rf"Step {number}: (.+)", head)
         if not title:

@@ -52,7 +52,7 @@ class Generic:
         title = reading.first_line(item.get(title_field)) if title_field else ""
         status, state_word = _status(item)
         word = next((reading.text(item[name], 100) for name in SEVERITIES if reading.text(item.get(name))), "")
-        at = next((found for name in STARTS if (found := reading.time(item.get(name), received_at))), None)
+        at = next((moment for name in STARTS if (moment := reading.time(item.get(name), received_at))), None)
         if status == "unknown":
             return Event(
                 "unknown", title or "Event without a title", _key(item, title), error=f"the state {state_word[:60]!r} is not known"

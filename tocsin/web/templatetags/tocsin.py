@@ -100,7 +100,7 @@ def _draw(shown: clocks.Clock) -> SafeString:
 
 def now_in(context: template.Context) -> datetime:
     """The page's `now`: read once and kept, so that all clocks of a page agree."""
-    root = context.get("request") or context
+    root: Any = context.get("request") or context
     kept = getattr(root, "_page_now", None) or context.get("now")
     if not isinstance(kept, datetime):
         kept = time.now()

@@ -147,8 +147,8 @@ def _waive(request, row, who):
 
 @deed("propose", "mitigation")
 def _propose(request, row, who):
-    words = {"title": pages.text(request, "title", 200), "effect": pages.text(request, "effect", 1000)}
-    propose(incident=row, mitigation_id=pages.number(request, "mitigation"), **words, **who)
+    title, effect = pages.text(request, "title", 200), pages.text(request, "effect", 1000)
+    propose(incident=row, mitigation_id=pages.number(request, "mitigation"), title=title, effect=effect, **who)
 
 
 @deed("decide", "mitigation")
@@ -167,8 +167,8 @@ def _record(request, row, who):
 
 @deed("check", "diagnosis")
 def _check(request, row, who):
-    words = {"evidence": pages.text(request, "evidence", 8000), "link": pages.text(request, "link", 2000)}
-    answer_check(incident=row, check_id=_id(request, "check"), answer=request.POST.get("answer", ""), **words, **who)
+    answer, evidence, link = request.POST.get("answer", ""), pages.text(request, "evidence", 8000), pages.text(request, "link", 2000)
+    answer_check(incident=row, check_id=_id(request, "check"), answer=answer, evidence=evidence, link=link, **who)
 
 
 @deed("run", "diagnosis")

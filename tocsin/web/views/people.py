@@ -170,7 +170,9 @@ def _add_method(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse
 
 
 def _method_of(request: HttpRequest, somebody: User) -> ContactMethod:
-    found = ContactMethod.objects.filter(pk=pages.number(request, "method"), user=somebody, removed_at=None).select_related("user").first()
+    found = (
+        ContactMethod.objects.filter(pk=pages.number(request, "method") or 0, user=somebody, removed_at=None).select_related("user").first()
+    )
     if found is None:
         raise missing("contact method")
     return found
@@ -210,7 +212,7 @@ def _add_rule(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
 
 
 def _drop_rule(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
-    rule = NotificationRule.objects.filter(pk=pages.number(request, "rule"), user=somebody).first()
+    rule = NotificationRule.objects.filter(pk=pages.number(request, "rule") or 0, user=somebody).first()
     if rule is None:
         raise missing("rule")
     return _tried(request, somebody, by, lambda: contacts.remove_rule(rule, by=by, now=pages.now(request)), "Removed.")

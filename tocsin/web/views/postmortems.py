@@ -96,7 +96,7 @@ def _do(request: HttpRequest, row: Postmortem, by: Any, now: datetime) -> None:
         at, length = _when(request), pages.number(request, "meeting_minutes")
         verbs.book(postmortem=row, at=at, minutes=length or 60, invitees=people or None, by=by, now=now)
     elif what == "item":
-        owner = User.objects.filter(pk=pages.number(request, "owner"), is_active=True).first()
+        owner = User.objects.filter(pk=pages.number(request, "owner") or 0, is_active=True).first()
         try:
             due = datetime.strptime(request.POST.get("due_on", ""), "%Y-%m-%d").date()  # noqa: DTZ007 - a day, not an instant
         except ValueError as error:

@@ -138,7 +138,7 @@ def _act(request: HttpRequest, chosen: Schedule) -> str:
     if not request.user.may_respond:  # type: ignore[union-attr]
         raise Refused("Only responders may change who is on call.", status=403)
     if action == "remove-override":
-        override = Override.objects.filter(schedule=chosen, pk=pages.number(request, "override")).first()
+        override = Override.objects.filter(schedule=chosen, pk=pages.number(request, "override") or 0).first()
         if override is None:
             raise missing("override")
         operations.remove_override(override, by=by, now=now)

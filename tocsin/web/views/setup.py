@@ -116,7 +116,7 @@ def _steps(request: HttpRequest) -> list[Step]:
     alert = Alert.objects.exists()
     integration = Integration.objects.filter(removed_at=None).order_by("id").first()
     own = reverse("person", args=[request.user.pk])
-    usable = ContactMethod.objects.filter(user_id=request.user.pk, removed_at=None, enabled=True, verified_at__isnull=False)
+    usable = ContactMethod.objects.filter(user_id=request.user.pk or 0, removed_at=None, enabled=True, verified_at__isnull=False)
     members = team.members.count() if team else 0
     return [
         Step(

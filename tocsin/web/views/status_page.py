@@ -50,7 +50,7 @@ def _do(request: HttpRequest) -> None:
         elif what == "page":
             operations.change_page(name=pages.text(request, "name"), support_url=pages.text(request, "support_url"))
         elif what in ("change", "remove"):
-            row = Component.objects.filter(pk=pages.number(request, "component"), removed_at=None).first()
+            row = Component.objects.filter(pk=pages.number(request, "component") or 0, removed_at=None).first()
             if row is None:
                 raise missing("component")
             if what == "remove":
