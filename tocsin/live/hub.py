@@ -85,7 +85,7 @@ class Hub:
         """Pass on a notification: "incident:12:345" to who follows incident 12, with the id 345; "board" to who follows the board."""
         parts = payload.split(":")
         topic = ":".join(parts[:2])
-        number = int(parts[2]) if len(parts) > 2 and parts[2].isdigit() else None
+        number = int(parts[2]) if len(parts) > 2 and parts[2].isdigit() and parts[0] != "person" else None  # a page is no timeline entry
         for listener in list(self.by_topic.get(topic, ())):
             listener.offer(event("changed", topic, number))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
@@ -13,6 +15,8 @@ from tocsin.alerts.models import Alert
 from tocsin.incidents import queries as incidents
 from tocsin.incidents.models import Incident
 from tocsin.paging.models import Escalation, Notification
+
+READABLE = timedelta(minutes=2)  # a test or a notice stays on open pages for so long after it was shown
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -24,11 +28,12 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
     now = getattr(request, "_page_now", None) or clock.now()
     request._page_now = now  # type: ignore[attr-defined]
     name = Organisation.objects.values_list("name", flat=True).first() or ""
-    facts: dict[str, Any] = {"organisation": name, "now": now, "incidents": 0, "alerts": 0, "pages": []}
+    facts: dict[str, Any] = {"organisation": name, "now": now, "incidents": 0, "alerts": 0, "pages": [], "notes": [], "to_confirm": []}
     if request.user.is_authenticated:
         running = incidents.visible_to(request.user).exclude(status__in=(Incident.Status.RESOLVED, Incident.Status.CLOSED))
         facts["incidents"] = running.count()
         facts["pages"] = _pages(request.user.pk)
+        facts["notes"], facts["to_confirm"] = _on_screen(request.user.pk, now)
         facts["alerts"] = Alert.objects.filter(status=Alert.Status.FIRING, incident_links=None).count()
     return facts
 
@@ -40,3 +45,12 @@ def _pages(user_id: int) -> list[Notification]:
     for row in rows.exclude(state=Notification.State.CANCELLED).order_by("id")[:50]:
         newest[row.escalation_id] = row
     return list(newest.values())[-3:]
+
+
+def _on_screen(user_id: int, now: datetime) -> tuple[list[Notification], list[int]]:
+    """What the way of the screen has for this person: tests and notices to be read, and the ids that an open page is to confirm."""
+    state = Notification.State
+    fresh = Q(state__in=(state.PENDING, state.SENDING)) | Q(state=state.DELIVERED, final_at__gte=now - READABLE)
+    rows = list(Notification.objects.filter(fresh, user_id=user_id, method_kind="screen").order_by("-id")[:20])
+    waiting = [row.pk for row in rows if row.state != state.DELIVERED and (row.attempt or (row.due_at and row.due_at <= now))]
+    return [row for row in rows if row.kind in ("test", "notice") and (row.pk in waiting or row.state == state.DELIVERED)][:3], waiting

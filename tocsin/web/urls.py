@@ -50,6 +50,7 @@ urlpatterns = [
     path("events/<int:event_id>/replay/", events.replay, name="event_replay"),
     # paging
     path("page/", page_person.page_person, name="page_person"),
+    path("notifications/<int:notification_id>/shown/", page_person.shown, name="notification_shown"),
     path("ack/<str:token>/", page_to_acknowledge.page_to_acknowledge, name="page_to_acknowledge"),
     # on call and escalation
     path("schedules/", schedules.schedules, name="schedules"),

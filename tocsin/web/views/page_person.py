@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.views.decorators.http import require_POST
 
 from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
@@ -12,6 +13,8 @@ from tocsin.alerts.models import Alert
 from tocsin.incidents import queries as incidents
 from tocsin.incidents.models import Incident
 from tocsin.lib.refusal import Refused, invalid
+from tocsin.paging import operations
+from tocsin.paging.models import Notification
 from tocsin.response.page_someone import page_someone
 from tocsin.web import pages
 from tocsin.web.views.incident_forms import person
@@ -50,3 +53,14 @@ def _send(request: HttpRequest) -> HttpResponse:
     page_someone(user=user, reason=pages.text(request, "reason", 500), incident=incident, alert=alert, by=by, now=now)
     messages.success(request, f"{user} is being paged.")
     return pages.go(reverse("incident", args=[incident.ref]) if incident else reverse("alert", args=[alert.pk]) if alert else "/")
+
+
+@needs(Needs.SELF)
+@require_POST
+def shown(request: HttpRequest, notification_id: int) -> HttpResponse:
+    """An open page says that its person's screen shows this notification: that is its delivery."""
+    row = Notification.objects.filter(pk=notification_id, user_id=request.user.pk, method_kind="screen").first()
+    if row is None:
+        raise Http404
+    operations.shown(row, pages.now(request))
+    return HttpResponse(status=204)

@@ -17,7 +17,8 @@
     indicator.dataset.liveState = state;
     indicator.querySelector("span").firstChild.textContent = words;
   };
-  const clockTime = () => new Date().toISOString().slice(11, 19);
+  const zone = document.body.dataset.zone || "UTC";
+  const clockTime = (at = new Date()) => new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: zone }).format(at);
   const updated = () => {
     const at = document.getElementById("live-at");
     if (at) at.textContent = clockTime();
@@ -55,7 +56,7 @@
       keepOpen(part, fresh);
       if (fresh.innerHTML === part.innerHTML) continue;
       part.replaceWith(document.adoptNode(fresh));
-      if (part.dataset.live === "my-pages") notify(fresh);
+      if (part.dataset.live === "my-pages") arrived(fresh);
       if (window.htmx) window.htmx.process(fresh);
     }
     updated();
@@ -83,11 +84,33 @@
     clearTimeout(waiting);
     waiting = setTimeout(fetchPage, 150);
   };
-  const notify = (part) => {
-    const page = part.querySelector("[data-page-title]");
-    if (page && "Notification" in window && Notification.permission === "granted") {
-      new Notification(page.dataset.pageTitle, { tag: page.dataset.pageId, requireInteraction: true });
+  // Pages to this person: confirmed as shown (that is their delivery), as a browser notification, and with a ring; each once in this window.
+  const known = new Set();
+  const ring = () => {
+    try {
+      const audio = new AudioContext();
+      [0, 0.35, 0.7].forEach((after) => {
+        const tone = audio.createOscillator();
+        tone.frequency.value = 880;
+        tone.connect(audio.destination);
+        tone.start(audio.currentTime + after);
+        tone.stop(audio.currentTime + after + 0.2);
+      });
+      setTimeout(() => audio.close(), 1500);
+    } catch { /* no sound here: the banner and the notification remain */ }
+  };
+  const arrived = (part) => {
+    for (const form of part.querySelectorAll("form[data-shown]")) {
+      fetch(form.action, { method: "POST", body: new FormData(form), credentials: "same-origin", keepalive: true }).catch(() => {});
     }
+    const fresh = [...part.querySelectorAll("[data-page-id]")].filter((page) => !known.has(page.dataset.pageId));
+    for (const page of fresh) {
+      known.add(page.dataset.pageId);
+      if ("Notification" in window && Notification.permission === "granted") {
+        new Notification(page.dataset.pageTitle, { tag: page.dataset.pageId, requireInteraction: true });
+      }
+    }
+    if (fresh.length) ring();
   };
 
   document.addEventListener("input", (event) => {
@@ -114,6 +137,8 @@
   };
   let lastId = "";
   connect();
+  const mine = document.querySelector('[data-live="my-pages"]');
+  if (mine) arrived(mine);
   setInterval(() => {
     const quiet = Date.now() - heard;
     if (quiet < STALE) return;
@@ -123,10 +148,10 @@
     if (banner) {
       banner.classList.toggle("banner-bad", offline);
       banner.classList.toggle("banner-warn", !offline);
-      const at = new Date(heard).toISOString().slice(11, 19);
+      const at = clockTime(new Date(heard));
       const text = offline
-        ? `You are offline. This page shows ${at} UTC; clocks go on. Pages can still be acknowledged by link from another device.`
-        : `No news from the server since ${at} UTC. Trying again; clocks go on, everything else keeps its time.`;
+        ? `You are offline. This page shows ${at}; clocks go on. Pages can still be acknowledged by link from another device.`
+        : `No news from the server since ${at}. Trying again; clocks go on, everything else keeps its time.`;
       const words = banner.querySelector(".grow");
       if (words.textContent !== text) words.textContent = text;
       banner.hidden = false;
