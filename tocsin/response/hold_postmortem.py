@@ -21,6 +21,7 @@ from tocsin.obligations import operations as obligations
 from tocsin.postmortems import documents, jobs
 from tocsin.postmortems import operations as postmortems
 from tocsin.postmortems.models import Postmortem
+from tocsin.procedures import operations as procedures
 from tocsin.response import action_items, frame
 
 SECTIONS = {
@@ -28,6 +29,7 @@ SECTIONS = {
     "timeline": 60_000, "root_cause": 40_000, "resolution": 40_000, "lessons_learned": 40_000,
 }  # fmt: skip
 ONE_LINE = {"title", "duration_text", "duration_note", "users_affected", "revenue_impact"}
+WHOLE = ("summary", "root_cause", "resolution", "lessons_learned")  # what a published one says
 MOST_INVITED = 100
 LONGEST_MEETING = 480  # minutes
 LONGEST_IMPORT = 200_000  # characters
@@ -75,7 +77,7 @@ def book(
             raise invalid(meeting_at="It lies more than a year away.")
         if not 5 <= minutes <= LONGEST_MEETING:
             raise invalid(meeting_minutes=f"A meeting takes 5 to {LONGEST_MEETING} minutes.")
-        people = list(invitees) if invitees is not None else _everybody(row)
+        people = list(invitees) if invitees is not None else everybody(row)
         if len(people) > MOST_INVITED:
             raise invalid(invitees=f"At most {MOST_INVITED} people.")
         postmortems.book(row, at=at, minutes=minutes, invitees=people, now=now)
@@ -110,9 +112,8 @@ def publish(*, postmortem: Postmortem, by: Actor, now: datetime) -> Postmortem:
         row = postmortems.locked(postmortem)
         if row.status == Status.PUBLISHED:
             raise Refused("It is published already.", status=409, code="published")
-        _require_whole(row, ("summary", "root_cause", "resolution", "lessons_learned"))
-        loose = [item.title for item in documents.actions(incident) if item.owner is None or item.due_on is None]
-        if loose:
+        _require_whole(row, WHOLE)
+        if loose := loose_items(incident):
             raise Refused(
                 f'Every action item needs an owner and a due date; "{loose[0][:80]}" has not both.', status=409, code="loose_action_item"
             )
@@ -120,8 +121,7 @@ def publish(*, postmortem: Postmortem, by: Actor, now: datetime) -> Postmortem:
         address = f"{settings.TOCSIN_URL}/incidents/{incident.ref}/postmortem/"
         frame.tell("postmortem_published", f"Post-mortem published: {address}", incident, by=by, now=now, key=True)
         frame.tick(incident, procedure, checklist.LEARNINGS, by=by, now=now)
-        told = {person.email for person in _everybody(row)} | {person.email for person in queries.subscribers_of(incident)[:500]}
-        for email in sorted(told):
+        for email in sorted(told_of(row)):
             jobs.announce.defer(postmortem_id=row.pk, email=email)
         return row
 
@@ -208,7 +208,23 @@ def _require_whole(row: Postmortem, names: Sequence[str]) -> None:
         )
 
 
-def _everybody(row: Postmortem) -> list[User]:
+def loose_items(incident: Incident) -> list[str]:
+    """The action items that lack an owner or a due date: with one of these nothing is published."""
+    return [item.title for item in documents.actions(incident) if item.owner is None or item.due_on is None]
+
+
+def told_of(row: Postmortem) -> set[str]:
+    """The addresses that are mailed when it is published: who responded, and who follows."""
+    return {person.email for person in everybody(row)} | {person.email for person in queries.subscribers_of(row.incident)[:500]}
+
+
+def meeting_warning(row: Postmortem) -> str:
+    """The sentence that warns of a meeting that lies late; empty where it is in time or not booked."""
+    hours = procedures.document(row.incident.procedure_version).settings.postmortem_within_hours
+    return _late(row.incident, row.meeting_at, hours) if row.meeting_at else ""
+
+
+def everybody(row: Postmortem) -> list[User]:
     """Who responded, and the owner."""
     people = {r.user_id: r.user for r in row.incident.responders.select_related("user") if r.user.is_active}
     if row.owner and row.owner.is_active:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from tocsin.web.views import (
+    action_items,
     alerts,
     board,
     declare,
@@ -90,6 +91,8 @@ urlpatterns = [
     path("status-page/", status_page.status_page, name="status_page"),
     path("status-page/change/", status_page.change, name="status_page_change"),
     path("postmortems/", postmortems.library, name="postmortems"),
+    path("action-items/", action_items.action_items, name="action_items"),
+    path("action-items/<int:item_id>/", action_items.change, name="action_item_change"),
     path("incidents/<str:ref>/postmortem/", postmortems.postmortem, name="postmortem"),
     path("incidents/<str:ref>/postmortem/act/", postmortems.act, name="postmortem_act"),
     path("incidents/<str:ref>/postmortem.md", postmortems.markdown, name="postmortem_markdown"),
