@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from tocsin import clock as time
+from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib import markdown as lib_markdown
 from tocsin.obligations.models import Obligation
 from tocsin.web import clocks, words
@@ -215,6 +216,12 @@ def verdict_icon(verdict: str) -> str:
 def words_of(value: Any) -> str:
     """A word of the code for people: "first_public_update" becomes "First public update"."""
     return str(value).replace("_", " ").replace("-", " ").capitalize()
+
+
+@register.filter
+def way(kind: str) -> str:
+    """A contact method's kind as people call it: "screen" is "On screen"."""
+    return NOTIFIERS[kind].label if kind in NOTIFIERS else words_of(kind)
 
 
 @register.inclusion_tag("parts/nav_link.html", takes_context=True)

@@ -94,7 +94,7 @@ def _show(request: HttpRequest, somebody: User, by: Actor, errors: dict[str, str
         "rules": NotificationRule.objects.filter(user=somebody, contact_method__removed_at=None)
         .select_related("contact_method")
         .order_by("urgency", "after_seconds"),
-        "kinds": list(NOTIFIERS),
+        "kinds": [(kind, NOTIFIERS[kind].label) for kind in NOTIFIERS],
         "tokens": ApiToken.objects.filter(user=somebody, revoked_at=None).order_by("-id") if may_edit else [],
         "in_teams": set(somebody.teams.values_list("pk", flat=True)),
         "errors": errors or {},
