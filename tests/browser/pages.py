@@ -28,6 +28,7 @@ PAGES: dict[str, str] = {
     "person": "/people/{ben_id}/",
     "person-new": "/people/new/",
     "team": "/teams/{team}/",
+    "tickets": "/tickets/",
     "team-new": "/teams/new/",
     "organisation": "/settings/organisation/",
     "tokens": "/settings/tokens/",

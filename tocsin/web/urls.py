@@ -9,6 +9,7 @@ from tocsin.web.views import (
     declare,
     escalation,
     events,
+    followers,
     incident,
     incident_forms,
     incidents,
@@ -27,6 +28,7 @@ from tocsin.web.views import (
     setup,
     status_page,
     teams,
+    tickets,
     update,
 )
 
@@ -42,6 +44,7 @@ urlpatterns = [
     path("incidents/<str:ref>/conformance/", incident.conformance, name="incident_conformance"),
     path("incidents/<str:ref>/update/", update.update, name="incident_update"),
     path("incidents/<str:ref>/do/<slug:deed>/", incident_forms.do, name="incident_do"),
+    path("tickets/", tickets.tickets, name="tickets"),
     path("declare/", declare.declare, name="declare"),
     # alerts and the events behind them
     path("alerts/", alerts.alerts, name="alerts"),
@@ -77,6 +80,7 @@ urlpatterns = [
     # people, teams, the organisation
     path("me/", people.me, name="me"),
     path("people/", people.people, name="people"),
+    path("people/followers/", followers.followers, name="followers"),
     path("people/new/", people.new, name="person_new"),
     path("people/<int:user_id>/", people.person, name="person"),
     path("people/<int:user_id>/restore/", people.restore, name="person_restore"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -10,9 +11,14 @@ from tocsin.accounts import operations, operations_teams, rules
 from tocsin.accounts.models import Team, User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts.models import Service
+from tocsin.incidents import queries as incidents
 from tocsin.lib.refusal import Refused
 from tocsin.oncall.models import Schedule
+from tocsin.response.post_to_team import post_to_team
+from tocsin.timeline.models import Entry
 from tocsin.web import pages
+
+MOST_ENTRIES = 100
 
 
 @needs(Needs.ADMINISTER)
@@ -57,13 +63,24 @@ def team(request: HttpRequest, team_id: int) -> HttpResponse:
         "schedules": Schedule.objects.filter(team=chosen, removed_at=None).order_by("name"),
         "zones": sorted(rules.zones()),
         "organisation": operations.organisation(),
+        "room": _room(request, chosen),
         "errors": errors,
     }
     return pages.page(request, "teams/team.html", context, status=422 if errors else 200)
 
 
+def _room(request: HttpRequest, chosen: Team) -> list[Entry]:
+    """The newest entries of the team's room; those about incidents that the reader may not see are left out."""
+    theirs = incidents.visible_to(pages.actor(request)).values("pk")
+    entries = Entry.objects.filter(team_id=chosen.pk).filter(Q(incident_id=None) | Q(incident_id__in=theirs))
+    return list(entries.select_related("actor").order_by("-id")[:MOST_ENTRIES])
+
+
 def _change(request: HttpRequest, chosen: Team) -> HttpResponse:
     by, now = pages.actor(request), pages.now(request)
+    if request.POST.get("deed") == "say":
+        post_to_team(team=chosen, text=request.POST.get("text", ""), by=by, now=now)
+        return pages.go(reverse("team", args=[chosen.pk]) + "#room")
     if not by.is_administrator:
         raise Refused("Only administrators change teams.", status=403)
     if request.POST.get("deed") == "remove":
