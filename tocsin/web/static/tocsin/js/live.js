@@ -85,8 +85,9 @@
     waiting = setTimeout(fetchPage, 150);
   };
   // Pages to this person: confirmed as shown (that is their delivery), as a browser notification, and with a ring; each once in this window.
-  const known = new Set();
+  const known = new Set((sessionStorage.getItem("pages") || "").split(","));
   const ring = () => {
+    if (!navigator.userActivation?.hasBeenActive) return; // browsers let a page ring once its person has touched it
     try {
       const audio = new AudioContext();
       [0, 0.35, 0.7].forEach((after) => {
@@ -110,7 +111,9 @@
         new Notification(page.dataset.pageTitle, { tag: page.dataset.pageId, requireInteraction: true });
       }
     }
-    if (fresh.length) ring();
+    if (!fresh.length) return;
+    sessionStorage.setItem("pages", [...known].slice(-50).join(","));
+    ring();
   };
 
   document.addEventListener("input", (event) => {
