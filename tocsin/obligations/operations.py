@@ -181,11 +181,14 @@ def hand_over(*, incident_id: int, role: str, owner: User | None) -> None:
 # -- the loop's side ----------------------------------------------------------------------------------------------------
 
 
-def take_due(now: datetime, *, limit: int = 50) -> list[Obligation]:
-    """Open promises that must be looked at now, locked until the transaction ends; those that another worker holds are skipped."""
-    return list(
-        Obligation.objects.select_for_update(skip_locked=True).filter(next_at__lte=now, state=State.OPEN).order_by("next_at", "id")[:limit]
-    )
+def due(now: datetime, *, limit: int = 50) -> list[Obligation]:
+    """Open promises that must be looked at now, the longest due first."""
+    return list(Obligation.objects.filter(next_at__lte=now, state=State.OPEN).order_by("next_at", "id")[:limit])
+
+
+def take_due(id: int, now: datetime) -> Obligation | None:
+    """One of them, locked until the transaction ends; None when another worker has it or it is not due any more."""
+    return Obligation.objects.select_for_update(skip_locked=True).filter(pk=id, next_at__lte=now, state=State.OPEN).first()
 
 
 def mark_warned(row: Obligation, now: datetime) -> None:
@@ -208,9 +211,8 @@ def mark_next_level(row: Obligation, now: datetime) -> None:
 
 
 def postpone(row: Obligation, *, until: datetime) -> None:
-    """Look again later (nothing could be decided now)."""
-    row.next_at = until
-    row.save(update_fields=["next_at"])
+    """Look again later (nothing could be decided now), unless it was settled meanwhile."""
+    Obligation.objects.filter(pk=row.pk, state=State.OPEN, next_at=row.next_at).update(next_at=until)
 
 
 def _open(

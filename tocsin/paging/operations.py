@@ -186,8 +186,10 @@ def unreached(row: Notification, escalation: Escalation | None, now: datetime) -
     text = f"{name} could not be reached by any contact method."
     if escalation is None:
         record("nobody_reached", text, by=SYSTEM, now=now, alert_id=row.alert_id, incident_id=row.incident_id, data={"user": row.user_id})
-        if row.kind == "page":
-            _fallback_people(row.identity.rsplit(":u", 1)[0], {"title": row.title}, row, now)
+        alert = Alert.objects.select_related("service").filter(pk=row.alert_id).first() if row.alert_id else None
+        team = alert.service.team_id if alert and alert.service else None
+        identity = row.identity.rsplit(":u", 1)[0].removesuffix(":fallback")
+        _fallback_people(identity, {"title": row.title, "team_id": team}, row, now)
         return
     _tell(escalation, "nobody_reached", text, now, user=row.user_id)
     place = IDENTITY_STEP.match(row.identity)
@@ -227,9 +229,10 @@ def acknowledge(
     if not rows:
         empty = {"policy_snapshot": snapshot(None), "subject": subject or {}, "started_at": now, "reason": "acknowledged, never paged"}
         rows = [Escalation.objects.create(alert_id=alert_id, incident_id=incident_id, track="on_call", **empty)]
+        expires_minutes = None  # nobody was woken: there is nothing to begin again
     taken = [row for row in rows if row.status in (Status.RUNNING, Status.EXHAUSTED)]
     if not taken and all(row.status == Status.STOPPED for row in rows):
-        taken = rows[-1:]  # paging was stopped, but nobody has said yet that they have it
+        taken, expires_minutes = rows[-1:], None  # paging was stopped, but nobody has said yet that they have it
     expires_at = now + timedelta(minutes=expires_minutes) if expires_minutes else None
     for row in taken:
         row.status, row.acknowledged_at, row.acknowledged_by, row.acknowledged_via = Status.ACKNOWLEDGED, now, by.user, by.via
@@ -339,6 +342,8 @@ def _fallback_people(identity: str, subject: dict[str, Any], row: Notification, 
     for target in (rules.Target("team_fallback"), rules.Target("organisation_fallback")):
         found, missing = people.find([target], subject, now)
         for one in found:
+            if Notification.objects.filter(identity__startswith=f"{identity}:fallback:u{one.user.id}:").exists():
+                continue  # asked already, in vain
             why = f"{row.reason} ({row.user.name} could not be reached) → {one.via} → you"
             rows = notifications.plan(
                 one.user, group=f"{identity}:fallback:u{one.user.id}", subject=subject, why=why, now=now, kind="fallback",

@@ -18,6 +18,7 @@ from tocsin.accounts.models import User
 from tocsin.domain import delivery as rules
 from tocsin.domain.ports import Outcome, Receipt
 from tocsin.lib import due
+from tocsin.lib.conflicts import again_on_conflict
 from tocsin.paging.models import ContactMethod, Escalation, Notification
 from tocsin.paging.people import usable_methods, ways
 from tocsin.timeline.operations import announce, record
@@ -84,8 +85,20 @@ def cancel(rows: QuerySet[Notification], reason: str, now: datetime) -> int:
     """Cancel those of `rows` that have not been handed to a sender; how many."""
     pending = list(rows.filter(state=State.PENDING).select_for_update().order_by("id"))
     for row in pending:
-        _become(row, State.CANCELLED, reason, now)
+        _withdraw(row, reason, now)
     return len(pending)
+
+
+def _withdraw(row: Notification, reason: str, now: datetime) -> None:
+    """Cancel one. What was merged into it goes out by itself: it is about something else, which may still wait for somebody."""
+    _become(row, State.CANCELLED, reason, now)
+    if not row.merged_count:
+        return
+    for page in Notification.objects.select_for_update(of=("self",)).filter(merged_into=row).select_related("escalation").order_by("id"):
+        if not _outdated(page):
+            page.merged_into = None
+            _become(page, State.PENDING, "the page that it waited behind was withdrawn", now, due_at=now)
+            due.wake(LOOP)
 
 
 # -- claiming -------------------------------------------------------------------------------------------------------------
@@ -115,7 +128,7 @@ def claim(kind: str, limit: int, owner: str, now: datetime) -> list[Notification
     leading: dict[int, Notification] = {}
     for row in rows:
         if outdated := _outdated(row):
-            _become(row, State.CANCELLED, outdated, now)
+            _withdraw(row, outdated, now)
         elif row.kind in PAGES and row.attempt == 0 and row.contact_method_id in leading:
             _merge(row, leading[row.contact_method_id], now)
         elif len(claimed) < limit and _may_go(row, now):
@@ -196,24 +209,26 @@ def take_back(owner_is_gone: Any, now: datetime) -> int:
 # -- settling -------------------------------------------------------------------------------------------------------------
 
 
+@again_on_conflict
 @transaction.atomic
 def settle(id: int, fence: int, receipt: Receipt, now: datetime) -> str:
     """Store what became of one attempt and what follows: done, retry, next method, next step. Returns the new state; "" if overtaken."""
-    escalation_id = Notification.objects.filter(pk=id).values_list("escalation_id", flat=True).get()
-    escalation = Escalation.objects.select_for_update().get(pk=escalation_id) if escalation_id else None
+    concerned = Notification.objects.filter(Q(pk=id) | Q(merged_into=id)).values("escalation_id")
+    escalations = {one.id: one for one in Escalation.objects.select_for_update().filter(pk__in=concerned).order_by("id")}
     row = Notification.objects.select_for_update(of=("self",)).select_related("user", "contact_method").get(pk=id)
     if row.fence != fence or row.state != State.SENDING:
         return ""
     if receipt.provider_id:
         row.provider_id = receipt.provider_id[:200]
     verdict = rules.after(receipt, row.attempt, now, was_unknown=row.possible_duplicate)
+    escalation = escalations.get(row.escalation_id or 0)
     over = escalation is not None and escalation.status in (Escalation.Status.ACKNOWLEDGED, Escalation.Status.STOPPED)
     match verdict:
         case rules.Done(state):
             _become(row, state, receipt.reason or "taken by the provider", now)
             _tell(row, "page_sent", f"{_who(row)} was paged by {row.method_kind}." + _notes(row), now)
         case rules.RetryAt() if over:
-            _become(row, State.CANCELLED, f"acknowledged after attempt {row.attempt}: {receipt.reason}", now)
+            _withdraw(row, f"acknowledged after attempt {row.attempt}: {receipt.reason}", now)
         case rules.RetryAt(at, possible_duplicate):
             row.possible_duplicate = row.possible_duplicate or possible_duplicate
             _become(row, State.PENDING, receipt.reason, now, due_at=at)
@@ -221,8 +236,7 @@ def settle(id: int, fence: int, receipt: Receipt, now: datetime) -> str:
         case rules.NextMethod():
             _become(row, State.FAILED, receipt.reason or "failed", now)
             _tell(row, "page_failed", f"{_who(row)} could not be reached by {row.method_kind}: {row.outcome}.", now)
-            if not over:
-                _instead(row, escalation, now)
+            _instead(row, escalations, now)
     return row.state
 
 
@@ -241,14 +255,14 @@ def _tell(row: Notification, kind: str, text: str, now: datetime) -> None:
         record(kind, text, by=SYSTEM, now=now, alert_id=row.alert_id, incident_id=row.incident_id, data=data)
 
 
-def _instead(row: Notification, escalation: Escalation | None, now: datetime) -> None:
+def _instead(row: Notification, escalations: dict[int, Escalation], now: datetime) -> None:
     # R10: the person's next method at once, for this page and for those that were merged into it; R6 when there is none.
     from tocsin.paging import operations
 
     if row.kind not in PAGES:
         return
-    for page in [row, *Notification.objects.filter(merged_into=row).select_related("user", "escalation")]:
-        of = escalation if page.escalation_id == row.escalation_id else page.escalation
+    for page in [row, *Notification.objects.filter(merged_into=row).select_related("user")]:
+        of = escalations.get(page.escalation_id or 0)
         if of is not None and of.status in (Escalation.Status.ACKNOWLEDGED, Escalation.Status.STOPPED):
             continue
         if not _next_method(page, now):

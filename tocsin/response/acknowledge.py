@@ -18,6 +18,7 @@ from tocsin.domain import checklist
 from tocsin.domain.procedure.model import Procedure
 from tocsin.incidents import operations as incidents
 from tocsin.incidents.models import Incident
+from tocsin.lib.conflicts import again_on_conflict
 from tocsin.lib.refusal import Refused, missing
 from tocsin.lib.signing import BadLinkError
 from tocsin.obligations import operations as obligations
@@ -41,15 +42,21 @@ class Acknowledgement:
     escalations: tuple[Escalation, ...] = ()
 
 
+@again_on_conflict
 def acknowledge_alert(*, alert: Alert, by: Actor, now: datetime, via: str | None = None) -> Acknowledgement:
     """Acknowledge an alert; whoever already had it keeps it. Its incident, where it has one, is acknowledged with it."""
     by = replace(by, via=via) if via else by
     with transaction.atomic():
         frame.require_responder(by)
+        open_ones = _open_incidents(alert)  # locks go incident, alert, escalation, notification
         alert = Alert.objects.select_for_update(of=("self",)).select_related("service").get(pk=alert.pk)
+        open_ones += [one for one in _open_incidents(alert) if one.pk not in {known.pk for known in open_ones}]
         document = procedures.document(procedures.current())
+        over = alert.status == Alert.Status.RESOLVED and all(one.resolved_at for one in open_ones)
         subject = {"title": alert.title, "severity": alert.severity, "service": alert.service.name if alert.service else ""}
-        taken = paging.acknowledge(alert_id=alert.pk, by=by, now=now, expires_minutes=_expiry(document, alert.severity), subject=subject)
+        taken = paging.acknowledge(
+            alert_id=alert.pk, by=by, now=now, expires_minutes=None if over else _expiry(document, alert.severity), subject=subject
+        )
         if not taken:
             return _already(Escalation.objects.filter(alert=alert))
         entry = record(
@@ -57,12 +64,19 @@ def acknowledge_alert(*, alert: Alert, by: Actor, now: datetime, via: str | None
             data={"escalations": [row.id for row in taken]},
         )  # fmt: skip
         obligations.meet("acknowledge", alert_id=alert.pk, at=now, evidence=frame.evidence(entry))
-        for incident in Incident.objects.filter(alert_links__alert=alert, acknowledged_at=None).exclude(status=Incident.Status.CLOSED):
-            _incident(incidents.locked(incident), by, now)
+        for incident in open_ones:
+            if incident.acknowledged_at is None:
+                _incident(incident, by, now)
         announce("board")
         return Acknowledgement(True, by.label, now, tuple(taken))
 
 
+def _open_incidents(alert: Alert) -> list[Incident]:
+    rows = Incident.objects.filter(alert_links__alert=alert).exclude(status=Incident.Status.CLOSED).order_by("pk").distinct()
+    return [incidents.locked(one) for one in rows]
+
+
+@again_on_conflict
 def acknowledge_incident(*, incident: Incident, by: Actor, now: datetime, via: str | None = None) -> Acknowledgement:
     """Acknowledge an incident and the alerts that belong to it; whoever already had it keeps it."""
     by = replace(by, via=via) if via else by
@@ -77,7 +91,7 @@ def acknowledge_incident(*, incident: Incident, by: Actor, now: datetime, via: s
 
 def _incident(incident: Incident, by: Actor, now: datetime) -> list[Escalation]:
     document = procedures.document(incident.procedure_version)
-    expires = _expiry(document, incident.severity)
+    expires = None if incident.resolved_at else _expiry(document, incident.severity)  # what is over is not paged again
     taken = paging.acknowledge(incident_id=incident.pk, by=by, now=now, expires_minutes=expires, subject=frame.subject(incident))
     alert_ids = list(incident.alert_links.values_list("alert_id", flat=True))
     for alert_id in alert_ids:

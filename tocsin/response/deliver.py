@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from tocsin import clock
 from tocsin.domain.delivery import SEND_LIMIT_SECONDS
@@ -26,6 +26,7 @@ from tocsin.paging.models import Notification
 
 log = logging.getLogger(__name__)
 FULL_LANE_PAUSE = timedelta(milliseconds=200)
+SETTLE_SECONDS = 60.0  # a claim that has fallen back by then has another fence: settling it does nothing
 LANE_WIDTH = 8  # sends at the same time per channel
 
 
@@ -47,8 +48,21 @@ def send(row: Notification) -> Receipt:
 
 def send_and_settle(row: Notification) -> str:
     """Carry out one claimed row to its next state."""
-    receipt = send(row)
-    return operations_notifications.settle(row.id, row.fence, receipt, clock.now())
+    return settle(row, send(row))
+
+
+def settle(row: Notification, receipt: Receipt) -> str:
+    """Store what became of it. While the database is away it is tried again: what was sent must not count as unknown and go out twice."""
+    until = time.monotonic() + SETTLE_SECONDS
+    while True:
+        try:
+            return operations_notifications.settle(row.id, row.fence, receipt, clock.now())
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block or time.monotonic() > until:
+                raise
+            log.warning("page %s cannot be settled yet: the database does not answer", row.id)
+            connection.close()
+            time.sleep(0.5)
 
 
 def take_inline() -> int:
@@ -88,7 +102,10 @@ class Lane:
     def _work(self, row: Notification) -> None:
         try:
             close_old_connections()
-            send_and_settle(row)
+            receipt = send(row)
+            with self.lock:
+                self.given_up.add((row.id, row.fence))  # its result is known: it cannot become overdue any more
+            settle(row, receipt)
         except Exception:
             log.exception("page %s could not be settled; its lease brings it back", row.id)
             connection.close()
@@ -113,23 +130,27 @@ class Presence:
         self.lock = threading.Lock()
         self.wrapper: Any = None
         self.name = ""
+        self.names: set[str] = set()  # sessions of ours that the database ended: what they claimed is still being sent here
         self.pid = 0
 
     def owner(self) -> str:
         """The mark that this process leaves on what it claims."""
         with self.lock:
             if self.wrapper is None or self.pid != os.getpid() or not self.wrapper.is_usable():
+                if self.pid != os.getpid():
+                    self.names.clear()
                 self.wrapper = connection.copy()
                 self.pid = os.getpid()
                 with self.wrapper.cursor() as cursor:
                     cursor.execute("SELECT pid, extract(epoch FROM backend_start)::text FROM pg_stat_activity WHERE pid = pg_backend_pid()")
                     backend, started = cursor.fetchone()
                 self.name = f"{backend}@{started}/{os.uname().nodename[:40]}"
+                self.names.add(self.name)
             return self.name
 
     def is_gone(self, owner: str) -> bool:
         """Whether the database session of that mark has ended."""
-        if owner == self.name:
+        if owner in self.names:
             return False
         backend, _, started = owner.partition("/")[0].partition("@")
         if not backend.isdigit():
@@ -154,7 +175,7 @@ def take() -> int:
             receipt = Receipt(Outcome.UNKNOWN, f"no answer within {SEND_LIMIT_SECONDS} s")
             done += bool(operations_notifications.settle(id, fence, receipt, now))
     for kind in operations_notifications.kinds_due(now):
-        lane = _lanes.setdefault(kind, Lane(kind))
+        lane = _lanes.get(kind) or _lanes.setdefault(kind, Lane(kind))
         if lane.free <= 0:
             continue
         for row in operations_notifications.claim(kind, lane.free, presence.owner(), now):

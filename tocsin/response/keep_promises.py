@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,7 +27,9 @@ from tocsin.response.verify_resolution import watch_ended
 from tocsin.timeline.models import Entry
 from tocsin.timeline.operations import record
 
+log = logging.getLogger(__name__)
 BATCH = 50
+AFTER_FAILURE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,30 @@ class Subject:
 
 
 def take(now: datetime | None = None) -> int:
-    """Carry out what is due: one transaction a batch, each row locked; the number of promises looked at."""
-    with transaction.atomic():
-        now = now or clock.now()
-        rows = obligations.take_due(now, limit=BATCH)
-        for row in rows:
-            _look(row, now)
-        return len(rows)
+    """Carry out what is due, each promise in a transaction of its own, so that none holds up the others; how many were looked at."""
+    now = now or clock.now()
+    done = 0
+    for row in obligations.due(now, limit=BATCH):
+        try:
+            with transaction.atomic():
+                done += _take_one(row, now)
+        except Exception:
+            log.exception("promise %s could not be looked at; it is tried again in a minute", row.pk)
+            obligations.postpone(row, until=now + AFTER_FAILURE)
+    return done
+
+
+def _take_one(row: Obligation, now: datetime) -> bool:
+    """Locks go as in every verb: the incident or alert first, then what hangs on it."""
+    if row.incident_id:
+        Incident.objects.select_for_update(of=("self",)).filter(pk=row.incident_id).first()
+    elif row.alert_id:
+        Alert.objects.select_for_update(of=("self",)).filter(pk=row.alert_id).first()
+    locked = obligations.take_due(row.pk, now)
+    if locked is None:
+        return False
+    _look(locked, now)
+    return True
 
 
 LOOP = Loop(obligations.LOOP_NAME, take, queries.next_due)
