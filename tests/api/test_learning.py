@@ -58,3 +58,24 @@ def test_the_post_mortem_is_written_in_one_request_and_goes_out_and_in_as_markdo
     assert again.status_code == 200 and again.json()["lessons_learned"] == "Watch all of them.", again.content
     assert ana.get(address + ".ics")["content-type"].startswith("text/calendar")
     assert ana.get("/api/v1/postmortems?status=all").json()["items"][0]["incident"] == incident.ref
+
+
+@pytest.mark.clause("S101", "S102")
+def test_the_support_group_and_stakeholders_follow_every_incident(ana, house):
+    def ask(method, path, body=None):
+        return getattr(ana, method)(f"/api/v1/subscribers{path}", json.dumps(body or {}), content_type="application/json")
+
+    made = ask("post", "", {"email": "Support@example.com", "name": "Support", "group": "support"})
+    assert made.status_code == 201 and made.json()["email"] == "support@example.com", made.content
+    assert ask("post", "", {"email": "support@example.com", "group": "support"}).json()["id"] == made.json()["id"]
+    ask("post", "", {"email": "cfo@example.com"})
+    assert (
+        ask("post", "", {"email": "nobody"}).status_code == 422 and ask("post", "", {"email": "a@b.org", "group": "all"}).status_code == 422
+    )
+    assert [row["group"] for row in ana.get("/api/v1/subscribers").json()["items"]] == ["stakeholder", "support"]
+    assert [row["email"] for row in ana.get("/api/v1/subscribers?group=support").json()["items"]] == ["support@example.com"]
+    incident = house.declare(severity="SEV1")
+    told = ana.get(f"/api/v1/incidents/{incident.ref}/followers").json()["items"]
+    assert {row["email"] for row in told} == {"support@example.com", "cfo@example.com"}
+    assert ask("delete", f"/{made.json()['id']}").status_code == 204 and ask("delete", f"/{made.json()['id']}").status_code == 404
+    assert [row["email"] for row in ana.get("/api/v1/subscribers").json()["items"]] == ["cfo@example.com"]

@@ -10,6 +10,7 @@ from django.test import Client
 from tests.scenarios.organisation import Organisation
 from tocsin import clock
 from tocsin.accounts.models import Role
+from tocsin.incidents.models import Subscriber
 from tocsin.postmortems.models import Postmortem
 from tocsin.response.post_update import post_update
 from tocsin.response.resolve import resolve
@@ -95,3 +96,24 @@ def test_an_update_through_the_verb_is_on_the_published_page(house, tmp_path):
     folder = operations.publish_now(Path(os.environ.get("TOCSIN_TEST_PAGES") or tmp_path))
     assert "Identified" in (folder / "index.html").read_text()
     assert update.text.splitlines()[-1] in (folder / "api/v2/incidents/unresolved.json").read_text()
+
+
+@pytest.mark.clause("S101", "S102")
+def test_followers_of_every_incident_are_kept_on_their_page(house):
+    ana = signed_in(house.ana)
+    assert (
+        ana.post("/people/followers/", {"deed": "add", "email": "support@example.com", "name": "Support", "group": "support"}).status_code
+        == 303
+    )
+    refused = ana.post("/people/followers/", {"deed": "add", "email": "not an address", "name": "Typed", "group": "stakeholder"})
+    assert refused.status_code == 422 and b'value="not an address"' in refused.content and b'value="Typed"' in refused.content
+    row = Subscriber.objects.get()
+    page = ana.get("/people/followers/")
+    keep("followers.html", page.content)
+    assert b"support@example.com" in page.content and b"/people/followers/" in ana.get("/people/").content
+    cy = signed_in(house.cy)
+    assert cy.get("/people/followers/").status_code == 200
+    assert cy.post("/people/followers/", {"deed": "add", "email": "x@example.com", "group": "support"}).status_code in (403, 404)
+    assert ana.post("/people/followers/", {"deed": "remove", "follower": row.pk}).status_code == 303
+    row.refresh_from_db()
+    assert row.removed_at and Subscriber.objects.count() == 1

@@ -1,0 +1,59 @@
+"""Followers of every incident over HTTP: the support group and the stakeholders, told by mail of what is declared, said and resolved."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router, Status
+
+from tocsin import clock
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.api.acting import acting
+from tocsin.api.incidents import Body
+from tocsin.api.paging import Paging, page
+from tocsin.incidents.models import Subscriber
+from tocsin.response import followers
+
+router = Router(tags=["Followers"])
+
+
+class NewBody(Body):
+    email: str = Field(max_length=254)
+    name: str = Field("", max_length=120)
+    group: Literal["support", "stakeholder"] = "stakeholder"
+
+
+class Filters(Paging):
+    group: Literal["support", "stakeholder"] | None = None
+
+
+@router.get("")
+@needs(Needs.READ)
+def list_subscribers(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any]:
+    """Who is told of every incident (private ones excepted), newest first."""
+    rows = Subscriber.objects.filter(incident=None, removed_at=None)
+    if filters.group:
+        rows = rows.filter(group=filters.group)
+    return page(rows, filters, shape, order=("-id",))
+
+
+@router.post("", response={201: dict[str, Any]})
+@needs(Needs.RESPOND)
+def add_subscriber(request: HttpRequest, body: NewBody) -> Any:
+    """Add somebody; adding the same address to the same group again changes nothing."""
+    by = acting(request, body.by)
+    return Status(201, shape(followers.add(email=body.email, name=body.name, group=body.group, by=by, now=clock.now())))
+
+
+@router.delete("/{subscriber_id}", response={204: None})
+@needs(Needs.RESPOND)
+def remove_subscriber(request: HttpRequest, subscriber_id: int) -> Any:
+    """Stop telling somebody."""
+    followers.remove(follower_id=subscriber_id, by=acting(request), now=clock.now())
+    return Status(204, None)
+
+
+def shape(row: Subscriber) -> dict[str, Any]:
+    """A follower of every incident over HTTP."""
+    return {"id": row.pk, "email": row.email, "name": row.name, "group": row.group}
