@@ -13,13 +13,20 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from tocsin.cli.session import set_up
+from tocsin.cli.web import refuse_to_start
 from tocsin.lib import processes
 
 processes.die_with_parent(signal.SIGKILL)
 set_up("web")
 
 from a2wsgi import WSGIMiddleware  # noqa: E402 - what follows needs Django's settings
+from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
+
+try:  # now, not at the first request: a route without a permission must never be served
+    import tocsin.urls  # noqa: F401
+except ImproperlyConfigured as error:
+    refuse_to_start(str(error))
 
 from tocsin.intake.app import app as intake  # noqa: E402
 from tocsin.live.app import app as live  # noqa: E402

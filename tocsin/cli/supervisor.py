@@ -23,6 +23,7 @@ from typing import Any
 
 from tocsin import postgres
 from tocsin.cli.session import Failed, lock
+from tocsin.cli.web import REFUSED
 from tocsin.lib import processes
 from tocsin.postgres import migrated
 from tocsin.postgres.server import Server, ServerError
@@ -139,6 +140,8 @@ class Supervisor:
     def _ended(self, child: Child, code: int) -> None:
         lived = time.monotonic() - child.started
         child.process = None
+        if code == REFUSED and not self.stopping:
+            raise Failed(self._last_line(child.name))
         child.back_off = LEAST_BACK_OFF if lived > STEADY else min(LONGEST_BACK_OFF, max(LEAST_BACK_OFF, child.back_off * 2))
         child.due = time.monotonic() + child.back_off
         if not self.stopping:
@@ -218,6 +221,12 @@ class Supervisor:
 
     def _log_path(self, name: str) -> str:
         return "above" if self.log_here else str(self.data_dir / "logs" / f"{name}.log")
+
+    def _last_line(self, name: str) -> str:
+        """What a part said last, before it refused to start."""
+        said = "" if self.log_here else (self.data_dir / "logs" / f"{name}.log").read_text(errors="replace")[-10_000:]
+        lines = [line.removeprefix("tocsin: ") for line in said.splitlines() if line.startswith("tocsin: ")]
+        return lines[-1] if lines else f"{name} refuses to start (log: {self._log_path(name)})"
 
     def _spawn(self, child: Child) -> None:
         child.started = time.monotonic()

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
+from typing import NoReturn
+
+REFUSED = 78  # the exit status of a program that must not be started as it is: starting it again would change nothing
+_PARENT = "TOCSIN_WEB_PARENT"
 
 
 def main(host: str, port: int, processes: int = 1) -> None:
@@ -11,7 +17,8 @@ def main(host: str, port: int, processes: int = 1) -> None:
     from granian.constants import HTTPModes, Interfaces, Loops
     from granian.log import LogLevels
 
-    os.environ["TOCSIN_PROCESS"] = "web"
+    os.environ |= {"TOCSIN_PROCESS": "web", _PARENT: str(os.getpid())}
+    signal.signal(signal.SIGUSR1, lambda *_: os._exit(REFUSED))
     Granian(
         "tocsin.asgi:app",
         address=host,
@@ -28,3 +35,11 @@ def main(host: str, port: int, processes: int = 1) -> None:
         log_access=False,
         process_name="tocsin-web",
     ).serve()
+
+
+def refuse_to_start(why: str) -> NoReturn:
+    """End this process and the one that would start it again for ever, with one line."""
+    print(f"tocsin: this program does not start: {' '.join(why.split())}", file=sys.stderr, flush=True)
+    if os.environ.get(_PARENT) == str(os.getppid()):
+        os.kill(os.getppid(), signal.SIGUSR1)
+    os._exit(REFUSED)

@@ -6,6 +6,7 @@ from django.db.models import Q, QuerySet
 
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import User
+from tocsin.accounts.permissions import Needs
 from tocsin.alerts.models import Alert
 from tocsin.domain import checklist
 from tocsin.domain.lifecycle import Standing
@@ -18,7 +19,8 @@ from tocsin.timeline.models import Entry
 def visible_to(who: Actor | User | None) -> QuerySet[Incident]:
     """The incidents that this person may know of: private ones only their responders, whoever declared them, and administrators.
 
-    A token without a person sees what is not private, unless it may administer; the system itself sees everything.
+    A token that may not administer sees what its person is part of, even where that person is an administrator; without a person
+    it sees what is not private. The system itself sees everything.
     """
     everything = Incident.objects.select_related("service", "team", "procedure_version", "declared_by")
     if isinstance(who, Actor):
@@ -26,12 +28,14 @@ def visible_to(who: Actor | User | None) -> QuerySet[Incident]:
             return everything
         if who.user is None:
             return everything.filter(private=False)
-        who = who.user
+        return _known_to(who.user, everything)
     if who is None or not getattr(who, "is_authenticated", True):
         return everything.none()
-    if who.is_administrator:
-        return everything
-    theirs = Q(responders__user=who) | Q(declared_by=who) | Q(role_assignments__user=who)
+    return everything if who.is_administrator else _known_to(who, everything)
+
+
+def _known_to(person: User, everything: QuerySet[Incident]) -> QuerySet[Incident]:
+    theirs = Q(responders__user=person) | Q(declared_by=person) | Q(role_assignments__user=person)
     return everything.filter(pk__in=Incident.objects.filter(Q(private=False) | theirs).values("pk"))
 
 
@@ -80,8 +84,8 @@ def standing(incident: Incident, by: Actor, commander_role: str = "incident_comm
         RoleAssignment.objects.filter(incident=incident, role=commander_role, ended_at=None).values_list("user_id", flat=True).first()
     )
     if by.user is None:
-        return Standing(administrator=by.is_administrator, responder=True, commanded=commander is not None)
-    return Standing(by.is_administrator, commander == by.user.pk, by.user.may_respond, commander is not None)
+        return Standing(administrator=by.is_administrator, responder=by.may(Needs.RESPOND), commanded=commander is not None)
+    return Standing(by.is_administrator, commander == by.user.pk, by.may(Needs.RESPOND), commander is not None)
 
 
 def ticks_of(incident: Incident) -> dict[tuple[str, str], ChecklistTick]:

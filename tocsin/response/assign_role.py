@@ -61,7 +61,7 @@ def give(
 def _may_take(incident: Incident, by: Actor, current: User | None, title: str) -> None:
     if current is None or (by.user is not None and by.user == current):
         return
-    if by.user is not None and not frame.queries.standing(incident, by).commander and not by.user.is_administrator:
+    if by.user is not None and not frame.queries.standing(incident, by).commander and not by.is_administrator:
         raise Refused(
             f"{current} is {title}; they, the incident commander or an administrator can hand it over.", status=403, code="role_is_held"
         )

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from tocsin.accounts.actor import Actor
+from tocsin.accounts.permissions import Needs
 from tocsin.domain import checklist
 from tocsin.domain.lifecycle import Standing, refuse_command
 from tocsin.domain.procedure.model import Procedure
@@ -35,8 +36,10 @@ def begin(incident: Incident, by: Actor, *, closed: bool = False) -> tuple[Incid
 
 
 def require_responder(by: Actor) -> None:
-    """Only responders and administrators work incidents; a token without a person has its scopes checked at the door."""
-    if by.user is not None and not by.user.may_respond:
+    """Only responders and administrators work incidents, and tokens only with a scope that lets them."""
+    if by.scopes is not None and not by.scopes & {"respond", "administer"}:
+        raise Refused("This token may only read.", status=403, code="forbidden")
+    if not by.may(Needs.RESPOND):
         raise Refused(
             "Observers can read but not work on incidents; ask an administrator to make you a responder.", status=403, code="forbidden"
         )

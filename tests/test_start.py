@@ -1,0 +1,58 @@
+"""Does a program that would serve a route without a permission refuse to start, and say why in one line?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.running import Installation
+
+ROOT = Path(__file__).parent.parent
+
+
+def faulty(folder: Path) -> dict[str, str]:
+    """The environment in which the web process has such a page."""
+    (folder / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "from importlib import machinery\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name != 'tocsin.web.urls':\n"
+        "            return None\n"
+        "        spec = machinery.PathFinder.find_spec(name, path)\n"
+        "        run = spec.loader.exec_module\n"
+        "        def exec_module(module):\n"
+        "            run(module)\n"
+        "            from django.urls import path as route\n"
+        "            module.urlpatterns.append(route('secret/', lambda request: None, name='secret'))\n"
+        "        spec.loader.exec_module = exec_module\n"
+        "        return spec\n"
+        "sys.meta_path.insert(0, Finder())\n"
+    )
+    return {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+
+
+def test_the_web_process_ends_with_one_line(tmp_path):
+    environment = {**os.environ, **faulty(tmp_path), "TOCSIN_DATA_DIR": str(tmp_path / "data")}
+    command = [sys.executable, "-m", "tocsin.cli", "web", "--port", "8790"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, cwd="/")
+    assert done.returncode == 78
+    lines = [line for line in done.stderr.splitlines() if line.startswith("tocsin: ")]
+    assert lines == ["tocsin: this program does not start: These routes do not state their permission (@needs): GET /secret/"]
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_the_whole_installation_ends_with_the_same_line(tmp_path):
+    installation = Installation(tmp_path / "data")
+    installation.environment |= faulty(tmp_path)
+    try:
+        done = installation.cli("up", "--port", "0", "--data", str(tmp_path / "data"))
+        assert done.returncode == 1
+        assert done.stderr.strip().splitlines()[-1] == (
+            "tocsin: this program does not start: These routes do not state their permission (@needs): GET /secret/"
+        )
+        assert not installation.anything_left()
+    finally:
+        installation.clean()
