@@ -25,6 +25,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     os.environ["TOCSIN_SECRET_KEY"] = "tests-only-" + "x" * 40
     os.environ["TOCSIN_EGRESS_ALLOW"] = "127.0.0.1"
     os.environ["TOCSIN_URL"] = "http://localhost:8000"
+    # The browser tests' driver keeps an event loop in its thread; Django would then refuse every query of the tests after it.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     if "TOCSIN_TEST_SERVER" not in os.environ:
         _server = database.Server()
         _server.start()
