@@ -35,4 +35,9 @@ PAGES: dict[str, str] = {
     "audit": "/settings/audit/",
     "set-up": "/set-up/",
     "api-docs": "/api/v1/docs",
+    "action-items": "/action-items/",
+    "followers": "/people/followers/",
+    "postmortems": "/postmortems/",
+    "postmortem": "/incidents/{learned}/postmortem/",
+    "status-page": "/status-page/",
 }

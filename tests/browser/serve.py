@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from datetime import timedelta
 
 import django
 
@@ -30,13 +31,49 @@ def story() -> dict[str, str]:
 
     with transaction.atomic():
         told = larkfield.build()
+        learned = _learned(told)
         sent = Notification.objects.select_related("escalation").filter(escalation__alert=told.loose, kind="page").order_by("id")[0]
         return {
             "cookie_name": settings.SESSION_COOKIE_NAME, "ana": cookie(told.ana), "ben": cookie(told.ben), "cy": cookie(told.cy),
-            "ref": told.incident.ref, "alert": str(told.alert.pk), "loose": str(told.loose.pk), "raw": str(told.raw.pk), "team": str(told.service.team_id),
+            "ref": told.incident.ref, "learned": learned, "alert": str(told.alert.pk), "loose": str(told.loose.pk), "raw": str(told.raw.pk), "team": str(told.service.team_id),
             "service": str(told.service.pk), "integration": str(told.integration.pk), "policy": str(told.policy.pk), "ben_id": str(told.ben.pk),
             "schedule": str(told.policy.steps[0]["targets"][0]["id"]), "ack": messages.ack_link(sent, clock.now()).split("/ack/")[1],
         }  # fmt: skip
+
+
+def _learned(told) -> str:
+    """An incident of the day before, over, with its post-mortem half written; who it is about and where."""
+    from tocsin import clock
+    from tocsin.accounts.actor import Actor
+    from tocsin.response import action_items, followers, hold_postmortem
+    from tocsin.response.declare_incident import declare
+    from tocsin.response.resolve import resolve
+
+    now, by = clock.now(), Actor.of(told.ana, "web")
+    before = now - timedelta(hours=26)
+    incident = declare(
+        title="Refunds timing out", severity="SEV2", impact="One refund in five fails.", service=told.service, by=by, now=before
+    )
+    resolve(
+        incident=incident, resolution="The pool was doubled and the slow query has an index.", by=by, now=before + timedelta(minutes=67)
+    )
+    row = hold_postmortem.draft(incident=incident, by=by, now=now)
+    written = {
+        "summary": "For 67 minutes one refund in five failed.",
+        "root_cause": "A **slow query** held connections.",
+        "users_affected": "310",
+    }
+    row = hold_postmortem.edit(postmortem=row, by=by, now=now, **written)
+    hold_postmortem.book(postmortem=row, at=now + timedelta(hours=30), by=by, now=now)
+    for title, owner, days in (
+        ("Alert when the pool passes 80%", told.ben, 7),
+        ("Load-test refunds", told.ana, -1),
+        ("Push as well as text", None, 0),
+    ):
+        due = (now + timedelta(days=days)).date() if days else None
+        action_items.add_action_item(title=title, incident=incident, owner=owner, due_on=due, by=by, now=now)
+    followers.add(email="support@larkfield.example", name="Customer support", group="support", by=by, now=now)
+    return incident.ref
 
 
 if __name__ == "__main__":

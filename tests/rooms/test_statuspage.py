@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from datetime import timedelta
 from pathlib import Path
 from xml.dom import minidom
 
 import pytest
+from django.db import connection
 from django.utils.html import escape
 
 from tocsin import clock
@@ -159,6 +161,61 @@ def test_a_publication_that_fails_half_way_leaves_the_old_page_whole(tmp_path: P
     monkeypatch.undo()
     operations.publish_now(tmp_path)
     assert "Major outage" in (folder / "index.html").read_text()
+
+
+def test_publications_at_the_same_moment_come_one_after_the_other_and_the_page_is_whole_throughout(transactional_db, tmp_path: Path):
+    ana = User.objects.create_user("ana@example.org", name="Ana")
+    component = operations.add_component(name="Checkout", by=Actor.of(ana, "web"), now=clock.now())
+    folder = operations.publish_now(tmp_path)
+    gate, failures, done = threading.Barrier(3), [], threading.Event()
+
+    def publish(status: str) -> None:
+        gate.wait()
+        try:
+            for _ in range(4):
+                operations.change_component(component, status=status, by=Actor.of(ana, "web"), now=clock.now())
+                operations.publish_now(tmp_path)
+        except Exception as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    def look() -> None:
+        gate.wait()
+        while not done.is_set():
+            try:
+                assert read(folder, "summary")["components"] and (folder / "index.html").read_text().endswith("</html>\n")
+            except Exception as error:
+                failures.append(error)
+
+    writers = [threading.Thread(target=publish, args=(status,)) for status in ("major_outage", "operational")]
+    reader = threading.Thread(target=look)
+    for thread in (*writers, reader):
+        thread.start()
+    for thread in writers:
+        thread.join(30)
+    done.set()
+    reader.join(10)
+    assert not failures, repr(failures[0])
+    component.refresh_from_db()
+    operations.publish_now(tmp_path)
+    assert read(folder, "components")["components"][0]["status"] == component.status
+    assert len(list((tmp_path / publishing.VERSIONS).iterdir())) <= publishing.KEPT
+    assert not list(tmp_path.glob(".status.*"))
+
+
+@pytest.mark.clause("S71")
+def test_the_history_names_each_of_the_last_days_also_the_quiet_ones(tmp_path: Path, ana: User, checkout: Component):
+    now = clock.now()
+    today = incident(1, title="Cards are refused", declared_at=now)
+    say(today, "investigating", ana)
+    old = incident(2, title="Long ago", declared_at=now - timedelta(days=40))
+    say(old, "resolved", ana, later=-40 * 24 * 60)
+    page = (operations.publish_now(tmp_path) / "history.html").read_text()
+    assert page.count("No incidents reported.") == 13
+    recent, older = page.split("Before that")
+    assert "Cards are refused" in recent and "Long ago" in older and "Long ago" not in recent
+    assert 'href="history.atom"' in page
 
 
 def test_old_folders_are_cleared_away(tmp_path: Path):

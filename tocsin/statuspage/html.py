@@ -50,7 +50,7 @@ def files(content: Content) -> dict[str, bytes]:
     }
     pages = {
         "index.html": _html("index", first),
-        "history.html": _html("history", shared | {"incidents": incidents}),
+        "history.html": _html("history", shared | _history(content, incidents)),
         "uptime.html": _html("uptime", shared | {"days": _days(content)}),
         "status.css": style(),
     }
@@ -136,6 +136,18 @@ def paragraphs(text: str) -> list[dict[str, Any]]:
         first = [rest, *block[1:]] if labelled else block
         shown.append({"label": label if labelled else "", "lines": first, "strong": block[0].startswith("Next update")})
     return shown
+
+
+def _history(content: Content, incidents: list[dict[str, Any]]) -> dict[str, Any]:
+    """The last days one by one, also those on which nothing happened, and what is older."""
+    zone = ZoneInfo(content.page.time_zone)
+    today = content.now.astimezone(zone).date()
+    days = [today - timedelta(days=number) for number in range(SHOWN_DAYS)]
+    began = [(row["started"].astimezone(zone).date(), row) for row in incidents]
+    return {
+        "recent": [(day, [row for at, row in began if at == day]) for day in days], "older": [row for at, row in began if at < days[-1]],
+        "days": SHOWN_DAYS,
+    }  # fmt: skip
 
 
 def _days(content: Content) -> list[dict[str, Any]]:
