@@ -1,5 +1,6 @@
 """What is learned from an incident: drafted from the record, written together, booked in time, published, read back from Markdown."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,8 +9,10 @@ from icalendar import Calendar
 from tests.scenarios.organisation import Organisation
 from tocsin import clock
 from tocsin.domain.postmortem import to_markdown
+from tocsin.domain.procedure import to_plain
 from tocsin.lib.refusal import Refused
 from tocsin.postmortems import documents
+from tocsin.procedures import operations as procedures
 from tocsin.response import action_items
 from tocsin.response import hold_postmortem as verbs
 from tocsin.response.resolve import resolve
@@ -81,6 +84,19 @@ def test_a_meeting_after_48_hours_is_warned_about_and_moving_it_keeps_its_identi
     assert "48 hours" in warning
     row, warning = verbs.book(postmortem=row, at=clock.now() + timedelta(hours=20), by=house.act(house.ana), now=clock.now())
     assert (row.meeting_uid, row.meeting_sequence, warning) == (first, 1, "")
+
+
+@pytest.mark.clause("S73")
+def test_where_the_procedure_means_held_the_booking_does_not_keep_the_promise_but_the_review_does(house):
+    document = procedures.document(procedures.current())
+    held = replace(document, settings=replace(document.settings, postmortem_means="held"))
+    procedures.replace(to_plain(held), note="Booked is not held", by=house.act(house.ana), now=clock.now())
+    incident = resolve(incident=house.declare(severity="SEV1"), resolution="Moved.", by=house.act(house.ana), now=clock.now())
+    row = begin(house, incident, summary="Payments failed.")
+    row, _ = verbs.book(postmortem=row, at=clock.now() + timedelta(hours=24), by=house.act(house.ana), now=clock.now())
+    assert house.owed(incident, "postmortem").state == "open"
+    verbs.ask_for_review(postmortem=row, by=house.act(house.ana), now=clock.now())
+    assert house.owed(incident, "postmortem").state == "met"
 
 
 def test_a_later_editor_of_an_older_text_gets_a_conflict_and_overwrites_nothing(house, incident):

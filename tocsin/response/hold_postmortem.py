@@ -13,6 +13,7 @@ from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import User
 from tocsin.domain import checklist
 from tocsin.domain import postmortem as rules
+from tocsin.domain.procedure.model import Procedure
 from tocsin.incidents import operations as incidents
 from tocsin.incidents import queries
 from tocsin.incidents.models import ActionItem, Incident
@@ -23,6 +24,7 @@ from tocsin.postmortems import operations as postmortems
 from tocsin.postmortems.models import Postmortem
 from tocsin.procedures import operations as procedures
 from tocsin.response import action_items, frame
+from tocsin.timeline.models import Entry
 
 SECTIONS = {
     "title": 300, "summary": 20_000, "duration_text": 200, "duration_note": 500, "users_affected": 500, "revenue_impact": 500,
@@ -67,7 +69,7 @@ def refresh_timeline(*, postmortem: Postmortem, by: Actor, now: datetime, versio
 def book(
     *, postmortem: Postmortem, at: datetime, minutes: int = 60, invitees: Sequence[User] | None = None, by: Actor, now: datetime
 ) -> tuple[Postmortem, str]:
-    """Book the meeting (None: everybody who responded is invited). Keeps the promise; the sentence warns where it lies late."""
+    """Book the meeting (None: everybody who responded is invited). Keeps the promise, where the procedure asks for no more; the sentence warns where it lies late."""
     with transaction.atomic():
         incident, procedure = frame.begin(postmortem.incident, by, closed=True)
         row = postmortems.locked(postmortem)
@@ -85,7 +87,8 @@ def book(
         entry = frame.tell(
             "postmortem_booked", f"Post-mortem booked for {at:%Y-%m-%d %H:%M %Z}. {warning}".strip(), incident, by=by, now=now, key=True
         )
-        obligations.meet("postmortem", incident_id=incident.pk, at=now, evidence=frame.evidence(entry))
+        if procedure.settings.postmortem_means == "booked":
+            obligations.meet("postmortem", incident_id=incident.pk, at=now, evidence=frame.evidence(entry))
         frame.tick(incident, procedure, checklist.POSTMORTEM, by=by, now=now)
         for person in people:
             jobs.invite.defer(postmortem_id=row.pk, user_id=person.pk, sequence=row.meeting_sequence)
@@ -95,13 +98,14 @@ def book(
 def ask_for_review(*, postmortem: Postmortem, by: Actor, now: datetime) -> Postmortem:
     """The draft is ready to be read by others."""
     with transaction.atomic():
-        incident, _ = frame.begin(postmortem.incident, by, closed=True)
+        incident, procedure = frame.begin(postmortem.incident, by, closed=True)
         row = postmortems.locked(postmortem)
         if row.status != Status.DRAFT:
             raise Refused("Only a draft goes into review.", status=409, code="not_draft")
         _require_whole(row, ("summary",))
         postmortems.save(row, now=now, status=Status.IN_REVIEW, review_at=now)
-        frame.tell("postmortem", "Post-mortem in review", incident, by=by, now=now)
+        entry = frame.tell("postmortem", "Post-mortem in review", incident, by=by, now=now)
+        _held(procedure, incident, entry, now)
         return row
 
 
@@ -119,7 +123,8 @@ def publish(*, postmortem: Postmortem, by: Actor, now: datetime) -> Postmortem:
             )
         postmortems.save(row, now=now, status=Status.PUBLISHED, published_at=now, published_by=by.user)
         address = f"{settings.TOCSIN_URL}/incidents/{incident.ref}/postmortem/"
-        frame.tell("postmortem_published", f"Post-mortem published: {address}", incident, by=by, now=now, key=True)
+        entry = frame.tell("postmortem_published", f"Post-mortem published: {address}", incident, by=by, now=now, key=True)
+        _held(procedure, incident, entry, now)
         frame.tick(incident, procedure, checklist.LEARNINGS, by=by, now=now)
         for email in sorted(told_of(row)):
             jobs.announce.defer(postmortem_id=row.pk, email=email)
@@ -230,6 +235,12 @@ def everybody(row: Postmortem) -> list[User]:
     if row.owner and row.owner.is_active:
         people[row.owner.pk] = row.owner
     return list(people.values())[:MOST_INVITED]
+
+
+def _held(procedure: Procedure, incident: Incident, entry: Entry, now: datetime) -> None:
+    """Where the procedure means "held" by its hours: what was said is written down, so the promise is kept, if nothing kept it before."""
+    if procedure.settings.postmortem_means == "held":
+        obligations.meet("postmortem", incident_id=incident.pk, at=now, evidence=frame.evidence(entry))
 
 
 def _late(incident: Incident, at: datetime, hours: int) -> str:
