@@ -138,6 +138,25 @@ class Alert(models.Model):
         return self.title
 
 
+class EarlyResolution(models.Model):
+    """The end of a condition that nobody had heard of yet: remembered for minutes, in case its beginning is still on its way."""
+
+    integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="early_resolutions")
+    dedup_key = models.CharField(max_length=512)
+    at = models.DateTimeField()  # what the source says, else its acceptance
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["integration", "dedup_key"], name="early_resolution_unique")]
+
+
+class Attendance(models.Model):
+    """One row: since when events have been taken without a long gap, in real time. After a gap nothing expires at once."""
+
+    at = models.DateTimeField()  # last seen at work
+    since = models.DateTimeField()
+
+
 class ChangeEvent(models.Model):
     """A deployment, a change of infrastructure or another change that somebody's pipeline reported. Never pages."""
 

@@ -164,6 +164,16 @@ def accept(
     return raw
 
 
+def attend() -> None:
+    """Say that events are being taken, by the real clock; a gap since the last time begins a new attendance."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO alerts_attendance (id, at, since) VALUES (1, clock_timestamp(), 'epoch') ON CONFLICT (id) DO UPDATE SET"
+            f" since = CASE WHEN alerts_attendance.at < clock_timestamp() - interval '{queries.GAP}' THEN clock_timestamp()"
+            " ELSE alerts_attendance.since END, at = clock_timestamp()"
+        )
+
+
 def mark_failed(raw: RawEvent, error: str, now: datetime) -> None:
     """Folding it failed: it stays waiting for another try, or is refused, shown and replayable after the last one."""
     raw.attempts += 1
@@ -248,6 +258,7 @@ def end_silence(silence: Silence, *, by: Actor, now: datetime) -> Silence:
 
 def release(now: datetime, procedure: Procedure) -> list[Alert]:
     """Look again at what silences held back that are over; the alerts that still fire and that no other silence holds."""
+    queries.hold_folding()
     over = queries.ended_silences(now)
     if not over:
         return []

@@ -5,25 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 from django.db.models import Max
 
 from tocsin.alerts import queries
-from tocsin.alerts.models import Alert, ChangeEvent, Integration, RawEvent
+from tocsin.alerts.models import Alert, ChangeEvent, EarlyResolution, Integration, RawEvent
 from tocsin.domain.alerts import AlertState, Change, Event, expire, fold
 from tocsin.domain.procedure.model import Procedure
 from tocsin.domain.routing import Decision, Directory, Subject, route
 from tocsin.lib.patterns import full_match
 
+EARLY = timedelta(minutes=5)  # for so long the end of an unknown condition is remembered
 STATE_FIELDS = tuple(AlertState.__dataclass_fields__)
 _UPDATED = {
     "status": "text", "title": "text", "source_severity": "text", "severity": "text", "severity_reason": "text", "link": "text",
     "runbook": "text", "labels": "jsonb", "details": "jsonb", "trace": "jsonb", "started_at": "timestamptz", "last_seen": "timestamptz",
     "last_event_at": "timestamptz", "ends_at": "timestamptz", "resolved_at": "timestamptz", "event_count": "bigint",
-    "last_raw_event_id": "bigint",
+    "last_raw_event_id": "bigint", "service_id": "bigint", "suppressed_by": "text",
 }  # fmt: skip
 _INFRASTRUCTURE = ("terraform", "infrastructure", "ansible", "cluster", "node pool", "firewall", "dns", "database migration")
 
@@ -59,6 +60,7 @@ class _Row:
 def fold_events(integration: Integration, readings: Sequence[Reading], *, procedure: Procedure, now: datetime) -> list[Effect]:
     """Fold what was read into alerts and give every raw event its outcome (R2). Call it in a transaction that has claimed the integration."""
     batch = _Batch(integration, _load(integration, readings), queries.directory(now), procedure, now)
+    batch.early = _early(integration, readings, batch.rows)
     for reading in readings:
         batch.take(reading)
     batch.write()
@@ -73,6 +75,8 @@ class _Batch:
     def __init__(self, integration: Integration, rows: dict[str, _Row], directory: Directory, procedure: Procedure, now: datetime) -> None:
         self.integration, self.rows, self.directory, self.procedure, self.now = integration, rows, directory, procedure, now
         self.ended: list[_Row] = []  # resolved and followed by a new alert of the same key within the batch
+        self.early: dict[str, EarlyResolution] = {}
+        self.new_early: dict[str, EarlyResolution] = {}
         self.changes: list[ChangeEvent] = []
         self.effects: list[Effect] = []
         self.outcomes: list[tuple[RawEvent, list[tuple[Alert | None, Change, str]], str]] = []
@@ -85,7 +89,11 @@ class _Batch:
     def _fold(self, event: Event, raw: RawEvent) -> tuple[Alert | None, Change, str]:
         row = self.rows.get(event.dedup_key)
         before = row.state if row else None
-        folded = fold(before, event, raw.received_at, self.integration.default_severity)  # type: ignore[arg-type]
+        early = None if row else self.early.get(event.dedup_key)
+        ended_at = early.at if early and raw.received_at - early.received_at <= EARLY else None
+        folded = fold(before, event, raw.received_at, self.integration.default_severity, ended_at=ended_at)  # type: ignore[arg-type]
+        if row is None and event.status == "resolved" and folded.change is Change.IGNORED:
+            self._remember(event, raw)
         if folded.change is Change.CHANGE:
             self.changes.append(self._change_event(event, raw))
             return None, folded.change, ""
@@ -101,6 +109,12 @@ class _Batch:
             self.effects.append(Effect(alert, folded.change, raw))
         held = alert.suppressed_by if alert and folded.change is Change.OPENED else ""
         return alert, folded.change, folded.reason or (f"held back by {held}" if held else "")
+
+    def _remember(self, event: Event, raw: RawEvent) -> None:
+        at = min(event.occurred_at or raw.received_at, raw.received_at)
+        self.early[event.dedup_key] = self.new_early[event.dedup_key] = EarlyResolution(
+            integration=self.integration, dedup_key=event.dedup_key, at=at, received_at=raw.received_at
+        )
 
     def _open(self, state: AlertState, event: Event, raw: RawEvent, before: _Row | None) -> _Row:
         alert = Alert(integration=self.integration, first_raw_event=raw, last_raw_event=raw)
@@ -133,12 +147,21 @@ class _Batch:
         write_alerts([row.alert for row in rows if row.changed and not row.new])
         Alert.objects.bulk_create([row.alert for row in rows if row.new])
         ChangeEvent.objects.bulk_create(self.changes)
+        self._write_early()
         write_outcomes(
             [
                 (raw, [{"alert": alert.pk if alert else None, "change": str(change), "reason": why} for alert, change, why in done], error)
                 for raw, done, error in self.outcomes
             ],
             self.now,
+        )
+
+    def _write_early(self) -> None:
+        if not self.new_early:
+            return
+        EarlyResolution.objects.filter(integration=self.integration, received_at__lt=self.now - EARLY).delete()
+        EarlyResolution.objects.bulk_create(
+            self.new_early.values(), update_conflicts=True, unique_fields=["integration", "dedup_key"], update_fields=["at", "received_at"]
         )
 
 
@@ -158,6 +181,12 @@ def _load(integration: Integration, readings: Iterable[Reading]) -> dict[str, _R
     newest = Alert.objects.filter(integration=integration, dedup_key__in=keys).values("dedup_key").annotate(newest=Max("id"))
     rows = Alert.objects.filter(pk__in=newest.values("newest")).select_for_update(of=("self",)).order_by("pk") if keys else []
     return {alert.dedup_key: _Row(state_of(alert), alert) for alert in rows}
+
+
+def _early(integration: Integration, readings: Iterable[Reading], known: dict[str, _Row]) -> dict[str, EarlyResolution]:
+    fresh = {event.dedup_key for reading in readings for event in reading.events if event.status == "firing"} - known.keys()
+    rows = EarlyResolution.objects.filter(integration=integration, dedup_key__in=fresh) if fresh else []
+    return {row.dedup_key: row for row in rows}
 
 
 def write_alerts(alerts: Sequence[Alert]) -> None:

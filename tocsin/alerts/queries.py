@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Count, F, Min, Q, QuerySet
@@ -27,20 +28,43 @@ def waiting_integrations() -> list[int]:
 def claim(integration_id: int) -> bool:
     """Become the only one who folds this integration's events until the transaction ends; False when somebody else is."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LOCK_CLASS, integration_id])
+        # The shared lock keeps silences from being looked at as over while a batch is still judged by them (see hold_folding).
+        cursor.execute(
+            "SELECT pg_try_advisory_xact_lock(%s, %s), pg_advisory_xact_lock_shared(%s, 0)", [LOCK_CLASS, integration_id, LOCK_CLASS]
+        )
         return bool(cursor.fetchone()[0])
 
 
-def overdue() -> tuple[bool, bool]:
-    """Has an alert run out; has a silence ended that nobody looked at? One question, asked after every batch."""
+def hold_folding() -> None:
+    """Wait until no batch is being folded, and let none begin until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [LOCK_CLASS])
+
+
+class Overdue(NamedTuple):
+    """Has an alert run out; has a silence ended that nobody looked at; is it time to say again that somebody is at work?"""
+
+    expired: bool
+    ended: bool
+    unattended: bool
+
+
+# After a gap of ours sources have had no chance to renew their alerts: they get one before anything expires.
+GAP, GRACE, ATTEND_EVERY = "2 minutes", "5 minutes", "5 seconds"
+IN_GRACE = f"""EXISTS (SELECT 1 FROM alerts_attendance w WHERE w.at < clock_timestamp() - interval '{GAP}'
+ OR w.since > clock_timestamp() - interval '{GRACE}')"""
+
+
+def overdue() -> Overdue:
+    """One question, asked after every batch."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM alerts_alert a WHERE a.status = 'firing' AND a.ends_at <= clock.at),"
-            " EXISTS (SELECT 1 FROM alerts_silence s WHERE s.released_at IS NULL AND least(s.ends_at, s.ended_at) <= clock.at)"
+            f"SELECT EXISTS (SELECT 1 FROM alerts_alert a WHERE a.status = 'firing' AND a.ends_at <= clock.at) AND NOT {IN_GRACE},"  # noqa: S608
+            " EXISTS (SELECT 1 FROM alerts_silence s WHERE s.released_at IS NULL AND least(s.ends_at, s.ended_at) <= clock.at),"
+            f" NOT EXISTS (SELECT 1 FROM alerts_attendance w WHERE w.at > clock_timestamp() - interval '{ATTEND_EVERY}')"
             " FROM (SELECT tocsin_now() AS at) clock"
         )
-        expired, ended = cursor.fetchone()
-        return bool(expired), bool(ended)
+        return Overdue(*(bool(one) for one in cursor.fetchone()))
 
 
 def waiting_events(integration_id: int, limit: int) -> list[RawEvent]:
@@ -57,7 +81,7 @@ def directory(now: datetime) -> Directory:
 
 def silences_in_force(now: datetime) -> tuple[SilenceRule, ...]:
     """The silences that hold pages back now."""
-    rows = Silence.objects.filter(starts_at__lte=now, ends_at__gt=now, ended_at=None).order_by("id")
+    rows = Silence.objects.filter(starts_at__lte=now, ends_at__gt=now, ended_at=None, released_at=None).order_by("id")
     return tuple(as_rule(row) for row in rows)
 
 
@@ -96,7 +120,11 @@ def alerts(*, service: int | None = None, status: str = "", q: str = "", integra
 
 
 def next_expiry() -> datetime | None:
-    """When the next alert runs out that its source does not renew."""
+    """When the next alert runs out that its source does not renew; None while nothing may run out, after a gap of ours."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {IN_GRACE}")
+        if cursor.fetchone()[0]:
+            return None
     firing = Alert.objects.filter(status=Alert.Status.FIRING, ends_at__isnull=False)
     return firing.aggregate(at=Min("ends_at"))["at"]
 

@@ -81,11 +81,13 @@ class Folded:
 _RANK = {"critical": 0, "error": 1, "warning": 2, "info": 3}
 
 
-def fold(state: AlertState | None, event: Event, at: datetime, default_severity: SourceSeverity) -> Folded:
+def fold(
+    state: AlertState | None, event: Event, at: datetime, default_severity: SourceSeverity, *, ended_at: datetime | None = None
+) -> Folded:
     """What an event accepted at `at` makes of the newest alert of its key (None: there was none; one that is resolved stays as it is).
 
     An event older than what is known, by the source's own times, is counted and changes nothing else. Where the source tells no time the
-    order of acceptance counts: rather a page too many than one too few.
+    order of acceptance counts: rather a page too many than one too few. `ended_at`: the resolution of this key came in before anything else.
     """
     if event.status == "unknown":
         return Folded(state, Change.REFUSED, event.error or "the event could not be read")
@@ -97,6 +99,9 @@ def fold(state: AlertState | None, event: Event, at: datetime, default_severity:
         return Folded(state, Change.REFUSED, "the event names no alert: it has no dedup key")
     occurred = min(event.occurred_at, at) if event.occurred_at else None
     if event.status == "firing":
+        began = occurred or event.started_at
+        if state is None and ended_at and began and began <= ended_at:
+            return Folded(state, Change.IGNORED, "it was over before it came in: its resolution was faster")
         return _firing(state, event, at, occurred, default_severity)
     if state is None or state.status == "resolved":
         return Folded(state, Change.IGNORED, f"no alert is open under the key {event.dedup_key[:100]!r}")

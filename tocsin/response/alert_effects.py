@@ -14,6 +14,7 @@ from tocsin.domain.procedure.model import Procedure
 from tocsin.incidents import operations_work as work
 from tocsin.incidents.models import Ticket
 from tocsin.obligations import operations as obligations
+from tocsin.obligations.models import Obligation
 from tocsin.obligations.queries import calendar_of
 from tocsin.paging import operations as paging
 from tocsin.paging.models import EscalationPolicy
@@ -46,8 +47,14 @@ def worsened(alert: Alert, procedure: Procedure, *, now: datetime) -> None:
     """Its source calls it worse than before: whom the new severity demands is reached as well."""
     text = f"Its source calls it {alert.source_severity} now: proposed {alert.severity}"
     record("alert_worsened", text, by=SYSTEM, now=now, alert_id=alert.pk, key=True)
-    if alert.status == Alert.Status.FIRING and not alert.suppressed_by:
-        _reach(alert, procedure, now)
+    if alert.status != Alert.Status.FIRING:
+        return
+    if alert.suppressed_by:
+        record("suppressed", f"Nobody more is paged: {alert.suppressed_by}", by=SYSTEM, now=now, alert_id=alert.pk)
+        return
+    if not Obligation.objects.filter(alert_id=alert.pk, kind="acknowledge").exists():  # what held it back no longer does
+        _promise(alert, procedure, now, now)
+    _reach(alert, procedure, now)
 
 
 def released(alert: Alert, procedure: Procedure, *, now: datetime) -> None:

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 from tocsin import clock
 from tocsin.accounts.actor import Actor
 from tocsin.alerts import operations as alerts
 from tocsin.alerts import queries
-from tocsin.alerts.models import Integration, RawEvent
+from tocsin.alerts.models import Alert, Integration, RawEvent
 from tocsin.alerts.operations import Effect, Reading
 from tocsin.domain.alerts import Change
 from tocsin.domain.ports import Received, UnreadableError
@@ -32,9 +32,22 @@ READ_BY = {"pagerduty": "pagerduty_events_v2", "pagerduty_change": "pagerduty_ch
 
 def take() -> int:
     """Fold what waits, a batch of each integration in turn, then let alerts run out and silences end; how much was done."""
-    done = sum(_take_of(integration_id) for integration_id in queries.waiting_integrations())
-    expired, ended = queries.overdue()
-    return done + (_expire() if expired else 0) + (_release() if ended else 0)
+    done, failed = 0, None
+    for integration_id in queries.waiting_integrations():
+        try:
+            done += _take_of(integration_id)
+        except (OperationalError, InterfaceError) as error:  # the others go on; where it is the database itself they fail as well
+            log.warning("the events of integration %d wait: %s", integration_id, error)
+            failed = error
+            if not connection.in_atomic_block:
+                close_old_connections()
+    overdue = queries.overdue()
+    done += (_expire() if overdue.expired else 0) + (_release() if overdue.ended else 0)
+    if overdue.unattended:
+        alerts.attend()
+    if failed and not done:
+        raise failed
+    return done
 
 
 def _take_of(integration_id: int) -> int:
@@ -107,8 +120,18 @@ def _expire() -> int:
         now = clock.now()
         ended = alerts.expire_due(now)
         for alert in ended:
-            alert_effects.resolved(alert, "not renewed by its source in time", now=now)
+            _end(alert, now)
         return len(ended)
+
+
+def _end(alert: Alert, now: datetime) -> None:
+    try:
+        with transaction.atomic():
+            alert_effects.resolved(alert, "not renewed by its source in time", now=now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # its pages go on; the others end all the same
+        log.exception("what follows from the end of alert %d failed", alert.pk)
 
 
 def _release() -> int:
