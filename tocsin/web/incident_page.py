@@ -49,11 +49,16 @@ def steps(procedure: Procedure, incident: Incident) -> list[dict[str, Any]]:
         waits = row.key not in ticks and checklist.parked(procedure, row, ticks.keys())
         tickable = Tickable(row.words, row.step.id, row.item.id, row.clause, ticks.get(row.key), acts.get(row.key, ""), waits)
         lines[row.step.id, row.block].append(tickable)
-    return [_step(step, lines, now_at, incident) for step in procedure.steps]
+    texts = {template.name: template.text for template in procedure.templates}
+    return [_step(step, lines, texts, now_at, incident) for step in procedure.steps]
 
 
-def _step(step: Step, lines: dict[tuple[str, Block], list[Tickable]], now_at: int, incident: Incident) -> dict[str, Any]:
-    blocks: list[dict[str, Any]] = [{"block": block, "lines": lines.get((step.id, block), [])} for block in step.blocks]
+def _step(
+    step: Step, lines: dict[tuple[str, Block], list[Tickable]], texts: dict[str, str], now_at: int, incident: Incident
+) -> dict[str, Any]:
+    blocks: list[dict[str, Any]] = [
+        {"block": block, "lines": lines.get((step.id, block), []), "text": texts.get(block.template, "")} for block in step.blocks
+    ]
     counted = [row for block in blocks for row in block["lines"] if block["block"].heading.rstrip(":").lower() != checklist.MITIGATIONS]
     done = sum(row.tick is not None for row in counted)
     finished = (bool(counted) and done == len(counted)) or (not counted and now_at > step.number)

@@ -80,6 +80,8 @@ def _start(row: Incident, audience: str, last: Any, severity: Any) -> dict[str, 
     known = dict(last.fields) if last else {"impact": row.impact}
     minutes = severity.communication.repeat_minutes if severity.communication and severity.communication.audience == audience else None
     status = row.status.capitalize() if row.status != "closed" else "Resolved"
+    if status == "Resolved" and audience == "public" and known.get("status") != "Resolved":  # the last words told of the harm
+        known |= {"verb": "experiencing", "description": "normal operation again", "impact": ""}
     return {
         **{name: str(known.get(name, "") or "") for name in WRITTEN}, "status": status, "components": {},
         "verb": known.get("verb") or ("investigating" if row.status == "investigating" else "experiencing"),
