@@ -40,4 +40,7 @@ PAGES: dict[str, str] = {
     "postmortems": "/postmortems/",
     "postmortem": "/incidents/{learned}/postmortem/",
     "status-page": "/status-page/",
+    "public-status": "/status/",
+    "public-history": "/status/history.html",
+    "public-uptime": "/status/uptime.html",
 }

@@ -79,7 +79,11 @@ def _learned(told) -> str:
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tocsin.settings")
     django.setup()
-    print(json.dumps(story()), flush=True)
+    told = json.dumps(story())
+    from tocsin.statuspage.operations import publish_now
+
+    publish_now()
+    print(told, flush=True)
     from tocsin.cli.web import main
 
     main("127.0.0.1", int(sys.argv[1]))
