@@ -81,7 +81,10 @@ def full(incident: Incident) -> dict[str, Any]:
             {"user": person(row.user), "joined_at": stamp(row.joined_at), "task": row.task, "task_state": row.task_state}
             for row in incident.responders.select_related("user").order_by("joined_at", "id")
         ],
-        "alerts": [{"id": alert.pk, "title": alert.title, "status": alert.status} for alert in queries.alerts_of(incident)],
+        "alerts": [
+            {"id": id, "title": title, "status": status}
+            for id, title, status in incident.alert_links.order_by("-cause", "id").values_list("alert_id", "alert__title", "alert__status")
+        ],
         **steps(incident),
     }  # fmt: skip
 

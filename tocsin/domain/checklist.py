@@ -69,6 +69,8 @@ def under(procedure: Procedure, heading: str) -> list[Line]:
 
 def parked(procedure: Procedure, row: Line, ticked: Collection[tuple[str, str]]) -> bool:
     """Must this line wait? The last of the priority order (the root cause) does, until the first (service restored) is ticked."""
+    if row.block.heading.rstrip(":").lower() != PRIORITY_ORDER:
+        return False
     order = under(procedure, PRIORITY_ORDER)
     return len(order) > 1 and row == order[-1] and order[0].key not in ticked
 

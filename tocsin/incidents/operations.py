@@ -32,7 +32,8 @@ def create(*, number: int, now: datetime, by: User | None, **fields: Any) -> Inc
 
 def locked(incident: Incident) -> Incident:
     """The incident as it is now, locked until the transaction ends: every verb decides on this row."""
-    return Incident.objects.select_for_update(of=("self",)).select_related("service", "team", "procedure_version").get(pk=incident.pk)
+    rows = Incident.objects.select_for_update(of=("self",)).select_related("service", "team", "procedure_version", "declared_by")
+    return rows.defer("procedure_version__document").get(pk=incident.pk)
 
 
 def save(incident: Incident, **fields: Any) -> Incident:

@@ -15,6 +15,8 @@ from tocsin.incidents.models import ChecklistTick, Incident, RoleAssignment, Sub
 from tocsin.lib.refusal import missing
 from tocsin.timeline.models import Entry
 
+UNREAD = ("procedure_version__document",)  # large, and kept in memory by procedures.document
+
 
 def visible_to(who: Actor | User | None) -> QuerySet[Incident]:
     """The incidents that this person may know of: private ones only their responders, whoever declared them, and administrators.
@@ -22,7 +24,7 @@ def visible_to(who: Actor | User | None) -> QuerySet[Incident]:
     A token that may not administer sees what its person is part of, even where that person is an administrator; without a person
     it sees what is not private. The system itself sees everything.
     """
-    everything = Incident.objects.select_related("service", "team", "procedure_version", "declared_by")
+    everything = Incident.objects.select_related("service", "team", "procedure_version", "declared_by").defer(*UNREAD)
     if isinstance(who, Actor):
         if who.is_administrator:
             return everything

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,13 +51,15 @@ def owe(
     alert_id: int | None = None,
     subject_id: int | None = None,
     owner: User | None = None,
+    owners: Mapping[str, User] | None = None,
 ) -> list[Obligation]:
-    """Open what the rules of `domain.obligations` say is owed."""
+    """Open what the rules of `domain.obligations` say is owed, by `owner` or by whoever holds the role that owes it (`owners`)."""
+    by_role = owners or {}
     rows = [
         Obligation(
             kind=p.kind, clause=p.clause, text=p.text[:500], started_at=p.started_at, due_at=p.due_at, warn_at=p.warn_at,
             next_at=p.warn_at or p.due_at, severity=p.severity, incident_id=incident_id, alert_id=alert_id, subject_id=subject_id,
-            owner_role=p.owner_role, owner=owner,
+            owner_role=p.owner_role, owner=owner or by_role.get(p.owner_role),
         )
         for p in promises
     ]  # fmt: skip

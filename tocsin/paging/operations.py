@@ -51,8 +51,8 @@ def start(
     """Start a policy on a snapshot of it and page its first step, in the caller's transaction. The running one of that subject and track,
     if there is one, is returned as it is. Without a policy the fallback people are paged (R6)."""
     about = _about(alert.id if alert else None, incident_id)
-    before = Escalation.objects.select_for_update(of=("self",)).filter(about, track=track)
-    if running := before.filter(status=Status.RUNNING).first():
+    before = list(Escalation.objects.select_for_update(of=("self",)).filter(about, track=track).order_by("id"))
+    if running := next((row for row in before if row.status == Status.RUNNING), None):
         if incident_id and running.incident_id is None:
             attach(alert_ids=[running.alert_id], incident_id=incident_id, subject=subject, now=now)
             running.refresh_from_db()
@@ -60,7 +60,7 @@ def start(
     usable = policy if policy and policy.removed_at is None else None
     escalation = Escalation.objects.create(
         policy=policy, policy_snapshot=snapshot(usable), track=track, alert=alert, incident_id=incident_id, subject=subject,
-        reason=reason[:500], urgency=urgency, episode=before.count() + 1, started_at=now, due_at=now,
+        reason=reason[:500], urgency=urgency, episode=len(before) + 1, started_at=now, due_at=now,
     )  # fmt: skip
     name = f"policy {usable.name}" if usable else "no escalation policy: the fallback people are next"
     _tell(

@@ -26,7 +26,7 @@ NOTE_LIMIT = 2_000
 
 def current() -> ProcedureVersion:
     """The version in force. On first use the default procedure is published as number 1."""
-    found = published().first()
+    found = published().defer("document").first()  # `document` keeps what it says in memory
     return found or _first()
 
 

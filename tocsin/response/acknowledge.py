@@ -85,7 +85,6 @@ def acknowledge_incident(*, incident: Incident, by: Actor, now: datetime, via: s
         taken = _incident(row, by, now)
         if not taken:
             return _already(Escalation.objects.filter(incident_id=row.pk))
-        announce("board")
         return Acknowledgement(True, by.label, now, tuple(taken))
 
 

@@ -33,9 +33,9 @@ def resolve(*, incident: Incident, resolution: str, by: Actor, now: datetime) ->
         owed = [rules.verification(procedure, incident.severity, now)]
         if procedure.settings.postmortem_counts_from == "resolved" and (due := rules.postmortem(procedure, incident.severity, now)):
             owed.append(due)
-        for promise in owed:
-            owner = incidents.holder(incident, promise.owner_role)
-            obligations.owe([promise], incident_id=incident.pk, owner=owner)
+        held = incidents.holders(incident)
+        owners = {role: row.user for role, row in held.items()}
+        obligations.owe(owed, incident_id=incident.pk, owners=owners)
         obligations.not_applicable("next_internal_update", incident_id=incident.pk, reason="Resolved", at=now)
         paging.stop(incident_id=incident.pk, reason="resolved", by=by, now=now)
         return incident

@@ -6,11 +6,18 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from psycopg.types.json import Jsonb
 
 from tocsin.accounts.actor import Actor
 from tocsin.timeline.models import Entry
 
 LIVE_CHANNEL = "tocsin_live"
+COLUMNS = ("at", "kind", "incident_id", "alert_id", "team_id", "actor_id", "actor_label", "via", "text", "data", "key")
+# The entry and what live pages are told of it, in one round trip: every verb writes several.
+APPEND = f"""
+    WITH entry AS (INSERT INTO timeline_entry ({", ".join(COLUMNS)}) VALUES ({", ".join(["%s"] * len(COLUMNS))}) RETURNING id)
+    SELECT id, (SELECT count(pg_notify(%s, format(topic, entry.id))) FROM unnest(%s::text[]) AS topic) FROM entry
+"""  # noqa: S608 - only the names above
 
 
 def record(
@@ -27,12 +34,17 @@ def record(
     board: bool = False,
 ) -> Entry:
     """Append one entry and tell live pages (`board`: the war board too). Call it inside the transaction that makes the change it tells."""
-    entry = Entry.objects.create(
+    entry = Entry(
         at=now, kind=kind, text=text[:20_000], actor=by.user, actor_label=by.label[:200], via=by.via,
         incident_id=incident_id, alert_id=alert_id, team_id=team_id, data=data or {}, key=key,
     )  # fmt: skip
     about = (("incident", incident_id), ("alert", alert_id), ("team", team_id))
-    announce(*(f"{kind}:{id}:{entry.id}" for kind, id in about if id), *(["board"] if board else []))
+    topics = [f"{kind}:{id}:%s" for kind, id in about if id] + (["board"] if board else [])
+    values = [Jsonb(entry.data) if name == "data" else getattr(entry, name) for name in COLUMNS]
+    with connection.cursor() as cursor:
+        cursor.execute(APPEND, [*values, LIVE_CHANNEL, topics])
+        entry.id, _ = cursor.fetchone()
+    entry._state.adding = False
     return entry
 
 
