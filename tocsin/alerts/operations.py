@@ -169,8 +169,9 @@ def attend() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO alerts_attendance (id, at, since) VALUES (1, clock_timestamp(), 'epoch') ON CONFLICT (id) DO UPDATE SET"
-            f" since = CASE WHEN alerts_attendance.at < clock_timestamp() - interval '{queries.GAP}' THEN clock_timestamp()"
-            " ELSE alerts_attendance.since END, at = clock_timestamp()"
+            " since = CASE WHEN alerts_attendance.at < clock_timestamp() - %s::interval THEN clock_timestamp()"
+            " ELSE alerts_attendance.since END, at = clock_timestamp()",
+            [queries.GAP],
         )
 
 

@@ -50,9 +50,11 @@ class Overdue(NamedTuple):
 
 
 # After a gap of ours sources have had no chance to renew their alerts: they get one before anything expires.
-GAP, GRACE, ATTEND_EVERY = "2 minutes", "5 minutes", "5 seconds"
-IN_GRACE = f"""EXISTS (SELECT 1 FROM alerts_attendance w WHERE w.at < clock_timestamp() - interval '{GAP}'
- OR w.since > clock_timestamp() - interval '{GRACE}')"""
+GAP, ATTEND_EVERY = "2 minutes", "5 seconds"
+IN_GRACE = (
+    "EXISTS (SELECT 1 FROM alerts_attendance w"
+    " WHERE w.at < clock_timestamp() - interval '2 minutes' OR w.since > clock_timestamp() - interval '5 minutes')"
+)
 
 
 def overdue() -> Overdue:

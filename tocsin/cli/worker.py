@@ -33,11 +33,11 @@ class Worker:
         """Work until told to stop; returns within 25 s of that."""
         from tocsin.jobs import running
         from tocsin.lib import due
-        from tocsin.response.loops import LOOPS
+        from tocsin.response.loops import AUDITOR, LOOPS
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop.set())
-        for loop in LOOPS:
+        for loop in (*LOOPS, AUDITOR):
             self.woken[loop.name] = Event()
             self._keep(f"loop {loop.name}", lambda loop=loop: due.run(self._watched(loop), self.stop, self.woken[loop.name]))
         self._keep("listen", self._listen)

@@ -15,6 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from tocsin.jobs import heartbeat
+from tocsin.response import audit
 
 METRICS_TYPE = CONTENT_TYPE_LATEST.encode()
 _migrated = False
@@ -118,6 +119,7 @@ def _read() -> Iterator[GaugeMetricFamily]:
         close_old_connections()
         for name, text, label, query in GAUGES:
             yield _gauge(name, text, label, _rows(query))
+        yield _gauge("tocsin_audit_findings", "What stands still that should not, by kind.", "kind", audit.counts())
         up.add_metric([], 1)
     except Error:
         connection.close()
