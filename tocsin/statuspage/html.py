@@ -47,6 +47,7 @@ def files(content: Content) -> dict[str, bytes]:
         "past": [row for row in incidents if row["status"] == "resolved" and row["updated"] > since],
         "banner": _banner(content),
         "days": SHOWN_DAYS,
+        "unknown": any(day.status == uptime.NO_DATA for history in content.histories.values() for day in history.days),
     }
     pages = {
         "index.html": _html("index", first),
@@ -93,8 +94,15 @@ def _component(content: Content, row: Any) -> dict[str, Any]:
     ]
     return {
         "name": row.name, "group": row.group, "description": row.description, "status": WORDS[row.status], "icon": icon, "look": look,
-        "bars": bars, "words": history.words,
+        "bars": bars, "words": _up(history),
     }  # fmt: skip
+
+
+def _up(history: uptime.History) -> str:
+    """The share of the time that it was up; since when, where that is less than the whole 90 days."""
+    known = [day.day for day in history.days if day.status != uptime.NO_DATA]
+    since = f" since {known[0].day} {known[0]:%b}" if known and len(known) < len(history.days) and history.percent is not None else ""
+    return history.words + since
 
 
 def _incident(content: Content, row: dict[str, Any]) -> dict[str, Any]:

@@ -242,7 +242,8 @@ def _link(context: template.Context, name: str, label: str, symbol: str, count: 
     except NoReverseMatch:
         address = ""
     here = getattr(context.get("request"), "path", "")
-    current = bool(address) and (here == address or (address != "/" and here.startswith(address)))
+    area = context.get("area")  # a page may say under which line it stands where its address begins like another's
+    current = name == area if area else bool(address) and (here == address or (address != "/" and here.startswith(address)))
     return {
         "address": address,
         "label": label,

@@ -33,7 +33,7 @@ def action_items(request: HttpRequest) -> HttpResponse:
     rows = lists[shown].select_related("owner", "incident", "done_by")
     order = ("-done_at", "-id") if shown == "done" else (F("due_on").asc(nulls_last=True), "id")
     context = {
-        "shown": shown, "views": [(name, title, lists[name].count()) for name, title in VIEWS], "items": rows.order_by(*order)[:SHOWN],
+        "area": "postmortems", "shown": shown, "views": [(name, title, lists[name].count()) for name, title in VIEWS], "items": rows.order_by(*order)[:SHOWN],
         "limit": SHOWN, "today": today, "may_write": pages.actor(request).may(Needs.RESPOND), "here": request.get_full_path(),
         "people": User.objects.filter(is_active=True, removed_at=None).order_by("name")[:200],
     }  # fmt: skip

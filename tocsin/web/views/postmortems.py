@@ -222,6 +222,7 @@ def _row(incident: Incident) -> Postmortem:
 def _show(request: HttpRequest, incident: Incident, *, errors: dict[str, str] | None = None, status: int = 200) -> HttpResponse:
     row = Postmortem.objects.filter(incident=incident).select_related("incident__procedure_version", "owner", "published_by").first()
     context = {"incident": incident, "postmortem": row, "errors": errors or {}, "sentences": list(dict.fromkeys((errors or {}).values()))}
+    context["area"] = "postmortems"
     context["may_write"] = pages.actor(request).may(Needs.RESPOND)
     if row:
         context |= _written(request, row, errors or {})
