@@ -133,7 +133,8 @@ def _done(done: bool) -> Callable[..., str]:
 
 
 def _assign(request: HttpRequest, row: Postmortem, number: str, who: dict[str, Any]) -> str:
-    item, changes = _own_item(row, number), {}
+    item = _own_item(row, number)
+    changes: dict[str, Any] = {}
     if owner := _person(request, f"owner_{number}"):
         changes["owner"] = owner
     if due := day(request.POST.get(f"due_on_{number}", "")):
@@ -221,7 +222,12 @@ def _row(incident: Incident) -> Postmortem:
 
 def _show(request: HttpRequest, incident: Incident, *, errors: dict[str, str] | None = None, status: int = 200) -> HttpResponse:
     row = Postmortem.objects.filter(incident=incident).select_related("incident__procedure_version", "owner", "published_by").first()
-    context = {"incident": incident, "postmortem": row, "errors": errors or {}, "sentences": list(dict.fromkeys((errors or {}).values()))}
+    context: dict[str, Any] = {
+        "incident": incident,
+        "postmortem": row,
+        "errors": errors or {},
+        "sentences": list(dict.fromkeys((errors or {}).values())),
+    }
     context["area"] = "postmortems"
     context["may_write"] = pages.actor(request).may(Needs.RESPOND)
     if row:
