@@ -40,7 +40,7 @@ def record(
     )  # fmt: skip
     about = (("incident", incident_id), ("alert", alert_id), ("team", team_id))
     topics = [f"{kind}:{id}:%s" for kind, id in about if id] + (["board"] if board else [])
-    values = [Jsonb(entry.data) if name == "data" else getattr(entry, name) for name in COLUMNS]
+    values: list[Any] = [Jsonb(entry.data) if name == "data" else getattr(entry, name) for name in COLUMNS]
     with connection.cursor() as cursor:
         cursor.execute(APPEND, [*values, LIVE_CHANNEL, topics])
         entry.id, _ = cursor.fetchone()

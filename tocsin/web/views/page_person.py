@@ -59,7 +59,7 @@ def _send(request: HttpRequest) -> HttpResponse:
 @require_POST
 def shown(request: HttpRequest, notification_id: int) -> HttpResponse:
     """An open page says that its person's screen shows this notification: that is its delivery."""
-    row = Notification.objects.filter(pk=notification_id, user_id=request.user.pk, method_kind="screen").first()
+    row = Notification.objects.filter(pk=notification_id, user_id=request.user.pk or 0, method_kind="screen").first()
     if row is None:
         raise Http404
     operations.shown(row, pages.now(request))

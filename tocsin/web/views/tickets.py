@@ -21,7 +21,7 @@ MOST = 200
 def tickets(request: HttpRequest) -> HttpResponse:
     """Open tickets by due time, or the done ones; responders finish and reopen them here."""
     if request.method == "POST":
-        ticket = _visible(request).filter(pk=pages.number(request, "ticket")).first()
+        ticket = _visible(request).filter(pk=pages.number(request, "ticket") or 0).first()
         if ticket is None:
             raise Http404
         done = request.POST.get("done") == "1"
