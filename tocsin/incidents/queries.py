@@ -41,12 +41,16 @@ def _known_to(person: User, everything: QuerySet[Incident]) -> QuerySet[Incident
     return everything.filter(pk__in=Incident.objects.filter(Q(private=False) | theirs).values("pk"))
 
 
-def by_ref(ref: str, who: Actor | User | None) -> Incident:
-    """The incident INC-42 (or 42). Refuses with 404 where there is none or this person may not know of it."""
+def by_ref(ref: str, who: Actor | User | None, *, whole: bool = True) -> Incident:
+    """The incident INC-42 (or 42). Refuses with 404 where there is none or this person may not know of it.
+
+    Not `whole`: only its key is read, what else is asked of it is read then.
+    """
     number = ref.upper().removeprefix("INC-")
     if not number.isascii() or not number.isdigit() or len(number) > 9:
         raise missing("incident")
-    incident = visible_to(who).filter(number=int(number)).first()
+    rows = visible_to(who) if whole else visible_to(who).select_related(None).only("id")
+    incident = rows.filter(number=int(number)).first()
     if incident is None:
         raise missing("incident")
     return incident
