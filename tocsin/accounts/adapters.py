@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import hmac
+import logging
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import render
+from requests import PreparedRequest, Response, Session
 
 from tocsin import clock
 from tocsin.accounts import operations
 from tocsin.accounts.actor import SYSTEM
 from tocsin.accounts.models import User
+from tocsin.accounts.provider_calls import GuardedSession, ProviderAwayError
+
+log = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -34,6 +40,10 @@ class AccountAdapter(DefaultAccountAdapter):
 class SocialAdapter(DefaultSocialAccountAdapter):
     """OpenID Connect: the provider must have verified the address, and its domain must be on the list."""
 
+    def get_requests_session(self) -> Session:
+        """Calls to the provider obey the rule for everything that goes out."""
+        return _Telling(self.request)
+
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         return self._allowed(sociallogin)
 
@@ -41,30 +51,55 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         return self._allowed(sociallogin)
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """A known person is joined by verified address; a stranger outside the allowed domains is told so."""
-        if sociallogin.is_existing or request.user.is_authenticated:
+        """A known person is joined by verified address; one who was removed, and a stranger of another domain, is told so."""
+        if not _belongs_together(sociallogin):
+            raise ImmediateHttpResponse(render(request, "socialaccount/authentication_error.html", status=401))
+        if sociallogin.is_existing:
             return
         address = verified_address(sociallogin)
-        user = User.objects.filter(email__iexact=address, is_active=True, removed_at=None).first() if address else None
-        if user is not None:
+        user = User.objects.filter(email__iexact=address).first() if address else None
+        if user is not None and user.is_active and user.removed_at is None:
             sociallogin.connect(request, user)
-        elif not self._allowed(sociallogin):
+        elif user is not None or not self._allowed(sociallogin):
             raise ImmediateHttpResponse(render(request, "socialaccount/not_allowed.html", status=403))
 
     def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
         """The person, made as an administrator would make them (with an audit entry), as an observer until somebody decides more."""
         claims = sociallogin.account.extra_data.get("userinfo") or sociallogin.account.extra_data
         address = verified_address(sociallogin)
-        user = operations.add_user(
-            name=str(claims.get("name") or address.partition("@")[0])[:120], email=address, role="observer", by=SYSTEM, now=clock.now()
-        )
-        sociallogin.user = user
-        sociallogin.email_addresses = list(EmailAddress.objects.filter(user=user))
-        sociallogin.save(request)
+        name = str(claims.get("name") or address.partition("@")[0])[:120]
+        with transaction.atomic():
+            user = operations.add_user(name=name, email=address, role="observer", by=SYSTEM, now=clock.now())
+            sociallogin.connect(request, user)
         return user
 
     def _allowed(self, sociallogin: SocialLogin) -> bool:
         return verified_address(sociallogin).rpartition("@")[2] in settings.OIDC_DOMAINS
+
+
+class _Telling(GuardedSession):
+    """The guarded session; a provider that is away becomes a page that says so."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__()
+        self.asked_for = request
+
+    def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
+        try:
+            return super().send(request, **kwargs)
+        except ProviderAwayError as error:
+            log.warning("the OpenID provider: %s", error)
+            raise ImmediateHttpResponse(render(self.asked_for, "socialaccount/provider_away.html", status=503)) from error
+
+
+def _belongs_together(sociallogin: SocialLogin) -> bool:
+    """Whether the id_token was made for this very sign-in (its nonce), and the user information is about the same person."""
+    told = sociallogin.account.extra_data
+    token, about = told.get("id_token") or {}, told.get("userinfo") or {}
+    expected = sociallogin.state.get("nonce")
+    if not expected or not hmac.compare_digest(str(token.get("nonce", "")).encode(), expected.encode()):
+        return False
+    return not about or about.get("sub") == token.get("sub")
 
 
 def verified_address(sociallogin: SocialLogin) -> str:
