@@ -86,6 +86,17 @@ def test_every_command_takes_a_data_folder():
     assert without == {"version"}
 
 
+def test_every_command_and_file_that_a_page_names_is_there():
+    known = {name for name, _ in commands(typer.main.get_command(app))}
+    groups = {name.partition(" ")[0] for name in known if " " in name}
+    for path in [HOUSE / "README.md", *(HOUSE / "docs").rglob("*.md")]:
+        text = path.read_text(encoding="utf-8")
+        for first, second in re.findall(r"(?:`|^|bin/|=/opt/tocsin/bin/|&& )tocsin ([a-z]+)(?: ([a-z]+))?", text, re.MULTILINE):
+            assert first in known or (first in groups and (not second or f"{first} {second}" in known)), (path, first, second)
+        for target in re.findall(r"\]\(([^)#\s]+)", text):
+            assert target.startswith("http") or (path.parent / target).exists(), (path, target)
+
+
 # -- settings -----------------------------------------------------------------------------------------------------------
 
 
