@@ -4,16 +4,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.core import mail
 from icalendar import Calendar
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from tests.scenarios.organisation import Organisation
 from tocsin import clock
 from tocsin.domain.postmortem import to_markdown
 from tocsin.domain.procedure import to_plain
 from tocsin.lib.refusal import Refused
-from tocsin.postmortems import documents
+from tocsin.postmortems import documents, jobs
 from tocsin.procedures import operations as procedures
-from tocsin.response import action_items
+from tocsin.response import action_items, followers
 from tocsin.response import hold_postmortem as verbs
 from tocsin.response.resolve import resolve
 
@@ -139,3 +141,37 @@ def test_the_markdown_comes_back_without_loss(house, incident):
 def test_observers_write_nothing(house, incident):
     with pytest.raises(Refused):
         verbs.draft(incident=incident, by=house.act(house.cy), now=clock.now())
+
+
+@pytest.mark.clause("S73")
+def test_invitations_go_into_calendars_and_out_of_those_who_are_no_longer_invited(house, incident):
+    row, who = begin(house, incident), house.act(house.ana)
+    at = clock.now() + timedelta(hours=20)
+    row, _ = verbs.book(postmortem=row, at=at, invitees=[house.ana, house.ben], by=who, now=clock.now())
+    row, _ = verbs.book(postmortem=row, at=at, invitees=[house.ana], by=who, now=clock.now())
+    invited = ProcrastinateJob.objects.filter(task_name="tocsin.postmortems.invite")
+    (gone,) = ProcrastinateJob.objects.filter(task_name="tocsin.postmortems.uninvite")
+    assert gone.queue_name == "mail" and gone.args["user_id"] == house.ben.pk
+    for job in invited:
+        jobs.invite(**job.args)
+    jobs.uninvite(**gone.args)
+    asked, cancelled = mail.outbox  # the first two invitations were overtaken by the second booking and are not sent
+    assert (asked.to, cancelled.to) == (["ana@example.com"], ["ben@example.com"])
+    for message, method in ((asked, "REQUEST"), (cancelled, "CANCEL")):
+        part = next(part for part in message.message().walk() if part.get_content_type() == "text/calendar")
+        assert part.get_param("method") == method
+        calendar = Calendar.from_ical(part.get_payload(decode=True))
+        assert calendar["method"] == method and calendar.walk("VEVENT")[0]["sequence"] == 1
+    assert calendar.walk("VEVENT")[0]["status"] == "CANCELLED" and "ben@example.com" in calendar.walk("VEVENT")[0]["attendee"]
+
+
+@pytest.mark.clause("S76")
+def test_a_published_one_is_mailed_to_who_responded_and_who_follows(house, incident):
+    followers.add(email="cfo@example.com", by=house.act(house.ana), now=clock.now())
+    row = begin(house, incident, summary="Payments failed.", root_cause="A limit.", resolution="Moved.", lessons_learned="Watch it.")
+    verbs.publish(postmortem=row, by=house.act(house.ana), now=clock.now())
+    announced = list(ProcrastinateJob.objects.filter(task_name="tocsin.postmortems.announce"))
+    for job in announced:
+        jobs.announce(**job.args)
+    assert {message.to[0] for message in mail.outbox} == verbs.told_of(row) >= {"ana@example.com", "cfo@example.com"}
+    assert "Payments failed." in mail.outbox[0].body

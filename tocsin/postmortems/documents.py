@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from icalendar import Calendar, Event, vCalAddress, vText
 
-from tocsin.accounts.models import Organisation
+from tocsin.accounts.models import Organisation, User
 from tocsin.domain import postmortem as rules
 from tocsin.incidents import queries as incidents
 from tocsin.incidents.models import ActionItem, Incident
@@ -81,8 +82,8 @@ def document(row: Postmortem, now: datetime) -> rules.Document:
     )  # fmt: skip
 
 
-def invitation(row: Postmortem, *, now: datetime, method: str = "PUBLISH") -> bytes:
-    """The meeting as an iCalendar file (RFC 5545), times in UTC."""
+def invitation(row: Postmortem, *, now: datetime, method: str = "PUBLISH", people: Sequence[User] | None = None) -> bytes:
+    """The meeting as an iCalendar file (RFC 5545), times in UTC; for everybody who is invited, or for these people alone."""
     calendar = Calendar()
     for name, value in (("prodid", "-//Tocsin//Post-mortem//EN"), ("version", "2.0"), ("method", method)):
         calendar.add(name, value)
@@ -95,7 +96,9 @@ def invitation(row: Postmortem, *, now: datetime, method: str = "PUBLISH") -> by
     event.add("duration", timedelta(minutes=row.meeting_minutes))
     event.add("summary", f"Post-mortem {row.incident.ref}: {row.title}")
     event.add("url", f"{settings.TOCSIN_URL}/incidents/{row.incident.ref}/postmortem/")
-    for person in row.invitees.order_by("id"):
+    if method == "CANCEL":
+        event.add("status", "CANCELLED")
+    for person in row.invitees.order_by("id") if people is None else people:
         attendee = vCalAddress(f"MAILTO:{person.email}")
         attendee.params["CN"] = vText(person.name or person.email)
         event.add("attendee", attendee, encode=False)

@@ -82,6 +82,7 @@ def book(
         people = list(invitees) if invitees is not None else everybody(row)
         if len(people) > MOST_INVITED:
             raise invalid(invitees=f"At most {MOST_INVITED} people.")
+        before = set(row.invitees.values_list("pk", flat=True)) if row.meeting_at else set()
         postmortems.book(row, at=at, minutes=minutes, invitees=people, now=now)
         warning = _late(incident, at, procedure.settings.postmortem_within_hours)
         entry = frame.tell(
@@ -92,6 +93,8 @@ def book(
         frame.tick(incident, procedure, checklist.POSTMORTEM, by=by, now=now)
         for person in people:
             jobs.invite.defer(postmortem_id=row.pk, user_id=person.pk, sequence=row.meeting_sequence)
+        for gone in sorted(before - {person.pk for person in people}):
+            jobs.uninvite.defer(postmortem_id=row.pk, user_id=gone, sequence=row.meeting_sequence)
         return row, warning
 
 
