@@ -19,7 +19,6 @@ from tocsin.api.paging import Paging, page
 from tocsin.api.shapes import Body, rfc3339
 from tocsin.incidents import queries as incident_queries
 from tocsin.lib.refusal import invalid, missing
-from tocsin.paging.models import Escalation
 from tocsin.response.acknowledge import acknowledge_alert
 from tocsin.response.declare_incident import declare
 from tocsin.response.resolve_alert import resolve_alert
@@ -83,13 +82,14 @@ def detail(alert: Alert, request: HttpRequest) -> dict[str, Any]:
     return {
         **shape(alert), "details": alert.details, "runbook": alert.runbook or None, "ends_at": rfc3339(alert.ends_at), "trace": alert.trace,
         "verdict_note": alert.verdict_note, "verdict_at": rfc3339(alert.verdict_at), "verdict_by": incident_shapes.person(alert.verdict_by),
-        "escalation": _escalation(alert), "incidents": [incident.ref for incident in incidents],
+        "escalation": _escalation(alert, request), "incidents": [incident.ref for incident in incidents],
         "first_event": alert.first_raw_event_id, "last_event": alert.last_raw_event_id,
     }  # fmt: skip
 
 
-def _escalation(alert: Alert) -> dict[str, Any] | None:
-    runs = list(Escalation.objects.filter(alert=alert).select_related("acknowledged_by", "policy").order_by("-id")[:20])
+def _escalation(alert: Alert, request: HttpRequest) -> dict[str, Any] | None:
+    _, known = incident_queries.known_of_alert(alert, request.actor)  # type: ignore[attr-defined]
+    runs = list(known.select_related("acknowledged_by", "policy").order_by("-id")[:20])
     row = next((run for run in runs if run.track == "on_call"), runs[0] if runs else None)
     if row is None:
         return None
@@ -126,7 +126,8 @@ def get_alert(request: HttpRequest, alert_id: int):
 @needs(Needs.READ)
 def timeline(request: HttpRequest, alert_id: int, paging: Query[Paging]):
     """What happened to it, in order."""
-    return page(Entry.objects.filter(alert_id=_alert(alert_id).pk), paging, _entry)
+    entries, _ = incident_queries.known_of_alert(_alert(alert_id), request.actor)  # type: ignore[attr-defined]
+    return page(entries, paging, _entry)
 
 
 def _entry(entry: Entry) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tocsin.domain.lifecycle import Standing
 from tocsin.domain.procedure.model import Procedure
 from tocsin.incidents.models import ChecklistTick, Incident, RoleAssignment, Subscriber, Update
 from tocsin.lib.refusal import missing
+from tocsin.paging.models import Escalation
 from tocsin.timeline.models import Entry
 
 UNREAD = ("procedure_version__document",)  # large, and kept in memory by procedures.document
@@ -75,6 +76,17 @@ def record_of(incident: Incident) -> QuerySet[Entry]:
         .select_related("actor")
         .order_by("id")
     )
+
+
+def known_of_alert(alert: Alert, who: Actor | User | None) -> tuple[QuerySet[Entry], QuerySet[Escalation]]:
+    """An alert's record and escalations, without what tells of private incidents that this person may not know of."""
+    entries, escalations = Entry.objects.filter(alert_id=alert.pk), Escalation.objects.filter(alert=alert)
+    private = Incident.objects.filter(private=True, alert_links__alert=alert).exclude(pk__in=visible_to(who).values("pk"))
+    hidden = {incident.pk: incident.ref for incident in private}
+    if not hidden:
+        return entries, escalations
+    telling = entries.filter(Q(incident_id__in=hidden) | Q(data__ref__in=list(hidden.values())))
+    return entries.exclude(pk__in=telling.values("pk")), escalations.exclude(incident_id__in=hidden)
 
 
 def roles_held(incident: Incident, user: User | None) -> set[str]:

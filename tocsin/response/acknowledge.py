@@ -22,6 +22,7 @@ from tocsin.lib.conflicts import again_on_conflict
 from tocsin.lib.refusal import Refused, missing
 from tocsin.lib.signing import BadLinkError
 from tocsin.obligations import operations as obligations
+from tocsin.obligations.models import Obligation
 from tocsin.paging import messages
 from tocsin.paging import operations as paging
 from tocsin.paging.models import Escalation
@@ -57,7 +58,7 @@ def acknowledge_alert(*, alert: Alert, by: Actor, now: datetime, via: str | None
         taken = paging.acknowledge(
             alert_id=alert.pk, by=by, now=now, expires_minutes=None if over else _expiry(document, alert.severity), subject=subject
         )
-        if not taken:
+        if not taken and not _owed(alert_id=alert.pk):
             return _already(Escalation.objects.filter(alert=alert))
         entry = record(
             "acknowledged", f"{by.label} acknowledged by {VIA.get(by.via, by.via)}", by=by, now=now, alert_id=alert.pk, key=True,
@@ -83,12 +84,18 @@ def acknowledge_incident(*, incident: Incident, by: Actor, now: datetime, via: s
     with transaction.atomic():
         row, _ = frame.begin(incident, by)
         taken = _incident(row, by, now)
-        if not taken:
+        if taken is None:
             return _already(Escalation.objects.filter(incident_id=row.pk))
         return Acknowledgement(True, by.label, now, tuple(taken))
 
 
-def _incident(incident: Incident, by: Actor, now: datetime) -> list[Escalation]:
+def _owed(**subject: int) -> bool:
+    """Whether an acknowledgement is promised: also where the procedure pages nobody (its lower severities), somebody must take it."""
+    return Obligation.objects.filter(kind="acknowledge", state=Obligation.State.OPEN, **subject).exists()
+
+
+def _incident(incident: Incident, by: Actor, now: datetime) -> list[Escalation] | None:
+    """What was stopped; None where there was nothing to acknowledge."""
     document = procedures.document(incident.procedure_version)
     expires = None if incident.resolved_at else _expiry(document, incident.severity)  # what is over is not paged again
     taken = paging.acknowledge(incident_id=incident.pk, by=by, now=now, expires_minutes=expires, subject=frame.subject(incident))
@@ -96,8 +103,8 @@ def _incident(incident: Incident, by: Actor, now: datetime) -> list[Escalation]:
     for alert_id in alert_ids:
         if Escalation.objects.filter(alert_id=alert_id, status__in=(Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED)).exists():
             taken += paging.acknowledge(alert_id=alert_id, by=by, now=now, expires_minutes=expires)
-    if not taken:
-        return []
+    if not taken and not _owed(incident_id=incident.pk):
+        return None
     entry = frame.tell("acknowledged", f"{by.label} acknowledged by {VIA.get(by.via, by.via)}", incident, by=by, now=now, key=True)
     obligations.meet("acknowledge", incident_id=incident.pk, at=now, evidence=frame.evidence(entry))
     for alert_id in alert_ids:
@@ -129,7 +136,10 @@ def acknowledge_by_link(*, token: str, now: datetime, address: str | None = None
         raise Refused("This person is no longer active.", status=403, code="forbidden")
     by = Actor.of(user, "link", address)
     if link.incident_id and (incident := Incident.objects.filter(pk=link.incident_id).first()):
-        return acknowledge_incident(incident=incident, by=by, now=now)
+        with transaction.atomic():
+            if incident.private:  # whoever was paged for it may know of it, and takes part once they have it
+                incidents.join(incident, user, now=now)
+            return acknowledge_incident(incident=incident, by=by, now=now)
     if link.alert_id and (alert := Alert.objects.filter(pk=link.alert_id).first()):
         return acknowledge_alert(alert=alert, by=by, now=now)
     raise missing("alert or incident")

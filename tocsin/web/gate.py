@@ -119,6 +119,8 @@ def _api(request: HttpRequest, view: Callable[..., HttpResponse], kwargs: dict[s
         return problems.unauthorised(
             "This API token is not valid." if header else "Sign in, or send an API token as 'Authorization: Bearer TOKEN'."
         )
+    if not header and _lacks_second_factor(request):
+        return problems.problem(403, "Your organisation demands a second factor: set it up first.", code="second_factor")
     if not header and request.method not in SAFE and not _csrf_holds(request):
         return problems.problem(403, "The CSRF token is missing or wrong; programs send an API token instead.", code="csrf")
     if needed is None or not actor.may(needed, safe=request.method in SAFE):
@@ -173,9 +175,13 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
 
 def _second_factor(request: HttpRequest) -> HttpResponse | None:
     """Where the organisation demands a second factor, people without one see only the pages to set it up."""
-    if request.path_info.startswith("/accounts/") or not Organisation.objects.filter(require_mfa=True).exists():
+    if request.path_info.startswith("/accounts/") or not _lacks_second_factor(request):
         return None
-    return None if is_mfa_enabled(request.user) else HttpResponseRedirect("/accounts/2fa/")
+    return HttpResponseRedirect("/accounts/2fa/")
+
+
+def _lacks_second_factor(request: HttpRequest) -> bool:
+    return Organisation.objects.filter(require_mfa=True).exists() and not is_mfa_enabled(request.user)
 
 
 def _refuse(request: HttpRequest, status: int, detail: str) -> HttpResponse:

@@ -19,7 +19,6 @@ from tocsin.paging.models import Escalation, Notification
 from tocsin.response.acknowledge import acknowledge_alert
 from tocsin.response.link_alert import link_alert
 from tocsin.response.verify_alert import verify_alert
-from tocsin.timeline.models import Entry
 from tocsin.web import keyset, pages
 from tocsin.web.views.board import with_answers
 
@@ -55,17 +54,20 @@ def _id(request: HttpRequest, name: str) -> int | None:
 def alert(request: HttpRequest, alert_id: int) -> HttpResponse:
     """One alert."""
     row = get_object_or_404(Alert.objects.select_related("service__team", "integration", "verdict_by"), pk=alert_id)
-    escalations = list(Escalation.objects.filter(alert=row).select_related("acknowledged_by", "policy").order_by("-id"))
+    known, runs = incidents.known_of_alert(row, request.user)  # type: ignore[arg-type]
+    escalations = list(runs.select_related("acknowledged_by", "policy").order_by("-id"))
     sent = Notification.objects.filter(escalation__in=[e.pk for e in escalations]).select_related("user").order_by("-id")[:PAGES]
     mine = incidents.visible_to(request.user)  # type: ignore[arg-type]
+    promise = Obligation.objects.filter(alert_id=row.pk, kind="acknowledge").order_by("-id").first()
+    paging = any(e.status in (Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED) for e in escalations)
     context = {
         "alert": row, "escalations": escalations, "escalation": escalations[0] if escalations else None, "sent": list(sent),
-        "promise": Obligation.objects.filter(alert_id=row.pk, kind="acknowledge").order_by("-id").first(),
-        "entries": list(Entry.objects.filter(alert_id=row.pk).select_related("actor").order_by("-id")[:ENTRIES]),
+        "promise": promise,
+        "entries": list(known.select_related("actor").order_by("-id")[:ENTRIES]),
         "incident": mine.filter(alert_links__alert=row).order_by("-id").first(),
         "open_incidents": mine.exclude(status__in=("resolved", "closed")).order_by("severity", "-id")[:30],
         "may": bool(getattr(request.user, "may_respond", False)), "here": request.path,
-        "waits": any(e.status in (Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED) for e in escalations),
+        "waits": paging or (promise is not None and promise.state == Obligation.State.OPEN),
     }  # fmt: skip
     return pages.page(request, "alerts/alert.html", context)
 
