@@ -6,6 +6,8 @@ import re
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth as totp
 from django.core.cache import cache
 from django.test import Client
 
@@ -249,3 +251,11 @@ def test_the_address_is_believed_only_from_trusted_proxies(settings, remote, giv
     ana = person("Ana", "administrator")
     browser(ana).post("/settings/tokens/", {"name": "CI", "scopes": ["read"]}, REMOTE_ADDR=remote, HTTP_X_FORWARDED_FOR=given)
     assert AuditEntry.objects.get(verb="token.added").address == seen
+
+
+def test_the_secret_of_one_time_codes_is_not_readable_in_the_database():
+    person = User.objects.create_user("sealed@example.com", "a long enough password", name="Sealed")
+    secret = totp.generate_totp_secret()
+    factor = totp.TOTP.activate(person, secret)
+    assert secret not in str(Authenticator.objects.get(user=person).data)
+    assert factor.validate_code(totp.format_hotp_value(totp.hotp_value(secret, next(iter(totp.yield_hotp_counters_from_time())))))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
 from django.db import connection, transaction
 from django.http import HttpResponse
 
 from tocsin.accounts.models import IdempotencyKey
 from tocsin.lib.refusal import Refused
+from tocsin.lib.sealing import InvalidToken, box
 
+PURPOSE = "idempotency"  # answers may hold what is shown only once (a new token), so they are kept sealed
 KEPT = timedelta(days=1)
 LONGEST = 255
 
@@ -39,7 +38,7 @@ def once(owner: str, key: str, request: bytes, run: Callable[[], HttpResponse], 
             return response
         IdempotencyKey.objects.filter(owner=owner, key=key).delete()
         IdempotencyKey.objects.create(
-            owner=owner, key=key, fingerprint=fingerprint, status=response.status_code, body=_box().encrypt(response.content)
+            owner=owner, key=key, fingerprint=fingerprint, status=response.status_code, body=box(PURPOSE).encrypt(response.content)
         )
     return response
 
@@ -53,7 +52,7 @@ def _again(row: IdempotencyKey, fingerprint: str) -> HttpResponse:
     if row.fingerprint != fingerprint:
         raise Refused("This Idempotency-Key was used for another request; take a new one.", code="idempotency_key_reused")
     try:
-        content = _box().decrypt(bytes(row.body or b""))
+        content = box(PURPOSE).decrypt(bytes(row.body or b""))
     except InvalidToken as error:
         raise Refused("The first request was carried out; its answer can no longer be read.", status=409, code="answer_lost") from error
     kind = "application/problem+json" if (row.status or 200) >= 400 else "application/json; charset=utf-8"
@@ -66,8 +65,3 @@ def _locked(owner: str, key: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 20))", [f"{owner}\n{key}"])
         return bool(cursor.fetchone()[0])
-
-
-def _box() -> Fernet:
-    """Answers may hold what is shown only once (a new token), so they are kept encrypted."""
-    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(f"idempotency:{settings.SECRET_KEY}".encode()).digest()))
