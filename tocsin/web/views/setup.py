@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
@@ -59,6 +60,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
             errors = refused.errors or {"": refused.detail}
         else:
             login(request, user, backend=BACKEND)
+            UserSession.objects.create_from_request(request)  # so that it is among "where you are signed in" and can be ended there
             return pages.go(reverse("set_up"))
     context = {"token": token, "errors": errors, "form": request.POST, "zones": sorted(rules.zones())}
     return pages.page(request, "setup/first.html", context, status=422 if errors else 200)
