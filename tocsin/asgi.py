@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -43,6 +44,7 @@ LARGEST_BODY = 4 * 1024 * 1024
 LONGEST_BODY = 15.0  # seconds
 
 django = WSGIMiddleware(get_wsgi_application(), workers=THREADS)  # type: ignore[arg-type]
+gc.freeze()  # what is loaded by now stays: the collector need not look through it again and again
 INTAKE = ("/in/", "/v2/", "/api/v2/", "/-/")
 _waiting = 0
 

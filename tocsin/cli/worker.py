@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -32,9 +33,11 @@ class Worker:
     def run(self) -> None:
         """Work until told to stop; returns within 25 s of that."""
         from tocsin.jobs import running
-        from tocsin.lib import due
+        from tocsin.lib import due, http
         from tocsin.response.loops import AUDITOR, LOOPS
 
+        http.prepare()
+        gc.freeze()  # what is loaded by now stays: the collector need not look through it again and again
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop.set())
         for loop in (*LOOPS, AUDITOR):

@@ -90,6 +90,11 @@ def request(
         raise UnreachableError(str(error)[:200] or type(error).__name__, sent=backend.wrote) from error
 
 
+def prepare() -> None:
+    """Read the certificates now, which takes a tenth of a second: the first page of a process should not wait for it."""
+    _trust()
+
+
 @cache
 def _trust() -> ssl.SSLContext:
     return ssl.create_default_context()

@@ -169,11 +169,7 @@ _lanes: dict[str, Lane] = {}
 def take() -> int:
     """Hand what is due to the lanes, as much as each has room for; how many rows were handed over or taken back."""
     now = clock.now()
-    done = operations_notifications.take_back(presence.is_gone, now)
-    for lane in list(_lanes.values()):
-        for id, fence in lane.overdue():
-            receipt = Receipt(Outcome.UNKNOWN, f"no answer within {SEND_LIMIT_SECONDS} s")
-            done += bool(operations_notifications.settle(id, fence, receipt, now))
+    done = 0
     for kind in operations_notifications.kinds_due(now):
         lane = _lanes.get(kind) or _lanes.setdefault(kind, Lane(kind))
         if lane.free <= 0:
@@ -181,6 +177,12 @@ def take() -> int:
         for row in operations_notifications.claim(kind, lane.free, presence.owner(), now):
             lane.submit(row)
             done += 1
+    # New pages went first; now what did not come back.
+    done += operations_notifications.take_back(presence.is_gone, now)
+    for lane in list(_lanes.values()):
+        for id, fence in lane.overdue():
+            receipt = Receipt(Outcome.UNKNOWN, f"no answer within {SEND_LIMIT_SECONDS} s")
+            done += bool(operations_notifications.settle(id, fence, receipt, now))
     return done
 
 

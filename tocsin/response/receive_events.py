@@ -87,8 +87,7 @@ def _receive(integration: Integration, rows: Sequence[RawEvent], now: datetime) 
     effects = alerts.fold_events(integration, readings, procedure=procedure, now=now)
     for effect in effects:
         _carry_out(effect, integration, procedure, now)
-    for topic in ("alerts", "board") if effects else ("alerts",):
-        announce(topic)
+    announce(*(("alerts", "board") if effects else ("alerts",)))
 
 
 def read(kind: str, raw: RawEvent) -> Reading:
