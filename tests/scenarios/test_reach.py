@@ -93,3 +93,12 @@ def test_pages_that_wait_say_the_new_words_after_a_change(world: World):
     paging.retitle(incident_id=incident.pk, subject={"title": "Checkout is down", "severity": "SEV1"}, now=world.now)
     world.advance(seconds=61)
     world.phone.expect(world.ana, "SEV1 " + incident.ref + " Checkout is down")
+
+
+def test_what_pages_nobody_can_still_be_acknowledged(world: World):
+    incident = declare(title="Avatars are missing", severity="SEV3", impact="Cosmetic", service=world.service, by=world.by, now=world.now)
+    assert not Notification.objects.filter(incident_id=incident.pk, kind="page").exists()
+    answer = acknowledge_incident(incident=incident, by=world.by, now=world.now)
+    assert answer.taken
+    assert Obligation.objects.get(incident_id=incident.pk, kind="acknowledge").state == "met"
+    assert not acknowledge_incident(incident=incident, by=world.by, now=world.now).taken

@@ -13,7 +13,7 @@ from tocsin.domain.ports import Received, UnreadableError
 from tocsin.integrations import reading
 
 TITLES = ("title", "summary", "subject", "name", "alert_name", "alertname", "rule_name", "message", "description", "text", "event")
-KEYS = ("dedup_key", "alert_uid", "fingerprint", "alias", "incident_key", "alert_id", "event_id", "uid", "id")
+KEYS = ("dedup_key", "key", "alert_uid", "fingerprint", "alias", "incident_key", "alert_id", "event_id", "uid", "id")
 SEVERITIES = ("severity", "priority", "level", "urgency", "alert_severity", "criticality")
 STATES = ("status", "state", "event_action", "action", "alert_status", "event_type", "resolved")
 STARTS = ("started_at", "startsAt", "starts_at", "start_time", "timestamp", "time", "date", "created_at", "occurred_at", "event_time")
