@@ -109,6 +109,45 @@ def test_a_mail_server_that_drips_is_given_up(settings, monkeypatch):
         over.set()
 
 
+def test_a_cut_after_the_text_was_sent_is_unknown_and_one_before_it_is_not(settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    for last, outcome in ((b".\r\n", Outcome.UNKNOWN), (b"RCPT", Outcome.RETRY)):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            settings.EMAIL_HOST, settings.EMAIL_PORT = server.getsockname()
+
+            def serve(server=server, last=last) -> None:
+                line, _ = server.accept()
+                with line, line.makefile("rb") as said:
+                    line.sendall(b"220 here\r\n")
+                    text = False
+                    for word in said:
+                        if word.upper().startswith(last):
+                            return  # the line is cut without an answer
+                        if text:
+                            continue
+                        text = word.upper().startswith(b"DATA")
+                        line.sendall(b"354 go\r\n" if text else b"250 ok\r\n")
+
+            threading.Thread(target=serve, daemon=True).start()
+            receipt = email.send("ana@example.com", PAGE, key="tocsin-7")
+            assert receipt.outcome == outcome, receipt
+
+
+@pytest.mark.django_db
+def test_a_webhook_that_took_the_request_and_never_answered_is_unknown():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            line, _ = server.accept()
+            line.recv(65536)
+            line.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        port = server.getsockname()[1]
+        assert webhook.send(f"http://127.0.0.1:{port}/", PAGE, key="tocsin-7").outcome == Outcome.UNKNOWN
+    assert webhook.send(f"http://127.0.0.1:{port}/", PAGE, key="tocsin-7").outcome == Outcome.RETRY
+
+
 @pytest.mark.django_db
 def test_a_webhook_is_signed_as_standard_webhooks_say(stranger):  # noqa: F811
     receipt = webhook.send(f"{stranger}/ok", PAGE, key="tocsin-7")

@@ -53,9 +53,11 @@ class Email:
         except smtplib.SMTPResponseException as error:
             return _refused(error.smtp_code, error.smtp_error)
         except (smtplib.SMTPServerDisconnected, TimeoutError) as error:
-            return Receipt(Outcome.RETRY, f"the mail server stopped answering: {str(error)[:200]}")
+            outcome = Outcome.UNKNOWN if getattr(connection, "text_sent", False) else Outcome.RETRY
+            return Receipt(outcome, f"the mail server stopped answering: {str(error)[:200]}")
         except (smtplib.SMTPException, OSError) as error:
-            return Receipt(Outcome.RETRY, f"the mail server could not be reached: {str(error)[:200]}")
+            outcome = Outcome.UNKNOWN if getattr(connection, "text_sent", False) else Outcome.RETRY
+            return Receipt(outcome, f"the mail server could not be reached: {str(error)[:200]}")
         finally:
             timer.cancel()
         return Receipt(Outcome.ACCEPTED, "the mail server took it", provider_id=mail.extra_headers["Message-ID"])
@@ -97,6 +99,7 @@ class _Watched(EmailBackend):
     """Django's SMTP connection whose conversation can be ended from outside at any moment, from the first byte on."""
 
     conversation: Any = None
+    text_sent = False  # from then on it may have been taken, whatever happens to the answer
 
     @property
     def connection_class(self) -> type:
@@ -106,6 +109,12 @@ class _Watched(EmailBackend):
             def _get_socket(self, *address: Any) -> Any:
                 backend.conversation = self
                 return super()._get_socket(*address)
+
+            def data(self, msg: Any) -> Any:
+                backend.text_sent = True
+                answer = super().data(msg)
+                backend.text_sent = 200 <= answer[0] < 300
+                return answer
 
         return Conversation
 

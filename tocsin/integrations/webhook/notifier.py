@@ -26,7 +26,10 @@ class Webhook:
         return http.check_url(address)
 
     def send(self, address: str, message: Message, *, key: str) -> Receipt:
-        """One POST. 408, 425, 429 and 5xx are temporary (with the receiver's Retry-After); every other refusal, 3xx too, is permanent."""
+        """One POST. 408, 425, 429 and 5xx are temporary (with the receiver's Retry-After); every other refusal, 3xx too, is permanent.
+
+        No answer to a request that was sent is unknown: it may have arrived.
+        """
         body = payload(message, key)
         stamp = _seconds()
         headers = {
@@ -40,7 +43,7 @@ class Webhook:
         except http.BlockedError as error:
             return Receipt(Outcome.FAILED, str(error))
         except http.UnreachableError as error:
-            return Receipt(Outcome.RETRY, f"no answer: {error}")
+            return Receipt(Outcome.UNKNOWN if error.sent else Outcome.RETRY, f"no answer: {error}")
         if 200 <= answer.status < 300:
             return Receipt(Outcome.DELIVERED, f"answered {answer.status}", provider_id=key)
         if answer.status in (408, 425, 429) or answer.status >= 500:
