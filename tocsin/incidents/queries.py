@@ -126,4 +126,5 @@ def subscribers_of(incident: Incident) -> QuerySet[Subscriber]:
 def current_step(incident: Incident, procedure: Procedure) -> int:
     """The number of the step of the procedure where the incident stands."""
     communicated = incident.updates.exists()
-    return checklist.current_step(procedure, status=incident.status, restored=incident.restored_at is not None, communicated=communicated)
+    restored = incident.restored_at is not None and not incident.restored_partially  # what is back in part is still being mitigated
+    return checklist.current_step(procedure, status=incident.status, restored=restored, communicated=communicated)
