@@ -115,6 +115,7 @@ def test_an_answer_that_drips_is_given_up_at_the_limit(stranger):
     "http://127.0.0.1/", "http://localhost/", "http://0.0.0.0/", "http://10.0.0.1/", "http://192.168.1.1/", "http://169.254.169.254/latest/",
     "http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://[::ffff:10.0.0.1]/", "http://[fe80::1]/", "http://[fc00::1]/", "http://2130706433/",
     "http://0x7f000001/", "http://0177.0.0.1/", "http://100.64.0.1/", "http://[64:ff9b::7f00:1]/", "http://[2002:7f00:1::]/", "http://224.0.0.1/",
+    "http://[fec0::1]/", "http://[::ffff:0:7f00:1]/", "http://[64:ff9b:1::7f00:1]/",
 ])  # fmt: skip
 def test_a_private_address_is_blocked_in_every_spelling(url, settings):
     settings.EGRESS_ALLOW = []

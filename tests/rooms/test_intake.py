@@ -322,3 +322,40 @@ def test_a_body_that_never_ends_is_given_up(monkeypatch):
             await intake._body({"headers": []}, never, 100)
 
     asyncio.run(run())
+
+
+def test_bodies_that_are_held_are_bounded_in_all_and_given_back(monkeypatch):
+    """Many large bodies at once, from strangers too, do not fill the memory."""
+    asyncio.run(_many_bodies(monkeypatch))
+
+
+async def _many_bodies(monkeypatch):
+    monkeypatch.setattr(intake, "MOST_HELD", 100)
+    monkeypatch.setattr(intake._state, "writer", object())
+    answered: list[int] = []
+    gate = asyncio.Event()
+
+    async def take(scope, body):
+        await gate.wait()
+        return intake.protocols.ACCEPTED
+
+    monkeypatch.setattr(intake, "_take_in", take)
+
+    async def request():
+        async def receive():
+            return {"type": "http.request", "body": b"x" * 150, "more_body": False}
+
+        async def send(message):
+            if message["type"] == "http.response.start":
+                answered.append(message["status"])
+
+        await intake.app({"type": "http", "method": "POST", "path": "/in/k", "headers": [], "query_string": b""}, receive, send)
+
+    first = asyncio.create_task(request())
+    await asyncio.sleep(0)
+    await request()
+    assert answered == [503]
+    gate.set()
+    await first
+    await request()
+    assert answered == [503, 202, 202] and intake._state.held == 0

@@ -26,6 +26,7 @@ Send = Callable[[Scope], Awaitable[None]]
 BODY_SECONDS = 10.0
 DRAINED = 16_000_000  # bytes of a body that is too large; above that the connection ends with the answer
 MOST_AT_ONCE = 2_000  # requests being read or stored
+MOST_HELD = 96_000_000  # bytes of bodies being read or stored: strangers without a key can send bodies too
 CONNECTIONS = 4  # to the database, one of them for keys not in memory
 
 
@@ -38,6 +39,7 @@ class State:
         self.keys = key_rules.Keys()
         self.listener: asyncio.Task[None] | None = None
         self.at_once = 0
+        self.held = 0
         self.starting: asyncio.Lock | None = None
 
 
@@ -72,6 +74,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         result = await _judged(scope, receive, refuse, answer)
     finally:
         _state.at_once -= 1
+        _state.held -= scope.get("tocsin.held", 0)
     if result is not None:
         await _answer(send, result)
 
@@ -174,6 +177,8 @@ async def _body(scope: Scope, receive: Receive, largest: int) -> bytes | None:
     parts: list[bytes] = []
     size = 0
     try:
+        if _state.held > MOST_HELD:
+            raise OverloadedError
         async with asyncio.timeout(BODY_SECONDS):
             while True:
                 message = await receive()
@@ -187,6 +192,8 @@ async def _body(scope: Scope, receive: Receive, largest: int) -> bytes | None:
                         raise _TooLargeError
                     continue
                 parts.append(part)
+                _state.held += len(part)
+                scope["tocsin.held"] = size
                 if not message.get("more_body"):
                     return parts[0] if len(parts) == 1 else b"".join(parts)
     except TimeoutError:
@@ -269,7 +276,7 @@ async def _listen(keys: key_rules.Keys) -> None:
                         continue
             finally:
                 connection.terminate()
-        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except Exception as error:  # whatever it was: without this task a key that was taken away would count for ever
             log.warning("the intake's keys could not be read: %s: %s", type(error).__name__, error)
             await asyncio.sleep(1)
 

@@ -23,6 +23,7 @@ from django.conf import settings
 
 TIME_LIMIT = 10.0  # seconds, from the look-up of the name to the last byte
 SIZE_LIMIT = 64 * 1024  # bytes of an answer
+_INSIDE = [ipaddress.ip_network(one) for one in ("::ffff:0:0:0/96", "64:ff9b:1::/48")]  # translated to IPv4 addresses on the spot
 _names = ThreadPoolExecutor(8, thread_name_prefix="names")
 
 
@@ -110,6 +111,8 @@ def allowed(host: str, address: str, port: int) -> bool:
         ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     if any(_listed(entry, host, ip, port) for entry in settings.EGRESS_ALLOW):
         return True
+    if isinstance(ip, ipaddress.IPv6Address) and (ip.is_site_local or any(ip in network for network in _INSIDE)):
+        return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 

@@ -17,7 +17,7 @@ _SECRET_TEXT = re.compile(
     r"(?P<keep>://[^\s:/@]+:)[^\s@/]+(?=@)"  # passwords in addresses
     r"|\btcs_[0-9a-f]{8}_[\w-]+"  # tokens of ours
     r"|(?P<scheme>\b(?:Bearer|GenieKey|Basic) )[\w.~+/=-]+"
-    r"|(?P<path>/(?:in|oncall|ack)/)[^\s/?\"']{8,}"  # keys in addresses
+    r"|(?P<path>/(?:in|oncall|ack|invitation)/|[?&](?:token|integration_key|routing_key|key)=)[^\s/?&\"']{8,}"  # keys in addresses
 )
 
 
