@@ -324,6 +324,24 @@ def test_a_body_that_never_ends_is_given_up(monkeypatch):
     asyncio.run(run())
 
 
+def test_whatever_goes_wrong_within_senders_are_asked_to_come_again(monkeypatch):
+    async def broken(scope, body):
+        raise RuntimeError("got result for unknown protocol state")
+
+    async def receive():
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    answered = []
+
+    async def send(message):
+        answered.append(message)
+
+    monkeypatch.setattr(intake._state, "writer", object())
+    monkeypatch.setattr(intake, "_take_in", broken)
+    asyncio.run(intake.app({"type": "http", "method": "POST", "path": "/in/k", "headers": [], "query_string": b""}, receive, send))
+    assert answered[0]["status"] == 503 and any(name == b"retry-after" for name, _ in answered[0]["headers"])
+
+
 def test_bodies_that_are_held_are_bounded_in_all_and_given_back(monkeypatch):
     """Many large bodies at once, from strangers too, do not fill the memory."""
     asyncio.run(_many_bodies(monkeypatch))

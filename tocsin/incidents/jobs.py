@@ -21,8 +21,9 @@ def mail_entry(entry_id: int, subscriber_id: int) -> None:
     if person is None or incident is None:
         return
     drill = "[DRILL] " if incident.drill else ""
+    title = " ".join(incident.title.split())  # a line break would end the header, and no mail would go out
     message = EmailMessage(
-        subject=f"{drill}[{incident.severity}] {incident.ref} {incident.title}"[:200], body=entry.text, to=[person.email],
+        subject=f"{drill}[{incident.severity}] {incident.ref} {title}"[:200], body=entry.text, to=[person.email],
         headers={"Message-ID": f"<entry-{entry.pk}-{person.pk}@tocsin>", "References": f"<{incident.ref.lower()}@tocsin>"},
     )  # fmt: skip
     message.send()

@@ -102,6 +102,9 @@ async def _judged(scope: Scope, receive: Receive, refuse: Any, answer: Any) -> A
     except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         log.warning("an event was not accepted: %s: %s", type(error).__name__, error)
         return refuse("The database does not answer; nothing was accepted.", 503, protocols.RETRY_AFTER)
+    except Exception:  # asyncpg has errors of its own kind when a connection is cut at the wrong moment: senders come again after a 503
+        log.exception("an event was not accepted")
+        return refuse("It could not be stored; send it again.", 503, protocols.RETRY_AFTER)
 
 
 def _overloaded(refuse: Any) -> Answer:
