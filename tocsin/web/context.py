@@ -16,7 +16,7 @@ from tocsin.incidents import queries as incidents
 from tocsin.incidents.models import Incident
 from tocsin.paging.models import Escalation, Notification
 
-READABLE = timedelta(minutes=2)  # a test or a notice stays on open pages for so long after it was shown
+READABLE = timedelta(minutes=1)  # a test or a notice stays on open pages for so long after it was shown
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

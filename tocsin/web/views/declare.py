@@ -33,7 +33,7 @@ def declare(request: HttpRequest) -> HttpResponse:
         except Refused as refused:
             if refused.status == 404:
                 raise Http404(refused.detail) from refused
-            errors = refused.errors or {"": refused.detail}
+            errors = {name: refused.detail if name == "alert" else text for name, text in refused.errors.items()} or {"": refused.detail}
     context = _context(request, request.POST if request.method == "POST" else request.GET) | {"errors": errors}
     return pages.page(request, "declare/declare.html", context, fragments=FRAGMENTS, status=422 if errors else 200)
 
