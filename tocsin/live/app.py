@@ -20,7 +20,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
 
-AGAIN_EVERY = 60.0  # seconds after which a stream's session and permissions are looked at again
+AGAIN_EVERY = 10.0  # seconds after which a stream's session and permissions are looked at again
 hub = Hub()
 
 
