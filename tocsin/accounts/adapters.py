@@ -14,7 +14,6 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import render
-from requests import PreparedRequest, Response, Session
 
 from tocsin import clock
 from tocsin.accounts import operations
@@ -40,7 +39,7 @@ class AccountAdapter(DefaultAccountAdapter):
 class SocialAdapter(DefaultSocialAccountAdapter):
     """OpenID Connect: the provider must have verified the address, and its domain must be on the list."""
 
-    def get_requests_session(self) -> Session:
+    def get_requests_session(self) -> GuardedSession:
         """Calls to the provider obey the rule for everything that goes out."""
         return _Telling(self.request)
 
@@ -84,7 +83,7 @@ class _Telling(GuardedSession):
         super().__init__()
         self.asked_for = request
 
-    def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
+    def send(self, request: Any, **kwargs: Any) -> Any:
         try:
             return super().send(request, **kwargs)
         except ProviderAwayError as error:
