@@ -15,7 +15,7 @@ import time
 import psycopg
 import pytest
 
-from tests import database
+from tests import database, loops
 from tocsin.intake import app as intake
 from tocsin.intake import writer
 
@@ -279,7 +279,7 @@ def stored(pool, bodies):
         await one.stop()
         return results
 
-    return asyncio.run(run())
+    return loops.run(run())
 
 
 def test_a_bad_row_is_found_by_halving_and_its_neighbours_are_stored():
@@ -321,7 +321,7 @@ def test_a_body_that_never_ends_is_given_up(monkeypatch):
         with pytest.raises(intake._SlowError):
             await intake._body({"headers": []}, never, 100)
 
-    asyncio.run(run())
+    loops.run(run())
 
 
 def test_whatever_goes_wrong_within_senders_are_asked_to_come_again(monkeypatch):
@@ -338,13 +338,13 @@ def test_whatever_goes_wrong_within_senders_are_asked_to_come_again(monkeypatch)
 
     monkeypatch.setattr(intake._state, "writer", object())
     monkeypatch.setattr(intake, "_take_in", broken)
-    asyncio.run(intake.app({"type": "http", "method": "POST", "path": "/in/k", "headers": [], "query_string": b""}, receive, send))
+    loops.run(intake.app({"type": "http", "method": "POST", "path": "/in/k", "headers": [], "query_string": b""}, receive, send))
     assert answered[0]["status"] == 503 and any(name == b"retry-after" for name, _ in answered[0]["headers"])
 
 
 def test_bodies_that_are_held_are_bounded_in_all_and_given_back(monkeypatch):
     """Many large bodies at once, from strangers too, do not fill the memory."""
-    asyncio.run(_many_bodies(monkeypatch))
+    loops.run(_many_bodies(monkeypatch))
 
 
 async def _many_bodies(monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 from datetime import timedelta
@@ -13,6 +12,7 @@ import pytest
 from django.db import connection
 from django.utils.html import escape
 
+from tests import loops
 from tocsin import clock
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import User
@@ -247,7 +247,7 @@ def ask(app, path: str, method: str = "GET", headers: list[tuple[bytes, bytes]] 
         return {"type": "http.request", "body": b""}
 
     scope = {"type": "http", "method": method, "path": path, "headers": headers or []}
-    asyncio.run(app(scope, receive, send))
+    loops.run(app(scope, receive, send))
     return sent[0]["status"], dict(sent[0]["headers"]), b"".join(message.get("body", b"") for message in sent[1:])
 
 

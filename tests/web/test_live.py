@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 
+from tests import loops
 from tests.web import larkfield
 from tocsin import clock
 from tocsin.accounts.actor import Actor
@@ -89,4 +89,4 @@ def test_a_change_goes_to_those_who_follow_its_topic_and_slow_readers_are_droppe
             hub.heard("board")
         assert other.slow and not fast.slow
 
-    asyncio.run(story())
+    loops.run(story())
