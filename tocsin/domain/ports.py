@@ -5,6 +5,7 @@ One folder under `integrations/` per outside product; the registry names which o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -71,13 +72,14 @@ class Notifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One accepted intake request, as a source reads it: raw bytes, lower-case header names, and when it was accepted."""
+    """One accepted intake request, as a source reads it: raw bytes, the kept headers by lower-case name, and when it was accepted."""
 
     body: bytes
     content_type: str
     received_at: datetime
     path: str = ""
     dedup_key: str = ""  # made by the server where the sender gave none
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class EventSource(Protocol):

@@ -78,13 +78,24 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of an alert, and why."""
+    """What becomes of an alert, and why.
+
+    `policy_id` None: the service's own policy. `group_by` None: the default grouping; labels whose values make alerts of one service one cause
+    within `group_minutes`. `labels`, `links` ((text, address) pairs) and `runbook` are what rules add to the alert.
+    """
 
     service_id: int | None
     severity: str
     severity_reason: str
     suppressed_by: str
     trace: tuple[str, ...]
+    rule_id: int | None = None
+    policy_id: int | None = None
+    group_by: tuple[str, ...] | None = None
+    group_minutes: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    links: tuple[tuple[str, str], ...] = ()
+    runbook: str = ""
 
 
 def route(subject: Subject, directory: Directory, procedure: Procedure, now: datetime, full_match: FullMatch) -> Decision:
