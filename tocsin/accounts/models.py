@@ -20,6 +20,7 @@ class Organisation(models.Model):
     fallback_user = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
     leadership_policy = models.ForeignKey("paging.EscalationPolicy", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
     require_mfa = models.BooleanField(default=False)
+    group_minutes = models.PositiveSmallIntegerField(default=5, db_default=5)  # alerts of a service within it are one cause; 0: none
 
     def __str__(self) -> str:
         return self.name

@@ -20,6 +20,7 @@ class Service(models.Model):
     severity_map = models.JSONField(default=dict)  # {"critical": "SEV1"}: overrides the procedure's table for this service
     runbook = models.URLField(max_length=1000, blank=True, default="")
     depends_on = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="used_by")
+    group_minutes = models.PositiveSmallIntegerField(null=True, blank=True)  # alerts within it are one cause; 0: never; empty: the default
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
 
@@ -44,6 +45,10 @@ class Integration(models.Model):
     identity_labels = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     ignored_labels = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     enabled = models.BooleanField(default=True)
+    stale_hours = models.PositiveSmallIntegerField(
+        null=True, blank=True
+    )  # ask about what was not renewed for so long; 0 never, empty: a day
+    auto_resolve_hours = models.PositiveSmallIntegerField(null=True, blank=True)  # end it then without asking; empty: never
     last_event_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
@@ -55,7 +60,7 @@ class Integration(models.Model):
 class RawEvent(models.Model):
     """One accepted intake request, its bytes as they came. Written by `intake`, before the sender is answered.
 
-    `outcomes`: one dict per event in it: {"alert": 12, "change": "opened|folded|resolved|acknowledged|suppressed|change|ignored|refused", "reason": "..."}.
+    `outcomes`: one dict per event in it: {"alert": 12, "change": "opened|reopened|folded|worsened|resolved|acknowledged|change|ignored|refused", "reason": "..."}.
     """
 
     class State(models.TextChoices):
@@ -122,6 +127,26 @@ class Alert(models.Model):
     verdict_note = models.CharField(max_length=2000, blank=True, default="")
     verdict_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
     verdict_at = models.DateTimeField(null=True, blank=True)
+    # what routing rules decided (empty: the defaults) and added
+    rule_id = models.BigIntegerField(null=True, blank=True)
+    policy = models.ForeignKey("paging.EscalationPolicy", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
+    links = models.JSONField(default=list)  # [{"text", "url"}]
+    added_labels = models.JSONField(default=dict)  # part of `labels`, kept when the source sends others
+    # the cause it belongs to: `lead` is the alert that is paged for all of them; empty: this one
+    lead = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="members")
+    member_count = models.PositiveIntegerField(default=0)  # of a lead: how many alerts joined it
+    cause_at = models.DateTimeField(null=True, blank=True)  # of a lead: when it began or an alert last joined it
+    cause_severity = models.CharField(max_length=20, blank=True, default="")  # of a lead: the worst of its alerts
+    group_key = models.CharField(max_length=500, blank=True, default="")  # only alerts of the same key may join
+    group_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
+    group_reason = models.CharField(max_length=300, blank=True, default="")
+    # flapping: its openings of the last minutes, how often the same alert opened again, and until when it must be calm
+    openings = ArrayField(models.DateTimeField(), default=list)
+    reopened = models.PositiveIntegerField(default=0)
+    calm_at = models.DateTimeField(null=True, blank=True)
+    # stale: when somebody is asked whether it is still real, and since when the question stands
+    stale_at = models.DateTimeField(null=True, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -132,6 +157,11 @@ class Alert(models.Model):
             models.Index(fields=["service", "-id"], name="alert_service"),
             models.Index(fields=["integration", "dedup_key", "-id"], name="alert_key"),
             models.Index(fields=["ends_at"], condition=models.Q(status="firing", ends_at__isnull=False), name="alert_expiry"),
+            models.Index(fields=["service", "cause_at"], condition=models.Q(lead=None, cause_at__isnull=False), name="alert_cause"),
+            models.Index(fields=["lead", "-id"], condition=models.Q(lead__isnull=False), name="alert_member"),
+            models.Index(fields=["rule_id", "-id"], condition=models.Q(rule_id__isnull=False), name="alert_rule"),
+            models.Index(fields=["calm_at"], condition=models.Q(calm_at__isnull=False), name="alert_calm"),
+            models.Index(fields=["stale_at"], condition=models.Q(status="firing", stale_at__isnull=False), name="alert_stale"),
         ]
 
     def __str__(self) -> str:
