@@ -18,6 +18,7 @@ import pytest
 from tests import database, loops
 from tocsin.intake import app as intake
 from tocsin.intake import writer
+from tocsin.intake.headers import kept as kept_headers
 
 KEY = "k" * 32
 
@@ -99,6 +100,27 @@ def test_a_webhook_is_answered_202_after_it_is_stored_as_it_came(web):
     status, text, _ = web.call("POST", f"/in/{KEY}", body)
     assert status == 202 and text.startswith(b"{")
     assert web.one("protocol = 'in'")[1:3] == (body, "new")
+
+
+def test_headers_that_tell_what_a_body_means_are_kept_and_secrets_are_not(web):
+    headers = {
+        "X-GitHub-Event": "deployment", "Ce-Type": "com.example.fired", "User-Agent": "x" * 2_000, "Authorization": f"Bearer {KEY}",
+        "Cookie": "session=1", "X-Api-Key": KEY, "X-Gitlab-Token": "hidden", "X-Anything": "else",
+    }  # fmt: skip
+    status, _, _ = web.call("POST", f"/in?token={KEY}&host=db%201&api_key=hidden&Auth_Token=hidden", b"{}", **headers)
+    assert status == 202
+    with psycopg.connect(web.address) as connection:
+        kept = connection.execute("SELECT headers FROM alerts_rawevent ORDER BY id DESC LIMIT 1").fetchone()[0]
+    assert kept == {"x-github-event": "deployment", "ce-type": "com.example.fired", "user-agent": "x" * 500, ":query": "host=db+1"}
+
+
+def test_kept_headers_are_bounded_in_number_and_length():
+    many = [(b"ce-" + str(n).encode() + b"n" * 200, b"\0v" * 1_000) for n in range(200)]
+    found = json.loads(kept_headers(many, b"q=" + b"x" * 9_000))
+    query = found.pop(":query")
+    assert len(found) == 24 and max(map(len, found)) == 60 and {len(value) for value in found.values()} <= {250} and len(query) <= 1_000
+    assert kept_headers([(b"host", b"here"), (b"content-length", b"2")], b"") == "{}"
+    assert kept_headers([], b"&".join(b"a=b" for _ in range(60))) == "{}"
 
 
 @pytest.mark.parametrize(
@@ -265,7 +287,7 @@ class Pool:
     async def __aexit__(self, *_):
         return None
 
-    async def execute(self, _, integrations, protocols, kinds, bodies, keys, timeout):
+    async def execute(self, _, integrations, protocols, kinds, bodies, keys, headers, timeout):
         self.statements += 1
         if any(b"bad" in body for body in bodies):
             raise writer.asyncpg.DataError("invalid byte sequence")

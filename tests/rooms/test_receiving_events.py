@@ -12,6 +12,7 @@ from tocsin.accounts.models import Team, User
 from tocsin.alerts import operations
 from tocsin.alerts.models import Alert, ChangeEvent, RawEvent
 from tocsin.incidents.models import Ticket
+from tocsin.integrations.registry import SOURCES
 from tocsin.lib.refusal import Refused
 from tocsin.obligations.models import Obligation
 from tocsin.paging.models import ContactMethod, Escalation, EscalationPolicy, NotificationRule
@@ -66,6 +67,16 @@ def test_equal_events_make_one_alert_that_counts_them():
     assert [row.outcomes[0]["change"] for row in RawEvent.objects.order_by("id")] == ["opened", "folded", "folded", "folded"]
     assert alert.first_raw_event_id < alert.last_raw_event_id
     assert any("checkout" in line for line in alert.trace)
+
+
+def test_a_source_sees_the_kept_headers_and_a_replay_keeps_them(monkeypatch):
+    house, seen = House(), []
+    monkeypatch.setattr(SOURCES["alertmanager"], "parse", lambda received: seen.append(received.headers) or [])
+    raw = house.send({}, headers={"x-event-key": "pr:merged"})
+    house.fold()
+    replay(RawEvent.objects.get(pk=raw.pk), by=Actor(house.ana, "Ana", "web"), now=clock.now())
+    house.fold()
+    assert seen == [{"x-event-key": "pr:merged"}] * 2
 
 
 @pytest.mark.clause("S15", "S35")

@@ -71,6 +71,9 @@ class RawEvent(models.Model):
     integration = models.ForeignKey(Integration, on_delete=models.RESTRICT, related_name="raw_events")
     protocol = models.CharField(max_length=30)  # in, pagerduty, pagerduty_change, alertmanager_api: which address it came by
     content_type = models.CharField(max_length=200, default="")
+    headers = models.JSONField(
+        default=dict, db_default={}
+    )  # the few that say what the body means, by lower-case name; ":query" is the query
     body = models.BinaryField()
     received_at = models.DateTimeField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.NEW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -153,11 +154,12 @@ def _tell_intake() -> None:
 @transaction.atomic
 def accept(
     integration: Integration, *, body: bytes, protocol: str, now: datetime, content_type: str = "application/json", dedup_key: str = "",
-    replay_of: RawEvent | None = None,
+    replay_of: RawEvent | None = None, headers: Mapping[str, str] | None = None,
 ) -> RawEvent:  # fmt: skip
     """Take an event in as the intake would: a test event, or the replay of an earlier one."""
     raw = RawEvent.objects.create(
-        integration=integration, protocol=protocol, content_type=content_type, body=body, received_at=now, dedup_key=dedup_key, replay_of=replay_of
+        integration=integration, protocol=protocol, content_type=content_type, body=body, received_at=now, dedup_key=dedup_key, replay_of=replay_of,
+        headers=dict(headers or {}),
     )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify('tocsin_due', %s)", [LOOP_NAME])

@@ -37,7 +37,7 @@ class For(Body):
 def shape(raw: RawEvent) -> dict[str, Any]:
     """A raw event in a list."""
     return {
-        "id": raw.pk, "integration": raw.integration_id, "protocol": raw.protocol, "content_type": raw.content_type,
+        "id": raw.pk, "integration": raw.integration_id, "protocol": raw.protocol, "content_type": raw.content_type, "headers": raw.headers,
         "received_at": rfc3339(raw.received_at), "state": raw.state, "outcomes": raw.outcomes, "error": raw.error or None,
         "attempts": raw.attempts, "processed_at": rfc3339(raw.processed_at), "dedup_key": raw.dedup_key or None, "replay_of": raw.replay_of_id,
     }  # fmt: skip

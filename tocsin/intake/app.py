@@ -15,6 +15,7 @@ import msgspec
 from tocsin import postgres
 from tocsin.intake import keys as key_rules
 from tocsin.intake import protocols
+from tocsin.intake.headers import kept
 from tocsin.intake.protocols import Answer, InvalidError
 from tocsin.intake.writer import OverloadedError, RejectedError, Row, Writer
 
@@ -157,7 +158,8 @@ async def _integration(key: str) -> int | None:
 async def _store(scope: Scope, integration: int, protocol: str, body: bytes, checked: protocols.Checked) -> Answer:
     assert _state.writer is not None
     kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
-    await _state.writer.store(Row(integration, protocol, kind.decode("latin-1")[:200].replace("\0", ""), body, checked.dedup_key))
+    content_type, headers = kind.decode("latin-1")[:200].replace("\0", ""), kept(scope["headers"], scope["query_string"])
+    await _state.writer.store(Row(integration, protocol, content_type, body, checked.dedup_key, headers))
     return checked.accepted
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
+from tocsin.intake import headers
+
 log = logging.getLogger(__name__)
 WRITERS = 2
 MOST_REQUESTS = 256  # in one transaction
@@ -18,10 +20,12 @@ STATEMENT_SECONDS = 5.0
 INSERT = """
 WITH stored AS (
   INSERT INTO alerts_rawevent
-    (integration_id, protocol, content_type, body, received_at, state, outcomes, error, attempts, dedup_key)
-  SELECT u.integration, u.protocol, u.content_type, u.body, clock.at, 'new', '[]'::jsonb, '', 0, u.dedup_key
-  FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::text[])
-         WITH ORDINALITY AS u(integration, protocol, content_type, body, dedup_key, place),
+    (integration_id, protocol, content_type, body, received_at, state, outcomes, error, attempts, dedup_key,
+     headers)
+  SELECT u.integration, u.protocol, u.content_type, u.body, clock.at, 'new', '[]'::jsonb, '', 0, u.dedup_key,
+         u.headers::jsonb
+  FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[])
+         WITH ORDINALITY AS u(integration, protocol, content_type, body, dedup_key, headers, place),
        (SELECT tocsin_now() AS at) clock
   ORDER BY u.place
 )
@@ -48,6 +52,7 @@ class Row:
     content_type: str
     body: bytes
     dedup_key: str
+    headers: str = headers.NONE  # JSON
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -106,7 +111,7 @@ class Writer:
             async with self.pool.acquire(timeout=2) as connection:
                 await connection.execute(
                     INSERT, [r.integration for r in rows], [r.protocol for r in rows], [r.content_type for r in rows],
-                    [r.body for r in rows], [r.dedup_key for r in rows], timeout=STATEMENT_SECONDS,
+                    [r.body for r in rows], [r.dedup_key for r in rows], [r.headers for r in rows], timeout=STATEMENT_SECONDS,
                 )  # fmt: skip
         except BAD_ROW as error:
             if len(rows) == 1:

@@ -94,7 +94,7 @@ def read(kind: str, raw: RawEvent) -> Reading:
     """What a raw event says, or why nothing can be read in it. Never raises."""
     kind = READ_BY.get(raw.protocol, kind)
     try:
-        received = Received(bytes(raw.body), raw.content_type, raw.received_at, raw.protocol, raw.dedup_key)
+        received = Received(bytes(raw.body), raw.content_type, raw.received_at, raw.protocol, raw.dedup_key, raw.headers)
         return Reading(raw, SOURCES[kind].parse(received))
     except UnreadableError as error:
         return Reading(raw, error=str(error)[:1000])

@@ -22,7 +22,7 @@ def replay(raw_event: RawEvent, by: Actor, now: datetime) -> RawEvent:
             raise Refused("This event is waiting to be read already.", status=409, code="waiting")
         again = alerts.accept(
             raw_event.integration, body=bytes(raw_event.body), protocol=raw_event.protocol, content_type=raw_event.content_type,
-            dedup_key=raw_event.dedup_key, replay_of=raw_event, now=now,
+            dedup_key=raw_event.dedup_key, headers=raw_event.headers, replay_of=raw_event, now=now,
         )  # fmt: skip
         audit("replay", "event", raw_event.pk, f"Event {raw_event.pk} replayed as {again.pk}", by=by, now=now)
         return again
