@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -143,6 +144,8 @@ def plain(value: Any, depth: int = 0) -> Any:
         return [plain(v, depth + 1) for v in value] if depth < DEEPEST else "…"
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**63:
         return str(value)[:100]
+    if isinstance(value, float) and not isfinite(value):  # JSON has no word for it, and PostgreSQL refuses it
+        return str(value)
     return value
 
 

@@ -39,12 +39,11 @@ class Lazy(Mapping[str, Part], Generic[Part]):
         self.made.pop(kind, None)
 
 
-SOURCES: Lazy[EventSource] = Lazy(
-    {
-        kind: f"tocsin.integrations.{kind}.source:SOURCE"
-        for kind in ("alertmanager", "alertmanager_api_v2", "pagerduty_events_v2", "pagerduty_change_events", "generic")
-    }
-)
+KINDS = """
+alertmanager alertmanager_api_v2 aws_cloudwatch aws_sns generic opsgenie_alert_api opsgenie_webhook pagerduty_change_events pagerduty_events_v2
+""".split()
+
+SOURCES: Lazy[EventSource] = Lazy({kind: f"tocsin.integrations.{kind}.source:SOURCE" for kind in KINDS})
 
 NOTIFIERS: Lazy[Notifier] = Lazy(
     {

@@ -1,0 +1,1 @@
+"""What do alarms of Amazon CloudWatch send?"""

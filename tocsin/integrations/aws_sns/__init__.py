@@ -1,0 +1,1 @@
+"""What do subscriptions of Amazon SNS send?"""

@@ -1,0 +1,1 @@
+"""What do clients of Opsgenie send to its Alert API?"""

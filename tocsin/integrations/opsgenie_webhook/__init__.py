@@ -1,0 +1,1 @@
+"""What does Opsgenie send to webhooks?"""
