@@ -134,6 +134,23 @@ def first_line(value: Any, limit: int = LONGEST_TITLE) -> str:
     return next((line.strip()[:limit] for line in lines if line.strip()), "")
 
 
+def kept(item: dict[str, Any]) -> dict[str, Any]:
+    """The details of an item within the limit of fields: of a longer one (a stack trace, a commit list) the deepest are left out."""
+    for deepest in (DEEPEST, 6, 4, 3, 2, 1):
+        short = _cut(item, deepest)
+        if fields(short) <= MOST_FIELDS:
+            return dict(plain(short))
+    return {name: plain(value) for name, value in list(item.items())[:MOST_FIELDS] if not isinstance(value, (dict, list))}
+
+
+def _cut(value: Any, deepest: int) -> Any:
+    if isinstance(value, dict):
+        return {name: _cut(v, deepest - 1) for name, v in value.items()} if deepest else "…"
+    if isinstance(value, list):
+        return [_cut(v, deepest - 1) for v in value[:200]] if deepest else "…"
+    return value
+
+
 def plain(value: Any, depth: int = 0) -> Any:
     """Details fit to be stored: texts cleaned and cut, depth bounded."""
     if isinstance(value, str):

@@ -35,7 +35,7 @@ def message_of(item: dict[str, Any], received: Received) -> Event:
             "handshake", "handshake", item, received, title=[f"{kind}: {first(item, 'TopicArn')}"], started=[item.get("Timestamp")],
             details={name: value for name, value in item.items() if name not in ("Token", "SubscribeURL", "Signature")},
         )  # fmt: skip
-    if "Message" not in item or not kind and "AlarmName" in item:
+    if "Message" not in item or (not kind and "AlarmName" in item):
         return _said(item, item, received)
     inside = as_json(item["Message"])
     if isinstance(inside, dict):
@@ -50,7 +50,7 @@ def message_of(item: dict[str, Any], received: Received) -> Event:
 def _said(inside: dict[str, Any], envelope: dict[str, Any], received: Received) -> Event:
     if "NewStateValue" in inside or "AlarmName" in inside:
         return alarm_of(inside, envelope, received)
-    if "detail-type" in inside or "detail" in inside and "source" in inside:
+    if "detail-type" in inside or ("detail" in inside and "source" in inside):
         return bridge_of(inside, received)
     title = [envelope.get("Subject"), *(inside.get(name) for name in ("title", "summary", "subject", "message", "Event Message", "Event"))]
     return event(
@@ -66,7 +66,9 @@ def alarm_of(alarm: dict[str, Any], envelope: dict[str, Any], received: Received
     status = state(word, ALARM)
     place = ":".join(part for part in (first(alarm, "AWSAccountId"), first(alarm, "Region"), name) if part)
     at = [alarm.get("StateChangeTime"), envelope.get("Timestamp")]
-    dimensions = {first(row, "name", "Name"): first(row, "value", "Value") for row in rows(alarm, "Trigger.Dimensions") if isinstance(row, dict)}
+    dimensions = {
+        first(row, "name", "Name"): first(row, "value", "Value") for row in rows(alarm, "Trigger.Dimensions") if isinstance(row, dict)
+    }
     return event(
         status, first(alarm, "AlarmArn") or place, alarm, received, title=[name, alarm.get("AlarmDescription"), envelope.get("Subject")],
         started=at, occurred=at[:1], error=unknown_state(status, word),
@@ -84,9 +86,9 @@ def bridge_of(item: dict[str, Any], received: Received) -> Event:
     resource = first(item, "resources.0")
     if kind == "CloudWatch Alarm State Change":
         word, name = first(detail, "state.value"), first(detail, "alarmName")
-        status = state(word, ALARM)
+        status, at = state(word, ALARM), [first(detail, "state.timestamp"), item.get("time")]
         return event(
-            status, resource or name, item, received, title=[name], started=[at := at_of(detail, item)], occurred=[at], labels=labels,
+            status, resource or name, item, received, title=[name], started=at, occurred=at, labels=labels,
             error=unknown_state(status, word),
         )  # fmt: skip
     if kind == "AWS Health Event":
@@ -110,11 +112,6 @@ def bridge_of(item: dict[str, Any], received: Received) -> Event:
         title=[f"{kind}: {first(detail, 'name', 'pipeline', 'jobName', 'state') or first(item, 'source')}"], word=word,
         service=first(detail, "pipeline", "group"), started=[item.get("time")], labels=labels,
     )  # fmt: skip
-
-
-def at_of(detail: dict[str, Any], item: dict[str, Any]) -> Any:
-    """When the alarm changed, by its own word."""
-    return first(detail, "state.timestamp") or item.get("time")
 
 
 def finding_severity(finding: dict[str, Any]) -> SourceSeverity | None:

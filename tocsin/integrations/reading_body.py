@@ -29,10 +29,10 @@ def body_of(received: Received) -> Any:
     try:
         return reading.json_body(received)
     except UnreadableError:
-        if body[:1] in (b"{", b"[") and len(body) <= LONGEST_SPOILT and not reading.too_deep(body):
-            if (mended := _mended(body)) is not None:
-                return mended
-        raise
+        mended = _mended(body) if len(body) <= LONGEST_SPOILT else None
+        if mended is None:
+            raise
+        return mended
 
 
 def as_json(value: Any) -> Any:
@@ -62,7 +62,7 @@ def _multipart(body: bytes, content_type: str) -> dict[str, str]:
         for part in list(message_from_bytes(head + body + b"\r\n", policy=HTTP).iter_parts())[:MOST_FORM_FIELDS]:  # type: ignore[attr-defined]
             name = part.get_param("name", header="content-disposition")
             if isinstance(name, str):
-                fields[name] = (part.get_payload(decode=True) or b"").decode("utf-8", "replace")
+                fields[name] = bytes(part.get_payload(decode=True) or b"").decode("utf-8", "replace")
     except Exception:
         raise UnreadableError("the multipart form cannot be read") from None
     if not fields:
@@ -82,6 +82,8 @@ def _unpacked(form: dict[str, str]) -> Any:
 
 def _mended(body: bytes) -> Any:
     """JSON that a template spoilt: raw line breaks, a comma too many, quotes in a text. None where it stays unreadable."""
+    if body[:1] not in (b"{", b"[") or reading.too_deep(body):
+        return None
     written = body.decode("utf-8", "replace")
     for form in (written, re.sub(r",(\s*[}\]])", r"\1", written)):
         try:

@@ -60,7 +60,7 @@ def event(
         severity=severity or reading.severity(word), severity_word=reading.text(word, 100), service=service[:200],
         started_at=_time(started, received), occurred_at=_time(occurred, received),
         link=next((found for value in link if (found := reading.link(value))), ""), runbook=reading.link(runbook),
-        labels=reading.labels(labels), details=reading.plain(item if details is None else details), error=error,
+        labels=reading.labels(labels), details=reading.kept(item if details is None else details), error=error,
     )  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def words(**meanings: str) -> dict[str, EventStatus]:
 def tags(value: Any) -> dict[str, str]:
     """Tags as labels: an object, `["a:b", "c"]`, `[["a","b"]]`, `[{"key": "a", "value": "b"}]` or "a:b,c"."""
     if isinstance(value, str):
-        value = [part for part in value.split(",")]
+        value = value.split(",")
     if not isinstance(value, list):
         return reading.labels(value)
     read: dict[str, Any] = {}
@@ -106,10 +106,16 @@ def each(items: list[Any], what: str, read: Callable[[dict[str, Any]], Event]) -
     events = []
     for item in items:
         try:
-            events.append(read(reading.checked(item, what)))
+            events.append(read(_object(item, what)))
         except UnreadableError as error:
             events.append(reading.unreadable(error))
     return events
+
+
+def _object(item: Any, what: str) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        raise UnreadableError(f"{what} is not a JSON object")
+    return item
 
 
 class JsonSource:
@@ -130,7 +136,7 @@ class JsonSource:
         if not items:
             return [event("none", "empty", {}, received, title=["A message without an item"])]
         if len(items) == 1 and not isinstance(body, list):
-            return [self.read(reading.checked(items[0], self.what), received)]
+            return [self.read(_object(items[0], self.what), received)]
         return each(items, self.what, lambda item: self.read(item, received))
 
     def items(self, body: Any) -> list[Any]:

@@ -39,9 +39,10 @@ class Lazy(Mapping[str, Part], Generic[Part]):
         self.made.pop(kind, None)
 
 
-KINDS = """
-alertmanager alertmanager_api_v2 aws_cloudwatch aws_sns generic opsgenie_alert_api opsgenie_webhook pagerduty_change_events pagerduty_events_v2
-""".split()
+KINDS = (
+    "alertmanager", "alertmanager_api_v2", "aws_cloudwatch", "aws_sns", "generic", "opsgenie_alert_api", "opsgenie_webhook",
+    "pagerduty_change_events", "pagerduty_events_v2",
+)  # fmt: skip
 
 SOURCES: Lazy[EventSource] = Lazy({kind: f"tocsin.integrations.{kind}.source:SOURCE" for kind in KINDS})
 

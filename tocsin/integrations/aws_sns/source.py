@@ -19,7 +19,9 @@ class AmazonSns(JsonSource):
     kind = "aws_sns"
     label = "Amazon SNS"
     category = "Cloud"
-    about = "In Amazon SNS, create a subscription of the topic: protocol HTTPS, endpoint\n{address}\nThe subscription is confirmed by itself."
+    about = (
+        "In Amazon SNS, create a subscription of the topic: protocol HTTPS, endpoint\n{address}\nThe subscription is confirmed by itself."
+    )
     docs = "https://docs.aws.amazon.com/sns/latest/dg/sns-http-https-endpoint-as-subscriber.html"
     sample = {
         "Type": "Notification", "MessageId": "5be4f00d-0000-4000-8000-000000000001", "TopicArn": "arn:aws:sns:eu-west-1:123456789012:ops",

@@ -30,13 +30,9 @@ class OpsgenieAlerts(JsonSource):
         tags = [tag for tag in rows(item, "tags") if isinstance(tag, str)]
         return event(
             "firing", first(item, "alias"), item, received, title=[item.get("message"), item.get("alias"), item.get("entity"), "Opsgenie alert"],
-            word=word, service=first(item, "entity"), link=[item.get("source")] if "://" in first(item, "source") else [],
-            labels=_scalars(item.get("details")) | {"tags": ",".join(tags), "source": item.get("source"), "entity": item.get("entity")},
+            word=word, service=first(item, "entity"),
+            labels=reading.labels(item.get("details")) | {"tags": ",".join(tags), "source": item.get("source"), "entity": item.get("entity")},
         )  # fmt: skip
-
-
-def _scalars(details: Any) -> dict[str, str]:
-    return reading.labels(details)
 
 
 SOURCE = OpsgenieAlerts()
