@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from tocsin.cli.commands import app
+from tocsin.intake import addresses
 from tocsin.urls import urlpatterns
 from tocsin.web import gate
 
@@ -127,13 +128,18 @@ def plain(address: str) -> str:
 
 
 def dispatched() -> set[str]:
-    """The addresses that asgi.py and the intake tell apart themselves: texts that begin with a slash in their `app` and `_read`."""
-    found: set[str] = set()
-    for module in ("asgi.py", "intake/app.py"):
-        for node in ast.walk(ast.parse((SOURCES / module).read_text(encoding="utf-8"))):
-            if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef) and node.name in ("app", "_read"):
-                found |= {one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and str(one.value).startswith("/")}
-    return {address for address in found if not address.endswith("/")} - {"/in"} | {"/in/{key}"}
+    """The addresses that asgi.py tells apart itself (texts that begin with a slash in its `app`), and the intake's."""
+    found = {address.path for address in addresses.TABLE} - {"/in"}
+    for node in ast.walk(ast.parse((SOURCES / "asgi.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.AsyncFunctionDef) and node.name == "app":
+            found |= {one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and str(one.value).startswith("/")}
+    return {address for address in found if not address.endswith("/")}
+
+
+def test_the_methods_of_the_intakes_addresses_are_described():
+    described = {cells[0].strip("`"): set(cells[1].split(", ")) for cells in rows(page("addresses")) if cells[0].startswith("`/")}
+    wrong = {one.path for one in addresses.TABLE if one.path != "/in" and described.get(one.path) != set(one.takes)}
+    assert wrong == set() and all(f"{one.path}/".startswith(addresses.PREFIXES) for one in addresses.TABLE)
 
 
 def test_addresses_of_pages_and_api_are_described_with_what_they_need():

@@ -29,6 +29,7 @@ try:  # now, not at the first request: a route without a permission must never b
 except ImproperlyConfigured as error:
     refuse_to_start(str(error))
 
+from tocsin.intake.addresses import PREFIXES  # noqa: E402
 from tocsin.intake.app import app as intake  # noqa: E402
 from tocsin.live.app import app as live  # noqa: E402
 from tocsin.web import health  # noqa: E402
@@ -45,7 +46,6 @@ LONGEST_BODY = 15.0  # seconds
 
 django = WSGIMiddleware(get_wsgi_application(), workers=THREADS)  # type: ignore[arg-type]
 gc.freeze()  # what is loaded by now stays: the collector need not look through it again and again
-INTAKE = ("/in/", "/v2/", "/api/v2/", "/-/")
 _waiting = 0
 
 
@@ -56,7 +56,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         return None
     path: str = scope["path"]
-    if path.startswith(INTAKE):
+    if path.startswith(PREFIXES):
         return await intake(scope, receive, send)
     if path == "/live":
         return await live(scope, receive, send)

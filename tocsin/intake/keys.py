@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
 import asyncpg
 
@@ -44,12 +44,6 @@ def _authorization(value: bytes) -> str:
             return ""
         return password or name
     return ""
-
-
-def of_path(path: str) -> str:
-    """The key in `/in/{key}`; empty where the path has another form."""
-    rest = path[4:].rstrip("/")
-    return unquote(rest) if rest and "/" not in rest else ""
 
 
 class Keys:

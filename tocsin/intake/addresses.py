@@ -1,0 +1,52 @@
+"""Which address is spoken to, in which protocol, and what takes the request? One table; the longest literal match is looked at first."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from tocsin.intake import alertmanager, any_source, pagerduty
+from tocsin.intake.request import Protocol, Take
+
+
+class Address(NamedTuple):
+    """A path, where `{name}` stands for one piece of it, and what takes a request by its method."""
+
+    path: str
+    protocol: Protocol
+    takes: dict[str, Take]
+
+
+# The first parts of all paths below: whatever begins so is the intake's.
+PREFIXES = ("/in/", "/v2/", "/api/v2/", "/-/")
+TABLE = (
+    Address("/in", any_source.PROTOCOL, {"POST": any_source.take}),
+    Address("/in/{key}", any_source.PROTOCOL, {"POST": any_source.take}),
+    Address("/v2/enqueue", pagerduty.PROTOCOL, {"POST": pagerduty.take_event}),
+    Address("/v2/change/enqueue", pagerduty.PROTOCOL, {"POST": pagerduty.take_change}),
+    Address("/api/v2/alerts", alertmanager.PROTOCOL, {"POST": alertmanager.take_alerts}),
+    Address("/api/v2/status", alertmanager.PROTOCOL, {"GET": alertmanager.status}),
+    Address("/-/healthy", alertmanager.PROTOCOL, {"GET": alertmanager.healthy}),
+    Address("/-/ready", alertmanager.PROTOCOL, {"GET": alertmanager.ready}),
+)
+
+_EXACT = {address.path: address for address in TABLE if "{" not in address.path}
+_PATTERNS: dict[str, list[tuple[re.Pattern[str], Address]]] = {}
+for _address in TABLE:
+    if "{" in _address.path:
+        _shape = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", _address.path))
+        _PATTERNS.setdefault(_address.path.split("/")[1], []).append((_shape, _address))
+
+
+def find(path: str) -> tuple[Address, dict[str, str]] | None:
+    """The address of a path as it was sent (percent-encoded: a piece may hold an encoded slash), and the pieces that it names, decoded once."""
+    if (exact := _EXACT.get(path)) is not None:
+        return exact, {}
+    path = path.rstrip("/")
+    if (exact := _EXACT.get(path)) is not None:
+        return exact, {}
+    for shape, address in _PATTERNS.get(path[1:].partition("/")[0], ()):
+        if found := shape.fullmatch(path):
+            return address, {name: unquote(piece) for name, piece in found.groupdict().items()}
+    return None

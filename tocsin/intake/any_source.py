@@ -1,0 +1,37 @@
+"""What does `/in/{key}` demand of a request? Any source in its own form: JSON, or a form that carries it in the field `payload`."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+from tocsin.intake.request import Answer, Checked, InvalidError, Protocol, Request, decoded, json_answer
+from tocsin.intake.state import integration_of, store
+
+ACCEPTED = json_answer(202, status="accepted")
+
+
+def refuse(sentence: str, status: int = 400, retry_after: int = 0) -> Answer:
+    """A refusal as a problem in JSON."""
+    return json_answer(status, retry_after, status="refused", error=sentence)
+
+
+PROTOCOL = Protocol(refuse)
+
+
+def check(body: bytes) -> Checked:
+    """The body is JSON, or a form that carries it in the field `payload`; anything else is told so at once."""
+    content = body.removeprefix(b"\xef\xbb\xbf").strip()
+    if content.startswith(b"payload="):
+        content = parse_qs(content.decode("utf-8", "replace"), max_num_fields=20).get("payload", [""])[0].encode()
+    if not content:
+        raise InvalidError(refuse("The body is empty; JSON was expected."))
+    decoded(content, refuse)
+    return Checked("", "", ACCEPTED)
+
+
+async def take(request: Request) -> Answer:
+    """Keep one event of whatever kind the integration has."""
+    integration = await integration_of(request.key())
+    if integration is None:
+        return refuse("No integration has this key.", 404)
+    return await store(request, integration, "in", check(request.body))

@@ -1,0 +1,105 @@
+"""What does the intake of one process hold (pool, writer, keys), and how does it begin and end?"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+
+import asyncpg
+
+from tocsin import postgres
+from tocsin.intake import keys as key_rules
+from tocsin.intake.headers import kept
+from tocsin.intake.request import Answer, Checked, Request
+from tocsin.intake.writer import Row, Writer
+
+log = logging.getLogger(__name__)
+CONNECTIONS = 4  # to the database, one of them for keys not in memory
+
+
+class State:
+    """Pool, writer and keys; made by `start`."""
+
+    def __init__(self) -> None:
+        self.pool: asyncpg.Pool | None = None
+        self.writer: Writer | None = None
+        self.keys = key_rules.Keys()
+        self.listener: asyncio.Task[None] | None = None
+        self.at_once = 0
+        self.held = 0
+        self.starting: asyncio.Lock | None = None
+
+
+state = State()
+
+
+async def integration_of(key: str) -> int | None:
+    """The id of the integration that has this key. Raises what asyncpg raises when the database is away and no key was read yet."""
+    assert state.pool is not None
+    return await state.keys.find(key, state.pool) if key else None
+
+
+async def store(request: Request, integration: int, protocol: str, checked: Checked) -> Answer:
+    """Keep the request as a raw event; the answer is given back after the commit. Raises what Writer.store raises."""
+    assert state.writer is not None
+    kind = request.header(b"content-type")[:200].replace("\0", "")
+    headers = kept(request.headers, request.query)
+    await state.writer.store(Row(integration, protocol, kind, request.body, checked.dedup_key, headers))
+    return checked.accepted
+
+
+def _address() -> str:
+    data_dir = Path(os.environ.get("TOCSIN_DATA_DIR") or postgres.default_data_dir())
+    return os.environ.get("TOCSIN_DATABASE_URL") or postgres.app_url(data_dir)
+
+
+async def start() -> None:
+    """Make pool, writer and listener; the database need not answer yet."""
+    state.starting = state.starting or asyncio.Lock()
+    async with state.starting:
+        if state.writer is not None:
+            return
+        settings = {"application_name": "tocsin-intake", "statement_timeout": "5000", "lock_timeout": "5000", "synchronous_commit": "on"}
+        state.pool = await asyncpg.create_pool(
+            _address(), min_size=0, max_size=CONNECTIONS, timeout=3, command_timeout=5, server_settings=settings
+        )
+        state.listener = asyncio.create_task(_listen(state.keys))
+        state.writer = Writer(state.pool)
+
+
+async def stop() -> None:
+    """Answer what waits and close the connections."""
+    if state.listener:
+        state.listener.cancel()
+    if state.writer:
+        await state.writer.stop()
+    if state.pool:
+        try:
+            await asyncio.wait_for(state.pool.close(), 3)
+        except TimeoutError:
+            state.pool.terminate()
+    state.__init__()  # type: ignore[misc]
+
+
+async def _listen(keys: key_rules.Keys) -> None:
+    """Keep the keys fresh: at each notification, and every half minute; for ever."""
+    while True:
+        try:
+            connection = await asyncpg.connect(_address(), timeout=3, server_settings={"application_name": "tocsin-intake-keys"})
+            try:
+                changed = asyncio.Event()
+                await connection.add_listener(key_rules.CHANNEL, lambda *_, told=changed: told.set())
+                while True:
+                    changed.clear()
+                    await keys.load(connection)
+                    try:
+                        await asyncio.wait_for(changed.wait(), key_rules.REFRESH_SECONDS)
+                    except TimeoutError:
+                        continue
+            finally:
+                connection.terminate()
+        except Exception as error:  # whatever it was: without this task a key that was taken away would count for ever
+            log.warning("the intake's keys could not be read: %s: %s", type(error).__name__, error)
+            await asyncio.sleep(1)
