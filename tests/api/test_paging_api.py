@@ -35,6 +35,23 @@ def schedule(admin: str, *people, **more):
 
 
 @pytest.mark.clause("S5")
+def test_a_rotation_of_months_in_a_zone_of_its_own_is_kept_as_it_was_given(admin):
+    ana = person("Ana")
+    monthly = {
+        "name": "Tokyo",
+        "participants": [ana.pk],
+        "starts_at": "2026-01-13T09:00:00",
+        "shift": {"months": 1},
+        "time_zone": "Asia/Tokyo",
+    }
+    one = made(call("POST", "/schedules", {"name": "S", "time_zone": "Europe/Berlin", "rotations": [monthly]}, bearer=admin))
+    assert one["rotations"][0] | monthly == one["rotations"][0]
+    refused = call("PATCH", f"/schedules/{one['id']}", {"rotations": [{**monthly, "shift": {"months": 13}}]}, bearer=admin)
+    assert refused.status_code == 422 and "1 to 12" in refused.json()["errors"]["rotations.0.shift"]
+    elsewhere = call("PATCH", f"/schedules/{one['id']}", {"rotations": [{**monthly, "time_zone": "Mars/Olympus"}]}, bearer=admin)
+    assert "IANA" in elsewhere.json()["errors"]["rotations.0.time_zone"]
+
+
 def test_a_schedule_says_who_is_on_call_and_until_when(admin):
     ana = person("Ana")
     one = made(schedule(admin, ana))

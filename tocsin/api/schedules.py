@@ -29,7 +29,11 @@ class RotationBody(Schema):
     participants: list[int] = Field(max_length=100)
     starts_at: str = Field(max_length=30, description="Wall-clock time of the schedule's zone, 2026-01-05T09:00:00.")
     ends_at: str | None = Field(None, max_length=40)
-    shift: dict[str, int] = Field(default_factory=lambda: {"days": 7}, description='{"days": 7}, {"weeks": 2} or {"hours": 12}')
+    shift: dict[str, int] = Field(
+        default_factory=lambda: {"days": 7}, description='{"days": 7}, {"weeks": 2}, {"hours": 12} or {"months": 1}'
+    )
+    month_day: bool = Field(False, description="Months hand off on the day of the month instead of on its weekday (the second Tuesday).")
+    time_zone: str = Field("", max_length=64, description="The rotation's own zone; empty for the schedule's.")
     restrictions: list[dict[str, Any]] = Field(default_factory=list, max_length=20)
 
 
@@ -71,7 +75,7 @@ def shape(schedule: Schedule) -> dict[str, Any]:
 def _rotation(row: Any) -> dict[str, Any]:
     return {
         "id": row.id, "name": row.name, "participants": [place.user_id for place in row.places.all()], "starts_at": row.starts_local,
-        "ends_at": row.ends_at, "shift": {"hours": row.shift_hours} if row.shift_hours else {"days": row.shift_days},
+        "ends_at": row.ends_at, "shift": operations.length(row), "month_day": row.month_day, "time_zone": row.time_zone,
         "restrictions": row.restrictions,
     }  # fmt: skip
 
@@ -138,7 +142,13 @@ def list_shifts(request: HttpRequest, id: int, since: datetime | None = None, un
     names = dict(User.objects.filter(pk__in={shift.user for shift in found}).values_list("id", "name"))
     return {
         "items": [
-            {"user": {"id": s.user, "name": names.get(s.user, "")}, "starts_at": s.starts_at, "ends_at": s.ends_at, "source": s.source}
+            {
+                "user": {"id": s.user, "name": names.get(s.user, "")},
+                "starts_at": s.starts_at,
+                "ends_at": s.ends_at,
+                "source": s.source,
+                "instead_of": s.instead_of,
+            }
             for s in found
         ],
         "gaps": [{"starts_at": gap.starts_at, "ends_at": gap.ends_at} for gap in queries.gaps(schedule, start, end)],

@@ -114,10 +114,12 @@ def current() -> dict[str, Any]:
 
 
 def _schedule(row: Any) -> dict[str, Any]:
+    from tocsin.oncall.operations import length
+
     rotations = [
         {
             "name": rotation.name, "starts_at": rotation.starts_local,
-            "shift": {"hours": rotation.shift_hours} if rotation.shift_hours else {"days": rotation.shift_days},
+            "shift": length(rotation), "month_day": rotation.month_day, "time_zone": rotation.time_zone,
             "restrictions": rotation.restrictions, "participants": [place.user.email for place in rotation.places.select_related("user")],
         }
         for rotation in row.rotations.all()

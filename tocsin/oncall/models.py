@@ -20,9 +20,10 @@ class Schedule(models.Model):
 
 
 class Rotation(models.Model):
-    """Participants taking turns. `starts_at` is wall-clock time in the schedule's zone; a shift lasts `shift_days` days (7 = weekly) or `shift_hours` hours.
+    """Participants taking turns, from a wall-clock start in `time_zone`, or in the schedule's zone where that is empty. A shift lasts
+    `shift_days` days (7 = weekly), `shift_hours` hours, or `shift_months` months: by weekday of the month, or by its day (`month_day`).
 
-    `restrictions`: [] for always, else [{"weekdays": [0..6], "from": "09:00", "until": "17:00"}] in the schedule's zone.
+    `restrictions`: [] for always, else [{"weekdays": [0..6], "from": "09:00", "until": "17:00"}] in the same zone.
     """
 
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="rotations")
@@ -33,6 +34,9 @@ class Rotation(models.Model):
     ends_at = models.DateTimeField(null=True, blank=True)
     shift_days = models.PositiveSmallIntegerField(default=7)
     shift_hours = models.PositiveSmallIntegerField(default=0)
+    shift_months = models.PositiveSmallIntegerField(default=0)
+    month_day = models.BooleanField(default=False)
+    time_zone = models.CharField(max_length=64, blank=True, default="")
     restrictions = models.JSONField(default=list)
     participants = models.ManyToManyField("accounts.User", through="RotationParticipant", related_name="rotations")
 

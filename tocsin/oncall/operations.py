@@ -40,7 +40,7 @@ def create_schedule(
     now: datetime,
 ) -> Schedule:
     """A new schedule. `rotations`: [{"name", "participants": [user ids], "starts_at": "2026-01-05T09:00:00", "shift": {"days": 7},
-    "ends_at", "restrictions": [{"weekdays": [0..6], "from": "09:00", "until": "17:00"}]}], the most important first."""
+    "month_day", "time_zone", "ends_at", "restrictions": [{"weekdays": [0..6], "from": "09:00", "until": "17:00"}]}], the most important first."""
     schedule = Schedule(name=_name(name), team=_team(team), time_zone=_zone(time_zone), description=description[:1000])
     schedule.save()
     _write_rotations(schedule, rotations)
@@ -66,7 +66,7 @@ def change_schedule(schedule: Schedule, *, by: Actor, now: datetime, **changes: 
         schedule.rotations.all().delete()
         _write_rotations(schedule, changes["rotations"])
     elif schedule.time_zone != zone_before:
-        for rotation in schedule.rotations.all():  # the wall-clock start stays what people wrote
+        for rotation in schedule.rotations.filter(time_zone=""):  # the wall-clock start stays what people wrote
             rotation.starts_at = instant(datetime.fromisoformat(rotation.starts_local), ZoneInfo(schedule.time_zone))
             rotation.save(update_fields=["starts_at"])
     announce(f"schedule:{schedule.id}")
@@ -135,10 +135,10 @@ def _name(name: str) -> str:
     return name
 
 
-def _zone(name: str) -> str:
+def _zone(name: Any, field: str = "time_zone") -> str:
     if name not in available_timezones():
-        raise invalid(time_zone="Give a time zone by its IANA name, for example Europe/Berlin.")
-    return name
+        raise invalid(**{field: "Give a time zone by its IANA name, for example Europe/Berlin."})
+    return str(name)
 
 
 def _team(team: int | None) -> Team | None:
@@ -166,16 +166,17 @@ def _write_rotations(schedule: Schedule, rotations: Sequence[dict[str, Any]]) ->
         if not 1 <= len(people) <= MOST_PARTICIPANTS:
             raise invalid(**{f"{at}.participants": f"Name 1 to {MOST_PARTICIPANTS} people, in the order of their turns."})
         starts = _wall_clock(plain.get("starts_at"), f"{at}.starts_at")
-        days, hours = _shift(plain.get("shift"), f"{at}.shift")
+        zone = _zone(plain["time_zone"], f"{at}.time_zone") if plain.get("time_zone") else ""
         rotation = Rotation.objects.create(
             schedule=schedule,
             name=(str(plain.get("name") or "").strip() or f"Rotation {position + 1}")[:120],
             position=position,
-            starts_at=instant(starts, ZoneInfo(schedule.time_zone)),
+            starts_at=instant(starts, ZoneInfo(zone or schedule.time_zone)),
             starts_local=starts.isoformat(),
             ends_at=_instant(plain.get("ends_at"), f"{at}.ends_at"),
-            shift_days=days,
-            shift_hours=hours,
+            time_zone=zone,
+            month_day=bool(plain.get("month_day", False)),
+            **_shift(plain.get("shift"), f"{at}.shift"),
             restrictions=_restrictions(plain.get("restrictions") or [], f"{at}.restrictions"),
         )
         RotationParticipant.objects.bulk_create(
@@ -205,17 +206,26 @@ def _instant(value: Any, field: str) -> datetime | None:
     return read
 
 
-def _shift(plain: Any, field: str) -> tuple[int, int]:
+def _shift(plain: Any, field: str) -> dict[str, int]:
     lengths = {key: value for key, value in (plain or {"days": 7}).items() if value} if isinstance(plain, dict | None) else {}
     if len(lengths) == 1:
         (unit, number), *_ = lengths.items()
         if unit == "weeks" and isinstance(number, int) and 1 <= number <= 52:
-            return 7 * number, 0
+            return {"shift_days": 7 * number}
         if unit == "days" and isinstance(number, int) and 1 <= number <= 366:
-            return number, 0
+            return {"shift_days": number}
         if unit == "hours" and isinstance(number, int) and 1 <= number <= 8784:
-            return 0, number
-    raise invalid(**{field: 'Give one length: {"days": 1 to 366}, {"weeks": 1 to 52} or {"hours": 1 to 8784}.'})
+            return {"shift_hours": number}
+        if unit == "months" and isinstance(number, int) and 1 <= number <= 12:
+            return {"shift_months": number}
+    raise invalid(**{field: 'Give one length: {"hours": 1 to 8784}, {"days": 1 to 366}, {"weeks": 1 to 52} or {"months": 1 to 12}.'})
+
+
+def length(rotation: Rotation) -> dict[str, int]:
+    """How long a turn of a stored rotation is, as it was given: {"days": 7}."""
+    if rotation.shift_hours:
+        return {"hours": rotation.shift_hours}
+    return {"months": rotation.shift_months} if rotation.shift_months else {"days": rotation.shift_days}
 
 
 def _restrictions(plain: Any, field: str) -> list[dict[str, Any]]:

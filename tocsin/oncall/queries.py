@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from tocsin.domain import final_schedule
 from tocsin.domain import rotation as rules
 from tocsin.domain.rotation import OnCall, Shift, Span
 from tocsin.oncall.models import Override, Rotation, Schedule
@@ -39,6 +40,9 @@ def _rotation(row: Rotation) -> rules.Rotation:
         starts_local=datetime.fromisoformat(row.starts_local),
         shift_days=row.shift_days,
         shift_hours=row.shift_hours,
+        months=row.shift_months,
+        month_day=row.month_day,
+        zone=row.time_zone,
         ends_at=row.ends_at,
         restrictions=tuple(_restriction(plain) for plain in row.restrictions),
     )
@@ -63,9 +67,9 @@ def on_call_now(schedule: Schedule, at: datetime) -> list[Shift]:
 
 def shifts(schedule: Schedule, start: datetime, end: datetime) -> list[Shift]:
     """The final schedule between two instants."""
-    return rules.shifts(value(schedule, since=start), start, end)
+    return final_schedule.shifts(value(schedule, since=start), start, end)
 
 
 def gaps(schedule: Schedule, start: datetime, end: datetime) -> list[Span]:
     """When nobody is on call between two instants."""
-    return rules.gaps(value(schedule, since=start), start, end)
+    return final_schedule.gaps(value(schedule, since=start), start, end)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from tocsin.domain import rotation
+from tocsin.domain import final_schedule, rotation
 from tocsin.web import words
 
 FILLS = ("", "shift-b", "shift-c")
@@ -75,14 +75,14 @@ class Grid:
         start, end = self.midnight(monday), self.midnight(monday + timedelta(days=7))
         rows = []
         for turn in self.schedule.rotations:
-            alone = rotation.Schedule(self.schedule.zone, (turn,))
-            bars = tuple(self._shift(shift, monday) for shift in rotation.shifts(alone, start, end))
+            alone = final_schedule.rotation_shifts(self.schedule, turn, start, end)
+            bars = tuple(self._shift(shift, monday) for shift in alone)
             rows.append(Row(turn.name, _rhythm(turn), bars))
         standing_in = [o for o in self.schedule.overrides if o.starts_at < end and o.ends_at > start]
         bars = tuple(self._override(o, monday, start, end) for o in standing_in)
         rows.append(Row("Overrides", f"{len(bars)} this week" if bars else "none this week", bars))
-        final = [self._shift(shift, monday) for shift in rotation.shifts(self.schedule, start, end)]
-        final += [self._gap(gap, monday) for gap in rotation.gaps(self.schedule, start, end)]
+        final = [self._shift(shift, monday) for shift in final_schedule.shifts(self.schedule, start, end)]
+        final += [self._gap(gap, monday) for gap in final_schedule.gaps(self.schedule, start, end)]
         rows.append(Row("Final schedule", "who is paged", tuple(sorted(final, key=lambda bar: bar.a)), final=True))
         return rows
 
@@ -129,12 +129,12 @@ class Grid:
 
     def _slots(self, day: date) -> Iterable[Slot]:
         start, end = self.midnight(day), self.midnight(day + timedelta(days=1))
-        for shift in rotation.shifts(self.schedule, start, end):
+        for shift in final_schedule.shifts(self.schedule, start, end):
             fill = "slot-o" if shift.source == "override" else SLOTS[self.fills.get(shift.user, "")]
             until = "" if shift.ends_at == end else f" to {shift.ends_at.astimezone(self.zone):%H:%M}"
             initials = getattr(self.people.get(shift.user), "initials", "?")
             yield Slot(f"{self.name(shift.user)}{until}", initials, self._span(shift.starts_at, shift.ends_at), fill)
-        for gap in rotation.gaps(self.schedule, start, end):
+        for gap in final_schedule.gaps(self.schedule, start, end):
             yield Slot(f"Gap {words.duration(gap.ends_at - gap.starts_at)}", "Gap", self._span(gap.starts_at, gap.ends_at), "slot-gap")
 
 
@@ -159,7 +159,7 @@ def shares(grid: Grid, start: datetime, end: datetime, pages: Mapping[int, int])
     """Hours and nights of each person between two instants, most hours first."""
     hours: dict[int, float] = {}
     nights: dict[int, int] = {}
-    for shift in rotation.shifts(grid.schedule, start, end):
+    for shift in final_schedule.shifts(grid.schedule, start, end):
         hours[shift.user] = hours.get(shift.user, 0) + (shift.ends_at - shift.starts_at) / timedelta(hours=1)
         day = shift.starts_at.astimezone(grid.zone).date()
         while (night := rotation.instant(datetime.combine(day, time(2)), grid.zone)) < shift.ends_at:
@@ -183,9 +183,9 @@ def hand_offs(grid: Grid, count: int = 4, days: int = 60) -> list[HandOff]:
     """The next hand-offs from now."""
     start, end = grid.now.astimezone(UTC), grid.now.astimezone(UTC) + timedelta(days=days)
     spans: list[tuple[datetime, datetime, str]] = [
-        (s.starts_at, s.ends_at, grid.name(s.user)) for s in rotation.shifts(grid.schedule, start, end)
+        (s.starts_at, s.ends_at, grid.name(s.user)) for s in final_schedule.shifts(grid.schedule, start, end)
     ]
-    spans += [(g.starts_at, g.ends_at, "") for g in rotation.gaps(grid.schedule, start, end)]
+    spans += [(g.starts_at, g.ends_at, "") for g in final_schedule.gaps(grid.schedule, start, end)]
     spans.sort()
     found = [HandOff(after[0], before[2], after[2]) for before, after in pairwise(spans) if before[2] != after[2]]
     return found[:count]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tocsin.accounts.models import User
-from tocsin.domain import rotation as rules
+from tocsin.domain import final_schedule as rules
 from tocsin.oncall import queries
 
 SHOWN, AHEAD = 12, timedelta(days=7)

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.domain import rotation as rules
+from tocsin.domain import final_schedule as rules
+from tocsin.domain import rotation
 from tocsin.lib.refusal import Refused, invalid, missing
 from tocsin.oncall import operations, queries
 from tocsin.oncall.models import Override, Schedule
@@ -161,4 +162,4 @@ def _time(request: HttpRequest, name: str, zone: ZoneInfo) -> datetime:
         read = datetime.fromisoformat(request.POST.get(name, "").strip())
     except ValueError:
         raise invalid(**{name: "Give a date and a time."}) from None
-    return read.astimezone(UTC) if read.tzinfo else rules.instant(read, zone)
+    return read.astimezone(UTC) if read.tzinfo else rotation.instant(read, zone)
