@@ -13,21 +13,18 @@ from tocsin.accounts.actor import Actor
 from tocsin.alerts import operations as alerts
 from tocsin.alerts import queries
 from tocsin.alerts.models import Alert, Integration, RawEvent
-from tocsin.alerts.operations import Effect, Reading
+from tocsin.alerts.operations import Effect
 from tocsin.domain.alerts import Change
-from tocsin.domain.ports import Received, UnreadableError
 from tocsin.domain.procedure.model import Procedure
-from tocsin.integrations.registry import SOURCES
 from tocsin.lib.due import Loop
 from tocsin.procedures import operations as procedures
 from tocsin.response import alert_effects
 from tocsin.response.acknowledge import acknowledge_alert
+from tocsin.response.read_event import read
 from tocsin.timeline.operations import announce
 
 log = logging.getLogger(__name__)
 BATCH = 200
-# The address that an event came by decides how it is read; at /in/{key} the integration's kind does.
-READ_BY = {"pagerduty": "pagerduty_events_v2", "pagerduty_change": "pagerduty_change_events", "alertmanager_api": "alertmanager_api_v2"}
 
 
 def take() -> int:
@@ -83,24 +80,11 @@ def _receive_alone(integration: Integration, row: RawEvent, now: datetime) -> No
 
 def _receive(integration: Integration, rows: Sequence[RawEvent], now: datetime) -> None:
     procedure = procedures.document(procedures.current())
-    readings = [read(integration.kind, row) for row in rows]
+    readings = [read(integration, row) for row in rows]
     effects = alerts.fold_events(integration, readings, procedure=procedure, now=now)
     for effect in effects:
         _carry_out(effect, integration, procedure, now)
     announce(*(("alerts", "board") if effects else ("alerts",)))
-
-
-def read(kind: str, raw: RawEvent) -> Reading:
-    """What a raw event says, or why nothing can be read in it. Never raises."""
-    kind = READ_BY.get(raw.protocol, kind)
-    try:
-        received = Received(bytes(raw.body), raw.content_type, raw.received_at, raw.protocol, raw.dedup_key, raw.headers)
-        return Reading(raw, SOURCES[kind].parse(received))
-    except UnreadableError as error:
-        return Reading(raw, error=str(error)[:1000])
-    except Exception as error:
-        log.exception("the source %s failed on event %d", kind, raw.pk)
-        return Reading(raw, error=f"The reader of {kind} failed on it: {type(error).__name__}"[:1000])
 
 
 def _carry_out(effect: Effect, integration: Integration, procedure: Procedure, now: datetime) -> None:
