@@ -1,0 +1,455 @@
+"""Which routing rules does an alert meet, in order, and what do they decide? Compiled once, walked in microseconds, within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import chain
+from typing import Any
+from urllib.parse import quote
+
+from tocsin.domain.calendars import BusinessCalendar, in_business_hours
+
+BUDGET_SECONDS = 0.020  # for one event; then the default route takes it
+LONGEST_MATCHED = 4096  # characters of a value that conditions look at
+LONGEST_SEEN = 80  # characters of a value that the trace keeps
+MOST_SEEN = 1500  # characters of all of them
+MOST_CODES = 2000  # characters of the results that the trace keeps
+FIELDS = ("title", "status", "severity", "service", "source", "integration", "dedup_key")
+OPERATORS = {
+    "equals": "is", "not": "is not", "one_of": "is one of", "contains": "contains", "lacks": "does not contain", "starts_with": "starts with",
+    "regex": "matches", "not_regex": "does not match", "exists": "is there", "absent": "is not there",
+    "above": "is above", "at_least": "is at least", "below": "is below", "at_most": "is at most",
+}  # fmt: skip
+_OPPOSITES = {"not": "equals", "lacks": "contains", "not_regex": "regex", "absent": "exists"}
+# What came of a rule: it matched; the condition of that number did not hold; its hours, its expression did not; its expression failed.
+MATCHED, HOURS, EXPRESSION, RAISED, ANY = "m", "h", "x", "e", "a"
+_HEAVY, _LIGHT, _LOOK_EVERY = 32, 1, 32
+
+Test = Callable[[str], bool]
+Ask = Callable[[str], bool]  # is this expression true of the alert? Raises where that cannot be said
+Expressions = Callable[[Mapping[str, Any]], Ask]  # variables → who is asked
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition: `field` is one of FIELDS, `labels.NAME` or `details.PATH`; `values` holds one text, for `one_of` several."""
+
+    field: str
+    operator: str = "equals"
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A rule that holds only inside (or only outside) of these hours. `holidays`: the country (ISO 3166-1) whose holidays the calendar has."""
+
+    calendar: BusinessCalendar
+    inside: bool = True
+    holidays: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """What a rule decides; empty: it says nothing about it. Values of labels, links and the runbook may hold {labels.host} and the like."""
+
+    service_id: int | None = None
+    severity: str = ""
+    policy_id: int | None = None
+    group_by: tuple[str, ...] | None = None
+    group_minutes: int | None = None
+    suppress: bool = False
+    labels: tuple[tuple[str, str], ...] = ()
+    links: tuple[tuple[str, str], ...] = ()  # (text, address)
+    runbook: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One routing rule: all (or any) conditions, the hours and the expression must hold. `go_on`: the rules after it are asked as well."""
+
+    id: int
+    name: str
+    conditions: tuple[Condition, ...] = ()
+    any_of: bool = False
+    expression: str = ""
+    hours: Hours | None = None
+    integrations: tuple[int, ...] = ()  # empty: all
+    then: Then = Then()
+    go_on: bool = False
+    enabled: bool = True
+
+
+@dataclass(slots=True)
+class View:
+    """An alert as conditions see it. `labels` are a copy that rules may add to."""
+
+    fields: Mapping[str, str]
+    labels: dict[str, str]
+    details: Mapping[str, Any]
+    now: datetime
+    ask: Ask | None = None  # made when the first expression is met
+
+    def add(self, labels: Iterable[tuple[str, str]]) -> None:
+        """Labels that a rule adds."""
+        self.labels.update(labels)
+        self.ask = None
+
+    def value(self, name: str) -> Any:
+        """The value of a field; None where there is none."""
+        if name.startswith("labels."):
+            return self.labels.get(name[7:])
+        if name.startswith("details."):
+            return _inside(self.details, name[8:])
+        return self.fields.get(name)
+
+    def variables(self) -> dict[str, Any]:
+        """What an expression may name."""
+        return {**self.fields, "labels": self.labels, "details": self.details}
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What the rules made of an alert. `met`: (rule, result) of those that were looked at; `hits`: the rules that matched, in order.
+
+    `stopped` says why the default route took it: a rule failed or the time was up; then nothing is decided.
+    """
+
+    then: Then = Then()
+    hits: tuple[Rule, ...] = ()
+    met: tuple[tuple[Rule, str], ...] = ()
+    passed: int = 0  # rules in force for this integration that were passed before the last one that was met
+    stopped: str = ""
+
+    @property
+    def added(self) -> dict[str, str]:
+        """The labels that rules added."""
+        return dict(self.then.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    rule: Rule
+    tests: tuple[Callable[[View], bool], ...]
+    expressions: Expressions | None
+    weight: int
+
+    def result(self, view: View) -> str:
+        rule = self.rule
+        if rule.any_of:
+            if self.tests and not any(test(view) for test in self.tests):
+                return ANY
+        else:
+            for place, test in enumerate(self.tests):
+                if not test(view):
+                    return str(place)
+        if rule.hours and in_business_hours(rule.hours.calendar, view.now) is not rule.hours.inside:
+            return HOURS
+        if rule.expression and not self._says(view):
+            return EXPRESSION
+        return MATCHED
+
+    def _says(self, view: View) -> bool:
+        if view.ask is None:
+            if self.expressions is None:
+                raise LookupError("expressions cannot be read here")
+            view.ask = self.expressions(view.variables())
+        return view.ask(self.rule.expression)
+
+
+class _Lane:
+    """The rules in force for one integration. Rules that demand an exact value of a field are found by that value, the others are always asked."""
+
+    def __init__(self, rules: Sequence[_Compiled]) -> None:
+        self.rules = rules
+        self.always: list[int] = []
+        tables: dict[str, dict[str, list[int]]] = {}
+        for place, compiled in enumerate(rules):
+            anchor = _anchor(compiled.rule)
+            if anchor is None:
+                self.always.append(place)
+                continue
+            for value in set(anchor.values):
+                tables.setdefault(anchor.field, {}).setdefault(value, []).append(place)
+        self.tables = list(tables.items())
+        self.fields = sorted({condition.field for compiled in rules for condition in compiled.rule.conditions})
+
+    def candidates(self, view: View, after: int) -> Iterable[int]:
+        """The places of the rules that may match, in order."""
+        found = [self.always]
+        for name, table in self.tables:
+            value = view.labels.get(name[7:], "") if name.startswith("labels.") else view.fields[name]
+            if places := table.get(value[:LONGEST_MATCHED]):
+                found.append(places)
+        places = self.always if len(found) == 1 else sorted(chain(*found))
+        return places if after < 0 else [place for place in places if place > after]
+
+
+class RuleSet:
+    """The rules of one version, ready to be asked. `regex` makes a test of a pattern, `expressions` one of an alert's values; both may raise."""
+
+    def __init__(
+        self, version: int, rules: Sequence[Rule], regex: Callable[[str], Test], expressions: Expressions | None = None
+    ) -> None:
+        self.version, self.rules = version, tuple(rules)
+        self._compiled = [_compile(rule, regex, expressions) for rule in rules if rule.enabled]
+        self._lanes: dict[int | None, _Lane] = {}
+
+    def lane(self, integration_id: int | None) -> _Lane:
+        """The rules of one integration."""
+        lane = self._lanes.get(integration_id)
+        if lane is None:
+            scoped = [one for one in self._compiled if not one.rule.integrations or integration_id in one.rule.integrations]
+            lane = self._lanes[integration_id] = _Lane(scoped)
+        return lane
+
+    def walk(self, view: View, integration_id: int | None, tick: Callable[[], float] | None = None) -> Walk:
+        """Ask the rules in order until one matches that does not go on. Never raises. `tick`: seconds of this thread's work."""
+        lane = self.lane(integration_id)
+        limit = tick() + BUDGET_SECONDS if tick else 0.0
+        then, hits, met, spent = Then(), [], [], 0
+        places = iter(lane.candidates(view, -1))
+        place, last = -1, False
+        while not last and (place := next(places, -1)) >= 0:
+            one = lane.rules[place]
+            try:
+                code = one.result(view)
+            except Exception as error:  # whatever an expression does: the default route is safer than half of a decision
+                met.append((one.rule, RAISED))
+                return Walk(met=tuple(met), passed=place, stopped=f"rule “{one.rule.name}” failed: {_said(error)}")
+            met.append((one.rule, code))
+            spent += one.weight
+            if tick and spent >= _LOOK_EVERY:
+                spent = 0
+                if tick() > limit:
+                    return Walk(met=tuple(met), passed=place, stopped=f"the rules took longer than {BUDGET_SECONDS * 1000:.0f} ms")
+            if code != MATCHED:
+                continue
+            hits.append(one.rule)
+            then = _add(then, one.rule, view)
+            last = not one.rule.go_on
+            if one.rule.go_on and one.rule.then.labels:
+                places = iter(lane.candidates(view, place))
+        return Walk(then, tuple(hits), tuple(met), place if last else len(lane.rules))
+
+    def each(self, view: View, integration_id: int | None) -> list[tuple[Rule, str, Any]]:
+        """Every rule in order with its result and, where a condition did not hold, the value that it saw; for explaining, slowly.
+
+        Rules after the one that decided have the result "", those switched off "off", those of other integrations "scope".
+        """
+        compiled = {one.rule.id: one for one in self._compiled}
+        found: list[tuple[Rule, str, Any]] = []
+        decided = False
+        for rule in self.rules:
+            if decided or not rule.enabled or (rule.integrations and integration_id not in rule.integrations):
+                found.append((rule, "" if decided else "off" if not rule.enabled else "scope", None))
+                continue
+            seen: Any = None
+            try:
+                code = compiled[rule.id].result(view)
+                seen = view.value(rule.conditions[int(code)].field) if code.isdigit() else None
+            except Exception as error:
+                code, seen = RAISED, _said(error)
+            found.append((rule, code, seen))
+            if code == MATCHED:
+                _add(Then(), rule, view)
+            decided = code == RAISED or (code == MATCHED and not rule.go_on)
+        return found
+
+    def seen(self, view: View, integration_id: int | None) -> dict[str, str]:
+        """The values that the conditions of an integration's rules look at, cut to what a trace may hold."""
+        found, room = {}, MOST_SEEN
+        for name in self.lane(integration_id).fields:
+            value = view.value(name)
+            if value is None or name == "title":
+                continue
+            found[name] = shown = text_of(value)[:LONGEST_SEEN]
+            room -= len(name) + len(shown) + 8
+            if room < 0:
+                break
+        return found
+
+
+def codes(met: Iterable[tuple[Rule, str]]) -> str:
+    """The results as a trace keeps them: "12:0 13:m"; cut where they are too many."""
+    kept, room = [], MOST_CODES
+    for rule, code in met:
+        part = f"{rule.id}:{code}"
+        room -= len(part) + 1
+        if room < 0:
+            kept.append("…")
+            break
+        kept.append(part)
+    return " ".join(kept)
+
+
+def render(template: str, view: View, *, address: bool = False) -> str:
+    """A template with its {fields} filled in; in an address they are quoted, unless the address begins with one."""
+    if "{" not in template:
+        return template
+    filled = []
+    for place, part in enumerate(_parts(template)):
+        if not part.startswith("{"):
+            filled.append(part)
+            continue
+        value = text_of(view.value(part[1:-1]))[:LONGEST_MATCHED]
+        filled.append(quote(value, safe="") if address and place else value)
+    return "".join(filled)
+
+
+def placeholders(template: str) -> list[str]:
+    """The fields that a template names."""
+    return [part[1:-1] for part in _parts(template) if part.startswith("{")]
+
+
+def is_field(name: str) -> bool:
+    """Is there a field of that name?"""
+    return name in FIELDS or (name.startswith(("labels.", "details.")) and not name.endswith("."))
+
+
+def text_of(value: Any) -> str:
+    """A value as conditions and templates read it."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(text_of(one) for one in value[:50])
+    return "(fields)" if isinstance(value, Mapping) else str(value)[:LONGEST_MATCHED]
+
+
+def _parts(template: str) -> list[str]:
+    parts, rest = [], template
+    while rest:
+        before, brace, after = rest.partition("{")
+        inside, closing, tail = after.partition("}")
+        if not brace or not closing or not is_field(inside):
+            if not brace:
+                parts.append(rest)
+                break
+            parts.append(before + "{")
+            rest = after
+            continue
+        parts += [before, "{" + inside + "}"] if before else ["{" + inside + "}"]
+        rest = tail
+    return parts
+
+
+def _add(then: Then, rule: Rule, view: View) -> Then:
+    """What was decided so far and what this rule adds; the later rule counts. Its labels are there for the rules after it."""
+    new = rule.then
+    labels = tuple((name, render(value, view)[:LONGEST_MATCHED]) for name, value in new.labels)
+    links = tuple((render(text, view)[:200], address) for text, raw in new.links if (address := _address(render(raw, view, address=True))))
+    runbook = _address(render(new.runbook, view, address=True)) if new.runbook else ""
+    if labels:
+        view.add(labels)
+    return replace(
+        then, service_id=new.service_id if new.service_id is not None else then.service_id, severity=new.severity or then.severity,
+        policy_id=new.policy_id if new.policy_id is not None else then.policy_id,
+        group_by=new.group_by if new.group_by is not None else then.group_by,
+        group_minutes=new.group_minutes if new.group_minutes is not None else then.group_minutes, suppress=then.suppress or new.suppress,
+        labels=tuple({**dict(then.labels), **dict(labels)}.items()), links=then.links + links, runbook=runbook or then.runbook,
+    )  # fmt: skip
+
+
+def _address(text: str) -> str:
+    """A filled-in address, where it still is one."""
+    good = text.startswith(("http://", "https://")) and len(text) <= 2000 and not any(sign.isspace() or sign in "<>\"'" for sign in text)
+    return text if good else ""
+
+
+def _anchor(rule: Rule) -> Condition | None:
+    """The condition by whose value the rule can be found."""
+    if rule.any_of:
+        return None
+    exact = [one for one in rule.conditions if one.operator in ("equals", "one_of") and not one.field.startswith("details.")]
+    return next((one for one in exact if one.field.startswith("labels.")), exact[0] if exact else None)
+
+
+def _compile(rule: Rule, regex: Callable[[str], Test], expressions: Expressions | None) -> _Compiled:
+    heavy = bool(rule.expression or rule.hours) or any(one.operator in ("regex", "not_regex") for one in rule.conditions)
+    try:
+        tests = tuple(_test(one, regex) for one in rule.conditions)
+    except Exception as error:  # a rule that cannot be asked fails when it is its turn; the others work
+        tests = (_raising(error),)
+    return _Compiled(rule, tests, expressions, _HEAVY if heavy else _LIGHT)
+
+
+def _raising(error: Exception) -> Callable[[View], bool]:
+    def fail(view: View) -> bool:
+        raise error
+
+    return fail
+
+
+def _test(condition: Condition, regex: Callable[[str], Test]) -> Callable[[View], bool]:
+    opposite = condition.operator in _OPPOSITES
+    holds = _of_text(_OPPOSITES.get(condition.operator, condition.operator), condition.values, regex)
+    name = condition.field
+    if name.startswith("labels."):
+        label = name[7:]
+        return lambda view: holds(view.labels.get(label, "")[:LONGEST_MATCHED]) is not opposite
+    if not name.startswith("details."):
+        return lambda view: holds(view.fields[name][:LONGEST_MATCHED]) is not opposite
+    return lambda view: _of_any(holds, view.value(name)) is not opposite
+
+
+def _of_any(holds: Test, value: Any) -> bool:
+    """A list holds where one of its items does."""
+    if isinstance(value, (list, tuple)):
+        return any(holds(text_of(one)[:LONGEST_MATCHED]) for one in value[:100])
+    return holds(text_of(value)[:LONGEST_MATCHED])
+
+
+def _of_text(operator: str, values: tuple[str, ...], regex: Callable[[str], Test]) -> Test:
+    wanted = values[0] if values else ""
+    folded = wanted.lower()
+    if operator == "equals":
+        return lambda text: text == wanted
+    if operator == "one_of":
+        return frozenset(values).__contains__
+    if operator == "contains":
+        return lambda text: folded in text.lower()
+    if operator == "starts_with":
+        return lambda text: text.lower().startswith(folded)
+    if operator == "exists":
+        return bool
+    if operator == "regex":
+        return regex(wanted)
+    limit = float(wanted)
+    if operator == "above":
+        return lambda text: (number := _number(text)) is not None and number > limit
+    if operator == "at_least":
+        return lambda text: (number := _number(text)) is not None and number >= limit
+    if operator == "below":
+        return lambda text: (number := _number(text)) is not None and number < limit
+    return lambda text: (number := _number(text)) is not None and number <= limit
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text) if len(text) <= 50 else None
+    except ValueError:
+        return None
+
+
+def _inside(details: Mapping[str, Any], path: str) -> Any:
+    """A value inside of details: by its whole name, else step by step along the dots."""
+    if path in details:
+        return details[path]
+    found: Any = details
+    for step in path.split("."):
+        if isinstance(found, Mapping):
+            found = found.get(step)
+        elif isinstance(found, (list, tuple)) and step.isdecimal() and int(step[:6]) < len(found):
+            found = found[int(step[:6])]
+        else:
+            return None
+    return found
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
