@@ -6,6 +6,12 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
 
+from tocsin.alerts.models_routing import RoutingTrial, RoutingVersion
+
+__all__ = [
+    "Alert", "Attendance", "ChangeEvent", "EarlyResolution", "Integration", "RawEvent", "RoutingTrial", "RoutingVersion", "Service", "Silence",
+]  # fmt: skip
+
 
 class Service(models.Model):
     """A thing that breaks; has an owner team and an escalation policy."""
@@ -130,7 +136,8 @@ class Alert(models.Model):
     verdict_note = models.CharField(max_length=2000, blank=True, default="")
     verdict_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
     verdict_at = models.DateTimeField(null=True, blank=True)
-    # what routing rules decided (empty: the defaults) and added
+    # what routing rules decided (empty: the defaults) and added; `route`: the rules that it met (see domain.rules_words.told)
+    route = models.JSONField(default=dict)
     rule_id = models.BigIntegerField(null=True, blank=True)
     policy = models.ForeignKey("paging.EscalationPolicy", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
     links = models.JSONField(default=list)  # [{"text", "url"}]

@@ -24,7 +24,7 @@ _UPDATED = {
     "status": "text", "title": "text", "source_severity": "text", "severity": "text", "severity_reason": "text", "link": "text",
     "runbook": "text", "labels": "jsonb", "details": "jsonb", "trace": "jsonb", "started_at": "timestamptz", "last_seen": "timestamptz",
     "last_event_at": "timestamptz", "ends_at": "timestamptz", "resolved_at": "timestamptz", "event_count": "bigint",
-    "last_raw_event_id": "bigint", "service_id": "bigint", "suppressed_by": "text",
+    "last_raw_event_id": "bigint", "service_id": "bigint", "suppressed_by": "text", "rule_id": "bigint", "route": "jsonb",
 }  # fmt: skip
 _INFRASTRUCTURE = ("terraform", "infrastructure", "ansible", "cluster", "node pool", "firewall", "dns", "database migration")
 
@@ -126,7 +126,8 @@ class _Batch:
 
     def _judge(self, alert: Alert, event: Event, state: AlertState) -> None:
         subject = Subject(
-            state.title, state.source_severity, event.severity_word, event.service, state.labels, self.integration.name, self.integration.service_id
+            state.title, state.source_severity, event.severity_word, event.service, state.labels, self.integration.name, self.integration.service_id,
+            self.integration.pk, state.status, state.dedup_key, state.details,
         )  # fmt: skip
         apply(alert, route(subject, self.directory, self.procedure, self.now, full_match))
 
@@ -169,6 +170,7 @@ def apply(alert: Alert, decision: Decision) -> None:
     """Put a routing decision on an alert (not saved)."""
     alert.service_id, alert.severity, alert.severity_reason = decision.service_id, decision.severity, decision.severity_reason
     alert.suppressed_by, alert.trace = decision.suppressed_by, list(decision.trace)
+    alert.rule_id, alert.route = decision.rule_id, dict(decision.path)
 
 
 def state_of(alert: Alert) -> AlertState:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from time import thread_time
 from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Count, F, Min, Q, QuerySet
 
+from tocsin.alerts import queries_routing
 from tocsin.alerts.models import Alert, Integration, RawEvent, Service, Silence
 from tocsin.domain.routing import Directory, Matcher, ServiceFacts, SilenceRule, Subject
 
@@ -77,8 +79,13 @@ def waiting_events(integration_id: int, limit: int) -> list[RawEvent]:
 
 def directory(now: datetime) -> Directory:
     """What routing looks things up in."""
+    return Directory(service_facts(), silences_in_force(now), queries_routing.in_force(now), thread_time)
+
+
+def service_facts() -> dict[int, ServiceFacts]:
+    """Every service in use, as routing sees it."""
     rows = Service.objects.filter(removed_at=None).values_list("id", "name", "critical", "severity_map")
-    return Directory({row[0]: ServiceFacts(*row) for row in rows}, silences_in_force(now))
+    return {row[0]: ServiceFacts(*row) for row in rows}
 
 
 def silences_in_force(now: datetime) -> tuple[SilenceRule, ...]:
@@ -100,10 +107,13 @@ def matchers(stored: list[dict[str, object]]) -> tuple[Matcher, ...]:
 
 
 def subject(alert: Alert, integration: Integration) -> Subject:
-    """An alert as routing sees it."""
+    """An alert as routing sees it: as its source told it, without what rules added."""
+    named = alert.route.get("service") if alert.route else None
     return Subject(
-        alert.title, alert.source_severity, labels=alert.labels, service=alert.service.name if alert.service else "",
-        integration=integration.name, integration_service=integration.service_id,
+        alert.title, alert.source_severity, service=named if named is not None else alert.service.name if alert.service else "",
+        labels={name: value for name, value in alert.labels.items() if name not in alert.added_labels},
+        integration=integration.name, integration_service=integration.service_id, integration_id=integration.pk, status=alert.status,
+        dedup_key=alert.dedup_key, details=alert.details,
     )  # fmt: skip
 
 

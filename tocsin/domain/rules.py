@@ -189,9 +189,7 @@ class _Lane:
 class RuleSet:
     """The rules of one version, ready to be asked. `regex` makes a test of a pattern, `expressions` one of an alert's values; both may raise."""
 
-    def __init__(
-        self, version: int, rules: Sequence[Rule], regex: Callable[[str], Test], expressions: Expressions | None = None
-    ) -> None:
+    def __init__(self, version: int, rules: Sequence[Rule], regex: Callable[[str], Test], expressions: Expressions | None = None) -> None:
         self.version, self.rules = version, tuple(rules)
         self._compiled = [_compile(rule, regex, expressions) for rule in rules if rule.enabled]
         self._lanes: dict[int | None, _Lane] = {}
@@ -289,18 +287,18 @@ def render(template: str, view: View, *, address: bool = False) -> str:
     if "{" not in template:
         return template
     filled = []
-    for place, part in enumerate(_parts(template)):
-        if not part.startswith("{"):
+    for place, (named, part) in enumerate(_parts(template)):
+        if not named:
             filled.append(part)
             continue
-        value = text_of(view.value(part[1:-1]))[:LONGEST_MATCHED]
+        value = text_of(view.value(part))[:LONGEST_MATCHED]
         filled.append(quote(value, safe="") if address and place else value)
     return "".join(filled)
 
 
 def placeholders(template: str) -> list[str]:
     """The fields that a template names."""
-    return [part[1:-1] for part in _parts(template) if part.startswith("{")]
+    return [part for named, part in _parts(template) if named]
 
 
 def is_field(name: str) -> bool:
@@ -321,20 +319,19 @@ def text_of(value: Any) -> str:
     return "(fields)" if isinstance(value, Mapping) else str(value)[:LONGEST_MATCHED]
 
 
-def _parts(template: str) -> list[str]:
+def _parts(template: str) -> list[tuple[bool, str]]:
+    """The pieces of a template: (is it the name of a field, text)."""
     parts, rest = [], template
     while rest:
         before, brace, after = rest.partition("{")
         inside, closing, tail = after.partition("}")
-        if not brace or not closing or not is_field(inside):
-            if not brace:
-                parts.append(rest)
-                break
-            parts.append(before + "{")
+        if brace and closing and is_field(inside):
+            parts += [(False, before)] if before else []
+            parts.append((True, inside))
+            rest = tail
+        else:
+            parts.append((False, before + brace))
             rest = after
-            continue
-        parts += [before, "{" + inside + "}"] if before else ["{" + inside + "}"]
-        rest = tail
     return parts
 
 

@@ -20,7 +20,7 @@ MOST_LINKS = 10
 MOST_GROUP_LABELS = 20
 LONGEST_GROUP = 1_440  # minutes
 LONGEST_VALUE = 1_000  # characters of a value, a pattern, a template
-LONGEST_EXPRESSION = 2_000
+LONGEST_EXPRESSION = 1_000
 NUMBERS = ("above", "at_least", "below", "at_most")
 BARE = ("exists", "absent")
 KEYS = ("id", "name", "enabled", "integrations", "match", "conditions", "expression", "hours", "then", "go_on")
@@ -146,7 +146,11 @@ def _stored(one: Mapping[str, Any], holidays: HolidaysOf) -> Rule:
     conditions = []
     for condition in one["conditions"]:
         value = condition.get("value", ())
-        conditions.append(Condition(condition["field"], condition["operator"], tuple(value) if isinstance(value, list) else (value,) if value != () else ()))
+        conditions.append(
+            Condition(
+                condition["field"], condition["operator"], tuple(value) if isinstance(value, list) else (value,) if value != () else ()
+            )
+        )
     kept = None
     if hours:
         calendar = BusinessCalendar(
@@ -206,7 +210,9 @@ class _Reader:
         one = self._object(at, plain, ("field", "operator", "value"))
         name = self._text(f"{at}.field", one.get("field", ""), 300).strip()
         if not is_field(name):
-            self._wrong(f"{at}.field", "It is title, status, severity, service, source, integration, dedup_key, labels.NAME or details.PATH.")
+            self._wrong(
+                f"{at}.field", "It is title, status, severity, service, source, integration, dedup_key, labels.NAME or details.PATH."
+            )
         operator = one.get("operator", "equals")
         if not isinstance(operator, str) or operator not in OPERATORS:
             self._wrong(f"{at}.operator", f"It is one of {', '.join(OPERATORS)}.")
@@ -246,7 +252,9 @@ class _Reader:
         country = self._text(f"{at}.holidays", one.get("holidays") or "", 2).upper()
         if country and not (len(country) == 2 and country.isascii() and country.isalpha()):
             self._wrong(f"{at}.holidays", "It is a country of two letters such as DE, or empty.")
-        return Hours(BusinessCalendar(zone, begin, end, frozenset(), frozenset(days)), self._flag(f"{at}.inside", one.get("inside", True)), country)
+        return Hours(
+            BusinessCalendar(zone, begin, end, frozenset(), frozenset(days)), self._flag(f"{at}.inside", one.get("inside", True)), country
+        )
 
     def then(self, at: str, plain: Any) -> Then:
         one = self._object(at, plain, THEN_KEYS)

@@ -103,7 +103,9 @@ def met(place: int, rule: Rule, code: str, seen: Any, names: Names) -> Met:
     result, sentence = "not matched", ""
     if code.isdigit() and int(code) < len(rule.conditions):
         one = rule.conditions[int(code)]
-        sentence = f"{called(one.field)} {_is(seen)}, wanted {'' if one.operator == 'equals' else _operator(one)}{_wanted(one).strip()}".rstrip()
+        sentence = (
+            f"{called(one.field)} {_is(seen)}, wanted {'' if one.operator == 'equals' else _operator(one)}{_wanted(one).strip()}".rstrip()
+        )
         sentence = f"{sentence}: does not match"
     elif code == ANY:
         sentence = "none of its conditions holds: does not match"
@@ -148,8 +150,12 @@ def told(path: Mapping[str, Any], rules: Sequence[Rule], names: Names) -> list[M
 
 def _unlooked(rule: Rule, seen: Mapping[str, str]) -> str:
     """The code of a rule that was passed over because one of its exact values differs."""
-    exact = [place for place, one in enumerate(rule.conditions) if one.operator in ("equals", "one_of") and not one.field.startswith("details.")]
-    return next((str(place) for place in exact if seen.get(rule.conditions[place].field, "") not in rule.conditions[place].values), "anchor")
+    exact = [
+        place for place, one in enumerate(rule.conditions) if one.operator in ("equals", "one_of") and not one.field.startswith("details.")
+    ]
+    return next(
+        (str(place) for place in exact if seen.get(rule.conditions[place].field, "") not in rule.conditions[place].values), "anchor"
+    )
 
 
 def _wanted(one: Condition) -> str:

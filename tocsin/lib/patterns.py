@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import re2
@@ -35,3 +36,11 @@ def full_match(pattern: str, value: str) -> bool:
     """Does the whole value match? A pattern that cannot be used matches nothing."""
     compiled = _compiled(pattern)
     return compiled is not None and compiled.fullmatch(value) is not None
+
+
+def tester(pattern: str) -> Callable[[str], bool]:
+    """A test whether a whole value matches, for patterns that are kept by whoever asks often. Raises ValueError for one that cannot be used."""
+    if wrong := complaint(pattern):
+        raise ValueError(wrong)
+    compiled = re2.compile(pattern, _options)
+    return lambda value: compiled.fullmatch(value) is not None
