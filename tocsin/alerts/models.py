@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Lower
 
@@ -109,9 +110,13 @@ class Alert(models.Model):
         FALSE_ALARM = "false_alarm"
         UNSURE = "unsure"
 
-    integration = models.ForeignKey(Integration, on_delete=models.RESTRICT, related_name="alerts")
+    integration = models.ForeignKey(
+        Integration, on_delete=models.RESTRICT, related_name="alerts", db_index=False
+    )  # alert_key begins with it
     dedup_key = models.CharField(max_length=512)
-    service = models.ForeignKey(Service, null=True, blank=True, on_delete=models.RESTRICT, related_name="alerts")
+    service = models.ForeignKey(
+        Service, null=True, blank=True, on_delete=models.RESTRICT, related_name="alerts", db_index=False
+    )  # alert_service begins with it
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.FIRING)
     title = models.CharField(max_length=1024)
     source_severity = models.CharField(max_length=10)
@@ -172,6 +177,12 @@ class Alert(models.Model):
             models.Index(fields=["rule_id", "-id"], condition=models.Q(rule_id__isnull=False), name="alert_rule"),
             models.Index(fields=["calm_at"], condition=models.Q(calm_at__isnull=False), name="alert_calm"),
             models.Index(fields=["stale_at"], condition=models.Q(status="firing", stale_at__isnull=False), name="alert_stale"),
+            # No index holds last_seen or event_count: what every event changes must not touch an index (docs/explanation/performance.md).
+            models.Index(fields=["severity", "-id"], condition=models.Q(status="firing"), name="alert_severity"),
+            models.Index(fields=["-id"], condition=models.Q(status="firing") & ~models.Q(suppressed_by=""), name="alert_held"),
+            models.Index(fields=["first_seen"], name="alert_first_seen"),
+            GinIndex(fields=["labels"], opclasses=["jsonb_path_ops"], condition=models.Q(status="firing"), name="alert_labels"),
+            # and `alert_words`, an index of an expression, made by the migration (alerts/listing.py)
         ]
 
     def __str__(self) -> str:

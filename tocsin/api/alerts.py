@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 from ninja.responses import Status
 
 from tocsin import clock
 from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.alerts import queries
+from tocsin.alerts import listing
 from tocsin.alerts.models import Alert
 from tocsin.api import incident_shapes
 from tocsin.api.acting import acting
+from tocsin.api.alert_filters import Filters
 from tocsin.api.paging import Paging, page
 from tocsin.api.shapes import Body, rfc3339
 from tocsin.incidents import queries as incident_queries
@@ -27,15 +28,6 @@ from tocsin.timeline.models import Entry
 
 router = Router(tags=["Alerts"])
 ID = "/{int:alert_id}"
-
-
-class Filters(Schema):
-    """Which alerts."""
-
-    service: int | None = Field(None, description="The id of a service.")
-    integration: int | None = Field(None, description="The id of an integration.")
-    status: Literal["", "firing", "resolved"] = ""
-    q: str = Field("", max_length=200, description="Words of the title, the dedup key or the service's name.")
 
 
 class For(Body):
@@ -110,9 +102,18 @@ def _alert(alert_id: int) -> Alert:
 
 @router.get("")
 @needs(Needs.READ)
-def list_alerts(request: HttpRequest, filters: Query[Filters], paging: Query[Paging]):
-    """Alerts, the newest first."""
-    return page(queries.alerts(**filters.model_dump()), paging, shape, order=("-id",))
+def list_alerts(request: HttpRequest, wanted: Query[Filters], paging: Query[Paging]):
+    """Alerts, the newest first or in the order of `sort`."""
+    found = listing.page(wanted.read(), clock.now(), cursor=paging.cursor, limit=paging.limit)
+    return {"items": [shape(row) for row in found.rows], "next": found.next}
+
+
+@router.get("/count")
+@needs(Needs.READ)
+def count_alerts(request: HttpRequest, wanted: Query[Filters]):
+    """How many match: `exact` is false where there are more than `count`."""
+    number = listing.count(wanted.read(), clock.now())
+    return {"count": number.number, "exact": not number.more}
 
 
 @router.get(ID)

@@ -87,6 +87,7 @@ class Escalation(models.Model):
         indexes = [
             models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="escalation_due"),
             models.Index(fields=["alert"], name="escalation_alert"),
+            models.Index(fields=["alert"], condition=models.Q(status="acknowledged"), name="escalation_acknowledged"),
             models.Index(fields=["incident_id"], condition=models.Q(incident_id__isnull=False), name="escalation_incident"),
         ]
         constraints = [

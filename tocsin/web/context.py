@@ -11,7 +11,7 @@ from django.utils.functional import SimpleLazyObject
 
 from tocsin import clock
 from tocsin.accounts.models import Organisation
-from tocsin.alerts.models import Alert
+from tocsin.alerts import listing
 from tocsin.incidents import queries as incidents
 from tocsin.incidents.models import Incident
 from tocsin.paging.models import Escalation, Notification
@@ -28,13 +28,14 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
     now = getattr(request, "_page_now", None) or clock.now()
     request._page_now = now  # type: ignore[attr-defined]
     name = Organisation.objects.values_list("name", flat=True).first() or ""
-    facts: dict[str, Any] = {"organisation": name, "now": now, "incidents": 0, "alerts": 0, "pages": [], "notes": [], "to_confirm": []}
+    facts: dict[str, Any] = {"organisation": name, "now": now, "incidents": 0, "alerts": "", "pages": [], "notes": [], "to_confirm": []}
     if request.user.is_authenticated:
         running = incidents.visible_to(request.user).exclude(status__in=(Incident.Status.RESOLVED, Incident.Status.CLOSED))
         facts["incidents"] = running.count()
         facts["pages"] = _pages(request.user.pk)
         facts["notes"], facts["to_confirm"] = _on_screen(request.user.pk, now)
-        facts["alerts"] = Alert.objects.filter(status=Alert.Status.FIRING, incident_links=None).count()
+        waiting = listing.waiting()
+        facts["alerts"] = str(waiting) if waiting.number else ""
     return facts
 
 

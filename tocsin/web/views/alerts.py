@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -10,8 +11,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.alerts import queries
-from tocsin.alerts.models import Alert, Integration, Service
+from tocsin.alerts import listing
+from tocsin.alerts.models import Alert
+from tocsin.domain.alert_filters import STATUSES
 from tocsin.incidents import queries as incidents
 from tocsin.lib.refusal import Refused
 from tocsin.obligations.models import Obligation
@@ -19,7 +21,8 @@ from tocsin.paging.models import Escalation, Notification
 from tocsin.response.acknowledge import acknowledge_alert
 from tocsin.response.link_alert import link_alert
 from tocsin.response.verify_alert import verify_alert
-from tocsin.web import keyset, pages
+from tocsin.web import filters, pages
+from tocsin.web.alert_rows import Rows
 from tocsin.web.views.board import with_answers
 
 SHOWN, ENTRIES, PAGES = 50, 100, 60
@@ -27,27 +30,19 @@ SHOWN, ENTRIES, PAGES = 50, 100, 60
 
 @needs(Needs.READ)
 def alerts(request: HttpRequest) -> HttpResponse:
-    """Alerts, newest first; by status, service, integration and words."""
-    status, words = request.GET.get("status", "firing"), request.GET.get("q", "")[:200].strip()
-    rows = queries.alerts(
-        service=_id(request, "service"),
-        status=status if status in ("firing", "resolved") else "",
-        q=words,
-        integration=_id(request, "integration"),
-    )
-    found, earlier = keyset.page(rows, request.GET.get("before"), SHOWN)
+    """A page of the list, by the filters and the order in the address."""
+    wanted, errors = filters.read(request)
+    now = pages.now(request)
+    found = listing.page(wanted, now, cursor=request.GET.get("after"), limit=SHOWN) if not errors else listing.Found([], None)
+    may, zone = bool(getattr(request.user, "may_respond", False)), getattr(request.user, "time_zone", "")
     context = {
-        "rows": with_answers(found), "earlier": keyset.address(request, earlier), "status": status, "q": words, "here": request.get_full_path(),
-        "service": _id(request, "service"), "services": Service.objects.filter(removed_at=None).order_by("name"),
-        "integration": _id(request, "integration"), "integrations": Integration.objects.filter(removed_at=None).order_by("name"),
-        "statuses": {"firing": "Firing", "resolved": "Resolved", "all": "All"},
+        "rows": found.rows, "body": Rows(now, zone, may=may).all(with_answers(found.rows)), "later": filters.address(wanted, after=found.next) if found.next else "", "wanted": wanted,
+        "partly": found.partly, "errors": errors, "here": request.get_full_path(), "may": may, "query": filters.address(wanted),
+        "count": filters.count(wanted, found, request, now) if not errors else "", "chosen": filters.choices(wanted), "chips": filters.chips(wanted),
+        "typed": request.GET if errors else wanted.to_plain(), "label": request.GET.get("label", ""), "sorts": listing.SORTS, "window": f"{listing.WINDOW:,}",
+        "statuses": [(key, label, filters.address(replace(wanted, status=key))) for key, label in STATUSES.items()],
     }  # fmt: skip
-    return pages.page(request, "alerts/alerts.html", context)
-
-
-def _id(request: HttpRequest, name: str) -> int | None:
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    return pages.page(request, "alerts/alerts.html", context, status=400 if errors else 200)
 
 
 @needs(Needs.READ)

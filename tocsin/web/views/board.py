@@ -10,6 +10,7 @@ from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts import listing
 from tocsin.alerts.models import Alert
 from tocsin.incidents import queries as incidents
 from tocsin.incidents.models import Incident, IncidentAlert, RoleAssignment
@@ -89,7 +90,7 @@ def triage(now: datetime) -> dict[str, Any]:
     """The firing alerts that belong to no incident and were not found to be false, the worst first, with their clock and who has them."""
     waiting = Alert.objects.filter(status=Alert.Status.FIRING, incident_links=None).exclude(verdict=Alert.Verdict.FALSE_ALARM)
     rows = list(waiting.select_related("service", "integration").order_by("severity", "-id")[:SHOWN_ALERTS])
-    return {"rows": with_answers(rows), "count": len(rows) if len(rows) < SHOWN_ALERTS else waiting.count()}
+    return {"rows": with_answers(rows), "count": len(rows) if len(rows) < SHOWN_ALERTS else str(listing.waiting())}
 
 
 def with_answers(rows: list[Alert]) -> list[dict[str, Any]]:
