@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('alerts', '0005_alerts_list'),
+        ('alerts', '0004_early_resolutions_and_attendance'),
         ('paging', '0002_verification_and_merging'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
