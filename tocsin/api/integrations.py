@@ -25,7 +25,7 @@ ABOUT = {
     "alertmanager_api_v2": "In Prometheus, add this server under alerting.alertmanagers, with the key as authorization credentials.",
     "pagerduty_events_v2": "Point a PagerDuty client at this server; the key is its routing key.",
     "pagerduty_change_events": "Let the pipeline post a change event after each deployment; the key is its routing_key.",
-    "generic": "Post any JSON object; title, status, severity, key, time and link are found by what such fields are usually called.",
+    "generic": "Post JSON, a form or a text; title, status, severity, key, time and link are found by what such fields are usually called.",
 }
 
 

@@ -61,6 +61,11 @@ def json_body(received: Received) -> Any:
         raise UnreadableError(f"the body is not JSON: {error}") from None
 
 
+def may_be_text(body: bytes) -> bool:
+    """Is a body that is no JSON a text in words, rather than JSON gone wrong? `[RESOLVED] Disk full` is one."""
+    return body[:1] not in (b"{", b'"') and (body[:1] != b"[" or body[1:2].isalpha()) and b"\0" not in body
+
+
 def too_deep(body: bytes) -> bool:
     """Is it nested deeper than the limit? Counted without building anything; nearly every body is done after two counts."""
     if body.count(b"{") + body.count(b"[") <= DEEPEST:
