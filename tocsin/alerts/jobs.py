@@ -1,4 +1,4 @@
-"""When are old raw events deleted?"""
+"""When are old raw events deleted, and when are routing rules tried?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import logging
 from procrastinate.contrib.django import app
 
 from tocsin import clock
-from tocsin.alerts import operations_old
+from tocsin.alerts import operations_old, trying
+from tocsin.procedures import operations as procedures
 
 log = logging.getLogger(__name__)
 MOST_BATCHES = 200  # 100 000 events a run; what is left waits for the next
@@ -25,3 +26,9 @@ def forget_events(timestamp: int) -> None:
             break
     if gone:
         log.info("%d raw events older than %d days are deleted", gone, operations_old.EVENTS_KEPT.days)
+
+
+@app.task(name="tocsin.alerts.try_rules", queue="default")
+def try_rules(trial_id: int) -> None:
+    """Find out what other routing rules would have made of the last days."""
+    trying.run(trial_id, procedures.document(procedures.current()), clock.now())

@@ -18,6 +18,8 @@ from tocsin.lib.refusal import Refused
 LOCK = 7_201_003  # advisory lock: one new version at a time
 LONGEST_NOTE = 500
 TRIAL_DAYS = 7
+MOST_AT_ONCE = 3  # trials that wait or run
+MOST_TRIALS = 50  # that are kept
 
 
 def checked(plain: Any, severities: Sequence[str]) -> list[dict[str, Any]]:
@@ -109,17 +111,27 @@ def _difference(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> str:
 # -- trials -------------------------------------------------------------------------------------------------------------
 
 
+@transaction.atomic
 def begin_trial(plain: Any, *, severities: Sequence[str], by: Actor, now: datetime) -> RoutingTrial:
-    """A list of rules to be tried on the alerts of the last seven days; new rules get numbers of their own in it."""
+    """Try a list of rules on the alerts of the last seven days, in a job; new rules get numbers of their own in it.
+
+    Refuses a list with mistakes (422), and (409) where too many trials wait or run already. Only the newest trials are kept.
+    """
     rules, before = checked(plain, severities), queries.current()
+    busy = RoutingTrial.objects.filter(state__in=("waiting", "running"), created_at__gt=now - timedelta(hours=1)).count()
+    if busy >= MOST_AT_ONCE:
+        raise Refused("Several trials are running already; wait until one of them is done.", status=409, code="busy")
     new = before.highest_id
     for rule in rules:
         if not rule["id"]:
             new += 1
             rule["id"] = new
-    return RoutingTrial.objects.create(
+    trial = RoutingTrial.objects.create(
         rules=rules, base=before.number, since=now - timedelta(days=TRIAL_DAYS), author=by.user, created_at=now
     )
+    old = RoutingTrial.objects.order_by("-id").values_list("id", flat=True)[MOST_TRIALS:]
+    RoutingTrial.objects.filter(pk__in=list(old)).delete()
+    return trial
 
 
 def update_trial(trial: RoutingTrial, **fields: Any) -> None:
@@ -127,3 +139,10 @@ def update_trial(trial: RoutingTrial, **fields: Any) -> None:
     for name, value in fields.items():
         setattr(trial, name, value)
     trial.save(update_fields=list(fields))
+
+
+def save_trial(trial: RoutingTrial, *, severities: Sequence[str], note: str = "", by: Actor, now: datetime) -> RoutingVersion:
+    """Bring the rules of a trial into force, where no other version came meanwhile."""
+    highest = queries.current().highest_id
+    rules = [{**rule, "id": rule["id"] if rule["id"] <= highest else None} for rule in trial.rules]
+    return save(rules, severities=severities, note=note, by=by, now=now, expected=trial.base)

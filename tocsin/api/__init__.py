@@ -21,6 +21,7 @@ ROUTERS: list[tuple[str, str]] = [
     ("/events", "events"),
     ("/change-events", "change_events"),
     ("/silences", "silences"),
+    ("/routing-rules", "routing_rules"),
     ("/subscribers", "subscribers"),
     ("", "components"),
     ("", "status_page"),

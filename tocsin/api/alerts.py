@@ -20,6 +20,7 @@ from tocsin.api.paging import Paging, page
 from tocsin.api.shapes import Body, rfc3339
 from tocsin.incidents import queries as incident_queries
 from tocsin.lib.refusal import invalid, missing
+from tocsin.response import simulate_routing
 from tocsin.response.acknowledge import acknowledge_alert
 from tocsin.response.declare_incident import declare
 from tocsin.response.resolve_alert import resolve_alert
@@ -129,6 +130,18 @@ def timeline(request: HttpRequest, alert_id: int, paging: Query[Paging]):
     """What happened to it, in order."""
     entries, _ = incident_queries.known_of_alert(_alert(alert_id), request.actor)  # type: ignore[attr-defined]
     return page(entries, paging, _entry)
+
+
+@router.get(ID + "/trace")
+@needs(Needs.READ)
+def trace(request: HttpRequest, alert_id: int):
+    """Why it was routed as it was: the outcome in sentences, and each routing rule that it met, by the version that was in force then."""
+    alert = _alert(alert_id)
+    rules = [
+        {"place": one.place, "id": one.rule, "name": one.name, "result": one.result, "sentence": one.sentence}
+        for one in simulate_routing.told_of(alert, clock.now())
+    ]
+    return {"alert": alert.pk, "version": alert.route.get("version"), "rule": alert.rule_id, "sentences": alert.trace, "rules": rules}
 
 
 def _entry(entry: Entry) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def _file(version: int | None, form: forms.Form, kind: str, ending: str) -> Http
 @needs(Needs.ADMINISTER)
 def put_procedure(request: HttpRequest, body: Document, if_match: str | None = Header(None, alias="If-Match")):
     """Bring a document into force as the next version. Open incidents keep theirs."""
-    expected = body.version if body.version is not None else _number(if_match)
+    expected = body.version if body.version is not None else number_of(if_match)
     procedure = given(body)
     row = operations.replace(
         operations.to_plain(procedure), note=body.note, by=request.actor, now=clock.now(), expected=expected,  # type: ignore[attr-defined]
@@ -115,7 +115,8 @@ def put_procedure(request: HttpRequest, body: Document, if_match: str | None = H
     return shape(row)
 
 
-def _number(if_match: str | None) -> int | None:
+def number_of(if_match: str | None) -> int | None:
+    """The version that an `If-Match` names; None where it names none."""
     text = (if_match or "").strip().removeprefix("W/").strip('"')
     if text in ("", "*"):
         return None
