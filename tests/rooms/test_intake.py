@@ -11,14 +11,20 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
+from types import SimpleNamespace
 
 import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests import database, loops
 from tocsin.intake import addresses, any_source, writer
 from tocsin.intake import app as intake
 from tocsin.intake.headers import kept as kept_headers
+from tocsin.intake.rate import Bucket, ThrottledError
+from tocsin.intake.turns import MOST_OF_ONE, OverloadedError, Turns
 
 KEY = "k" * 32
 
@@ -276,19 +282,22 @@ class Pool:
     def __init__(self, away=False):
         self.away, self.stored, self.statements = away, [], 0
 
-    def acquire(self, timeout=None):
-        return self
-
-    async def __aenter__(self):
+    async def connect(self):
         if self.away:
             raise OSError("connection refused")
         return self
 
-    async def __aexit__(self, *_):
-        return None
+    def terminate(self):
+        pass
 
-    async def execute(self, _, integrations, protocols, kinds, bodies, keys, headers, timeout):
+    def is_closed(self):
+        return False
+
+    async def execute(self, statement, *columns, timeout):
+        if statement is writer.TELL:
+            return
         self.statements += 1
+        bodies = columns[3]
         if any(b"bad" in body for body in bodies):
             raise writer.asyncpg.DataError("invalid byte sequence")
         self.stored += bodies
@@ -296,7 +305,7 @@ class Pool:
 
 def stored(pool, bodies):
     async def run():
-        one = writer.Writer(pool)
+        one = writer.Writer(pool.connect)
         results = await asyncio.gather(*(one.store(writer.Row(1, "in", "", body, "")) for body in bodies), return_exceptions=True)
         await one.stop()
         return results
@@ -309,6 +318,94 @@ def test_a_bad_row_is_found_by_halving_and_its_neighbours_are_stored():
     results = stored(pool, [b"good-%d" % n if n != 13 else b"bad" for n in range(50)])
     assert [n for n, result in enumerate(results) if result is not None] == [13]
     assert isinstance(results[13], writer.RejectedError) and len(pool.stored) == 49 and pool.statements < 20
+
+
+def test_one_batch_takes_from_each_key_in_turn_and_keeps_each_keys_order():
+    turns = Turns()
+    for number in range(300):
+        turns.add(SimpleNamespace(integration=1, body=b"%d" % number))
+    for number in range(3):
+        turns.add(SimpleNamespace(integration=2, body=b"%d" % number))
+    first = turns.take(8, 10_000)
+    assert [row.integration for row in first] == [1, 2, 1, 2, 1, 2, 1, 1]
+    rest = turns.take(1_000, 10_000)
+    both = [*first, *rest]
+    for integration, count in ((1, 300), (2, 3)):
+        assert [int(row.body) for row in both if row.integration == integration] == list(range(count))
+    assert turns.count == 0 and not turns.lines and not turns.sizes
+
+
+def test_a_batch_ends_with_its_bytes():
+    turns = Turns()
+    for _ in range(10):
+        turns.add(SimpleNamespace(integration=1, body=b"x" * 10))
+    assert len(turns.take(100, 35)) == 4 and turns.count == 6
+
+
+def test_a_key_that_floods_fills_its_own_line_and_leaves_room_for_others():
+    turns = Turns()
+    with pytest.raises(OverloadedError):
+        for _ in range(10_000):
+            turns.add(SimpleNamespace(integration=1, body=b""))
+    turns.add(SimpleNamespace(integration=2, body=b""))
+    assert len(turns.lines[1]) == MOST_OF_ONE
+    for _ in range(40):
+        if turns.sizes.get(3, 0) < 32_000_000:
+            turns.add(SimpleNamespace(integration=3, body=b"x" * 1_000_000))
+    with pytest.raises(OverloadedError):
+        turns.add(SimpleNamespace(integration=3, body=b"x"))
+
+
+def test_a_bucket_lets_a_burst_through_then_the_rate_and_says_when_to_come_again():
+    bucket = Bucket(10, 100, now=0.0)
+    for _ in range(100):
+        bucket.take(1, 0.0)
+    with pytest.raises(ThrottledError) as refused:
+        bucket.take(1, 0.0)
+    assert refused.value.seconds == 1 and "10 events a second" in str(refused.value)
+    for _ in range(10):
+        bucket.take(1, 1.0)
+    with pytest.raises(ThrottledError):
+        bucket.take(1, 1.0)
+    bucket.take(100, 2.0)  # a batch counts with each of its events, and is paid for afterwards
+    with pytest.raises(ThrottledError) as refused:
+        bucket.take(1, 2.0)
+    assert refused.value.seconds == 10
+    bucket.change(10, 1_000)
+    bucket.take(1, 2.0)
+
+
+@given(st.lists(st.tuples(st.floats(0, 5), st.integers(1, 50)), max_size=60), st.integers(1, 50), st.integers(1, 200))
+def test_no_bucket_ever_gives_more_than_its_burst_its_rate_and_one_request(steps, rate, burst):
+    bucket, now, taken = Bucket(rate, burst, now=0.0), 0.0, 0
+    for wait, events in steps:
+        now += wait
+        with suppress(ThrottledError):
+            bucket.take(events, now)
+            taken += events
+        assert taken <= burst + rate * now + 50
+
+
+def test_a_key_that_floods_is_told_in_its_protocols_way_and_nobody_else_is(web):
+    quiet, loud = "q" * 32, "l" * 32
+    with psycopg.connect(web.address, autocommit=True) as connection:
+        for key, burst in ((quiet, 1_000), (loud, 20)):
+            connection.execute(
+                "INSERT INTO alerts_integration (name, kind, key, default_severity, identity_labels, ignored_labels, enabled, created_at,"
+                " event_rate, event_burst) VALUES ('x', 'generic', %s, 'warning', '{}', '{}', true, now(), 1, %s)",
+                [key, burst],
+            )
+        connection.execute("NOTIFY tocsin_integrations")
+    assert web.call("POST", f"/in/{loud}", {"alerts": [{}] * 25})[0] == 202  # 25 events, not one
+    status, text, headers = web.call("POST", f"/in/{loud}", {"title": "x"})
+    assert (status, headers["retry-after"]) == (503, "6") and b"more than 1 events a second" in text
+    status, text, headers = web.call("POST", "/api/v2/alerts", [{"labels": {"a": "b"}}], Authorization=f"Bearer {loud}")
+    assert status == 503 and int(headers["retry-after"]) > 0 and isinstance(json.loads(text), str)
+    trigger = {"routing_key": loud, "event_action": "trigger", "payload": {"summary": "x", "source": "x", "severity": "info"}}
+    status, text, headers = web.call("POST", "/v2/enqueue", trigger)
+    assert status == 429 and int(headers["retry-after"]) > 0 and json.loads(text)["status"] == "throttle exceeded"
+    for _ in range(30):
+        assert web.call("POST", f"/in/{quiet}", {"title": "x"})[0] == 202
 
 
 def test_with_the_database_away_nothing_is_accepted():

@@ -13,6 +13,9 @@ __all__ = [
     "Alert", "Attendance", "ChangeEvent", "EarlyResolution", "Integration", "RawEvent", "RoutingTrial", "RoutingVersion", "Service", "Silence",
 ]  # fmt: skip
 
+EVENT_RATE = 5_000  # as many as are folded a second
+EVENT_BURST = 1_000_000  # the storm of a whole data centre; fair turns protect the others from it
+
 
 class Service(models.Model):
     """A thing that breaks; has an owner team and an escalation policy."""
@@ -52,6 +55,8 @@ class Integration(models.Model):
     identity_labels = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     ignored_labels = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     enabled = models.BooleanField(default=True)
+    event_rate = models.PositiveIntegerField(default=EVENT_RATE, db_default=EVENT_RATE)  # events a second that it may send
+    event_burst = models.PositiveIntegerField(default=EVENT_BURST, db_default=EVENT_BURST)  # events that may come at once
     stale_hours = models.PositiveSmallIntegerField(
         null=True, blank=True
     )  # ask about what was not renewed for so long; 0 never, empty: a day
@@ -75,7 +80,7 @@ class RawEvent(models.Model):
         DONE = "done"
         REFUSED = "refused"  # accepted, but it cannot be read: shown to people, replayable
 
-    integration = models.ForeignKey(Integration, on_delete=models.RESTRICT, related_name="raw_events")
+    integration = models.ForeignKey(Integration, on_delete=models.RESTRICT, related_name="raw_events", db_index=False)
     protocol = models.CharField(max_length=30)  # in, pagerduty, pagerduty_change, alertmanager_api: which address it came by
     content_type = models.CharField(max_length=200, default="")
     headers = models.JSONField(
@@ -89,12 +94,13 @@ class RawEvent(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     processed_at = models.DateTimeField(null=True, blank=True)
     dedup_key = models.CharField(max_length=255, blank=True, default="")  # a key made by the server for the sender (Events API v2)
-    replay_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    replay_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
 
     class Meta:
         indexes = [
             models.Index(fields=["integration", "id"], condition=models.Q(state="new"), name="raw_event_waiting"),
             models.Index(fields=["integration", "-id"], name="raw_event_integration"),
+            models.Index(fields=["replay_of"], condition=models.Q(replay_of__isnull=False), name="raw_event_replay"),
         ]
 
 

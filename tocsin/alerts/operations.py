@@ -29,6 +29,8 @@ KEYS_CHANNEL = "tocsin_integrations"
 LOOP_NAME = "raw_events"
 MOST_TRIES = 3
 LONGEST_SILENCE = timedelta(days=366)
+MOST_RATE = 100_000  # events a second of one integration
+MOST_BURST = 10_000_000  # events at once of one integration
 
 
 # -- services -----------------------------------------------------------------------------------------------------------
@@ -103,7 +105,8 @@ def _refuse(errors: dict[str, str]) -> None:
 
 
 def create_integration(*, name: str, kind: str, by: Actor, now: datetime, **fields: Any) -> Integration:
-    """An integration with a fresh key of 32 characters. Fields: service (id or None), default_severity, identity_labels, ignored_labels, enabled."""
+    """An integration with a fresh key of 32 characters. Fields: service (id or None), default_severity, identity_labels, ignored_labels,
+    enabled, event_rate, event_burst (events a second, and at once)."""
     _refuse({} if kind in SOURCES else {"kind": f"It is one of {', '.join(sorted(SOURCES))}."})
     return change_integration(Integration(kind=kind, key=secrets.token_hex(16)), name=name, by=by, now=now, **fields)
 
@@ -125,6 +128,9 @@ def change_integration(integration: Integration, *, by: Actor, now: datetime, **
     for field in ("identity_labels", "ignored_labels"):
         if len(fields.get(field) or []) > 50 or any(not 0 < len(name) <= 200 for name in fields.get(field) or []):
             errors[field] = "At most 50 labels of at most 200 characters."
+    for field, most in (("event_rate", MOST_RATE), ("event_burst", MOST_BURST)):
+        if field in fields and not (isinstance(fields[field], int) and 1 <= fields[field] <= most):
+            errors[field] = f"It is a whole number from 1 to {most:,}."
     _refuse(errors)
     for field, value in fields.items():
         setattr(integration, field, value)

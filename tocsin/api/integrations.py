@@ -12,7 +12,7 @@ from ninja.responses import Status
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts import operations
-from tocsin.alerts.models import Integration
+from tocsin.alerts.models import EVENT_BURST, EVENT_RATE, Integration
 from tocsin.api.paging import Paging, page
 from tocsin.api.shapes import Body, given, rfc3339
 from tocsin.integrations.registry import SOURCES
@@ -39,6 +39,8 @@ class NewIntegration(Body):
     identity_labels: list[str] = Field(default_factory=list, max_length=50)
     ignored_labels: list[str] = Field(default_factory=list, max_length=50)
     enabled: bool = True
+    event_rate: int = Field(EVENT_RATE, description="Events a second that it may send; above it the sender is told to come again.")
+    event_burst: int = Field(EVENT_BURST, description="Events that may come at once, before the rate counts.")
 
 
 class IntegrationChanges(Body):
@@ -50,6 +52,8 @@ class IntegrationChanges(Body):
     identity_labels: list[str] | None = Field(None, max_length=50)
     ignored_labels: list[str] | None = Field(None, max_length=50)
     enabled: bool | None = None
+    event_rate: int | None = None
+    event_burst: int | None = None
 
 
 def address(integration: Integration) -> str:
@@ -63,6 +67,7 @@ def shape(integration: Integration, secret: bool = True) -> dict[str, Any]:
         "id": integration.pk, "name": integration.name, "kind": integration.kind, "service": integration.service_id,
         "default_severity": integration.default_severity, "identity_labels": integration.identity_labels,
         "ignored_labels": integration.ignored_labels, "enabled": integration.enabled,
+        "event_rate": integration.event_rate, "event_burst": integration.event_burst,
         "last_event_at": rfc3339(integration.last_event_at), "created_at": rfc3339(integration.created_at),
     }  # fmt: skip
     return {**shown, "key": integration.key, "address": address(integration)} if secret else shown

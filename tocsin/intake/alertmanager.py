@@ -29,10 +29,11 @@ _ALERTS: msgspec.json.Decoder[list[PostableAlert]] = msgspec.json.Decoder(list[P
 
 def check(body: bytes) -> Checked:
     """An array of alerts with labels."""
-    for alert in decoded(body, refuse, _ALERTS):
+    alerts = decoded(body, refuse, _ALERTS)
+    for alert in alerts:
         if not alert.labels:
             raise InvalidError(refuse("at least one label pair required"))
-    return Checked("", "", EMPTY_OK)
+    return Checked("", "", EMPTY_OK, max(1, len(alerts)))
 
 
 async def take_alerts(request: Request) -> Answer:

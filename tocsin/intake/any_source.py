@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import parse_qs
 
 from tocsin.intake.request import Answer, Checked, InvalidError, Protocol, Request, decoded, json_answer
 from tocsin.intake.state import integration_of, store
 
+BATCHES = ("alerts", "events", "Records")
 ACCEPTED = json_answer(202, status="accepted")
 
 
@@ -25,8 +27,14 @@ def check(body: bytes) -> Checked:
         content = parse_qs(content.decode("utf-8", "replace"), max_num_fields=20).get("payload", [""])[0].encode()
     if not content:
         raise InvalidError(refuse("The body is empty; JSON was expected."))
-    decoded(content, refuse)
-    return Checked("", "", ACCEPTED)
+    return Checked("", "", ACCEPTED, _events(decoded(content, refuse)))
+
+
+def _events(said: Any) -> int:
+    """How many events a body holds: the length of the list that it is, or of the one that it holds under a usual name."""
+    if isinstance(said, dict):
+        said = next((said[name] for name in BATCHES if name in said), None)
+    return max(1, len(said)) if isinstance(said, list) else 1
 
 
 async def take(request: Request) -> Answer:

@@ -10,9 +10,11 @@ from typing import Any
 import asyncpg
 
 from tocsin.intake import addresses, any_source
+from tocsin.intake.rate import ThrottledError
 from tocsin.intake.request import RETRY_AFTER, Answer, InvalidError, Protocol, Request, Take
 from tocsin.intake.state import start, state, stop
-from tocsin.intake.writer import OverloadedError, RejectedError
+from tocsin.intake.turns import OverloadedError
+from tocsin.intake.writer import RejectedError
 
 log = logging.getLogger(__name__)
 Scope = MutableMapping[str, Any]
@@ -76,6 +78,8 @@ async def _judged(scope: Scope, receive: Receive, request: Request, protocol: Pr
         return refuse(f"The body is larger than {protocol.largest:,} bytes.", 413)
     except OverloadedError:
         return _overloaded(protocol)
+    except ThrottledError as throttled:
+        return refuse(str(throttled), protocol.overloaded, throttled.seconds)
     except RejectedError as rejected:
         return refuse(f"The event holds a value that cannot be stored: {str(rejected)[:200]}.", 400)
     except _SlowError:

@@ -9,11 +9,13 @@ from urllib.parse import parse_qs
 
 import asyncpg
 
+from tocsin.intake.rate import Bucket
+
 CHANNEL = "tocsin_integrations"
 REFRESH_SECONDS = 30.0  # even when a notification was lost
 LOOK_UPS_A_SECOND = 20  # for keys not in memory: one made a moment ago counts at once, guessing gains nothing
 LONGEST_KEY = 64
-ALL = "SELECT key, id FROM alerts_integration WHERE enabled AND removed_at IS NULL"
+ALL = "SELECT key, id, event_rate, event_burst FROM alerts_integration WHERE enabled AND removed_at IS NULL"
 
 
 def of_request(headers: list[tuple[bytes, bytes]], query: bytes) -> str:
@@ -47,10 +49,11 @@ def _authorization(value: bytes) -> str:
 
 
 class Keys:
-    """Key → integration id, in memory."""
+    """Key → integration id, in memory, and each integration's bucket."""
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
+        self.buckets: dict[int, Bucket] = {}  # by integration id
         self.loaded = False
         self._allowance, self._allowed_at = float(LOOK_UPS_A_SECOND), time.monotonic()
 
@@ -58,6 +61,7 @@ class Keys:
         """Read all of them."""
         rows = await connection.fetch(ALL)
         self.known = {row["key"]: row["id"] for row in rows}
+        self.buckets = {row["id"]: self._bucket(row) for row in rows}
         self.loaded = True
 
     async def find(self, key: str, pool: asyncpg.Pool) -> int | None:
@@ -70,10 +74,18 @@ class Keys:
             if not self.loaded:
                 await self.load(connection)
                 return self.known.get(key)
-            found = await connection.fetchval(f"{ALL.replace('key, id', 'id')} AND key = $1", key, timeout=2)
-        if found is not None:
-            self.known[key] = found
-        return found
+            row = await connection.fetchrow(f"{ALL} AND key = $1", key, timeout=2)
+        if row is None:
+            return None
+        self.buckets[row["id"]] = self._bucket(row)
+        self.known[key] = row["id"]
+        return self.known[key]
+
+    def _bucket(self, row: asyncpg.Record) -> Bucket:
+        if (bucket := self.buckets.get(row["id"])) is None:
+            return Bucket(row["event_rate"], row["event_burst"], time.monotonic())
+        bucket.change(row["event_rate"], row["event_burst"])
+        return bucket
 
     def _may_look(self) -> bool:
         now = time.monotonic()

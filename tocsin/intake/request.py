@@ -42,6 +42,7 @@ class Checked(NamedTuple):
     key: str  # the integration key in the body, where the protocol carries it there
     dedup_key: str  # made by the server where the sender gave none
     accepted: Answer
+    events: int = 1  # how many it holds, as far as can be told
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from pathlib import Path
 
 import asyncpg
@@ -16,7 +17,8 @@ from tocsin.intake.request import Answer, Checked, Request
 from tocsin.intake.writer import Row, Writer
 
 log = logging.getLogger(__name__)
-CONNECTIONS = 4  # to the database, one of them for keys not in memory
+CONNECTIONS = 1  # for keys not in memory; the writers, the one that tells the worker and the listener have their own
+SETTINGS = {"application_name": "tocsin-intake", "statement_timeout": "5000", "lock_timeout": "5000", "synchronous_commit": "on"}
 
 
 class State:
@@ -42,8 +44,10 @@ async def integration_of(key: str) -> int | None:
 
 
 async def store(request: Request, integration: int, protocol: str, checked: Checked) -> Answer:
-    """Keep the request as a raw event; the answer is given back after the commit. Raises what Writer.store raises."""
+    """Keep the request as a raw event; the answer is given back after the commit. Raises ThrottledError, and what Writer.store raises."""
     assert state.writer is not None
+    if (bucket := state.keys.buckets.get(integration)) is not None:
+        bucket.take(checked.events, time.monotonic())
     kind = request.header(b"content-type")[:200].replace("\0", "")
     headers = kept(request.headers, request.query)
     await state.writer.store(Row(integration, protocol, kind, request.body, checked.dedup_key, headers))
@@ -55,18 +59,21 @@ def _address() -> str:
     return os.environ.get("TOCSIN_DATABASE_URL") or postgres.app_url(data_dir)
 
 
+async def _connect() -> asyncpg.Connection:
+    return await asyncpg.connect(_address(), timeout=2, server_settings=SETTINGS)
+
+
 async def start() -> None:
     """Make pool, writer and listener; the database need not answer yet."""
     state.starting = state.starting or asyncio.Lock()
     async with state.starting:
         if state.writer is not None:
             return
-        settings = {"application_name": "tocsin-intake", "statement_timeout": "5000", "lock_timeout": "5000", "synchronous_commit": "on"}
         state.pool = await asyncpg.create_pool(
-            _address(), min_size=0, max_size=CONNECTIONS, timeout=3, command_timeout=5, server_settings=settings
+            _address(), min_size=0, max_size=CONNECTIONS, timeout=3, command_timeout=5, server_settings=SETTINGS
         )
         state.listener = asyncio.create_task(_listen(state.keys))
-        state.writer = Writer(state.pool)
+        state.writer = Writer(_connect)
 
 
 async def stop() -> None:

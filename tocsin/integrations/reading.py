@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from math import isfinite
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -67,27 +68,17 @@ def may_be_text(body: bytes) -> bool:
 
 
 def too_deep(body: bytes) -> bool:
-    """Is it nested deeper than the limit? Counted without building anything; nearly every body is done after two counts."""
+    """Is it nested deeper than the limit? Counted without building anything; a small body is done after two counts."""
     if body.count(b"{") + body.count(b"[") <= DEEPEST:
         return False
-    depth, in_text, escaped = 0, False, False
-    for byte in body:
-        if in_text:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_text = False
-        elif byte == 0x22:
-            in_text = True
-        elif byte in (0x7B, 0x5B):
-            depth += 1
-            if depth > DEEPEST:
-                return True
-        elif byte in (0x7D, 0x5D):
-            depth -= 1
-    return False
+    if b"\\" in body:
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")  # escaped quotes are gone, so the quotes that are left begin and end texts
+    outside = b"".join(body.translate(None, _NO_BRACKET).split(b'"')[::2])
+    return any(depth > DEEPEST for depth in accumulate(_STEP[byte] for byte in outside))
+
+
+_NO_BRACKET = bytes(byte for byte in range(256) if byte not in b'{}[]"')
+_STEP = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 
 
 def fields(value: Any, limit: int = MOST_FIELDS) -> int:

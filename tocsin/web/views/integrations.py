@@ -70,7 +70,8 @@ def integration(request: HttpRequest, integration_id: int) -> HttpResponse:
     if found is None:
         raise missing("integration")
     errors: dict[str, str] = {}
-    form = {"name": found.name, "service": found.service_id, "default_severity": found.default_severity, "enabled": found.enabled}
+    form = {"name": found.name, "service": found.service_id, "default_severity": found.default_severity, "enabled": found.enabled,
+            "event_rate": found.event_rate, "event_burst": found.event_burst}  # fmt: skip
     if request.method == "POST":
         try:
             return _act(request, found)
@@ -78,7 +79,7 @@ def integration(request: HttpRequest, integration_id: int) -> HttpResponse:
             if refused.status in (403, 404):
                 raise
             errors = refused.errors or {"name": refused.detail}
-            form |= {"name": request.POST.get("name", "")[:200]}
+            form |= {field: request.POST.get(field, "")[:200] for field in ("name", "event_rate", "event_burst")}
     context = {
         "integration": found, "form": form, "errors": errors, "services": _services(), "severities": SEVERITIES,
         "events": RawEvent.objects.filter(integration=found).defer("body").order_by("-id")[:20],
@@ -108,6 +109,7 @@ def _act(request: HttpRequest, found: Integration) -> HttpResponse:
     changes = {
         "name": pages.text(request, "name", 200), "service": pages.number(request, "service"),
         "default_severity": request.POST.get("default_severity", ""), "enabled": request.POST.get("enabled") == "1",
+        **{field: pages.number(request, field) for field in ("event_rate", "event_burst") if field in request.POST},
     }  # fmt: skip
     operations.change_integration(found, by=by, now=now, **changes)
     messages.success(request, "Saved.")
