@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('alerts', '0007_routing_rules'),
+        ("alerts", "0008_alerts_list"),
     ]
 
     operations = [
