@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-EventStatus = Literal["firing", "acknowledged", "resolved", "change", "none", "handshake", "unknown"]
+EventStatus = Literal["firing", "acknowledged", "resolved", "change", "ticket", "none", "handshake", "unknown"]
 SourceSeverity = Literal["critical", "error", "warning", "info"]
 
 
@@ -93,6 +93,8 @@ def fold(
         return Folded(state, Change.REFUSED, event.error or "the event could not be read")
     if event.status == "change":
         return Folded(state, Change.CHANGE)
+    if event.status == "ticket":
+        return Folded(state, Change.IGNORED, "it is about a ticket: tickets are kept in step and page nobody")
     if event.status in ("none", "handshake"):
         return Folded(state, Change.IGNORED, "the message reports no problem")
     if not event.dedup_key:

@@ -83,6 +83,11 @@ def words(**meanings: str) -> dict[str, EventStatus]:
     return {form: status for status, said in meanings.items() for word in said.split() for form in {word, word.replace("_", " ")}}  # type: ignore[misc]
 
 
+def joined(name: str, what: str) -> str:
+    """A title of a name and what is the matter with it; one of them where the other adds nothing."""
+    return name if not what or what in name else what if not name or name in what else f"{name}: {what}"
+
+
 def tags(value: Any) -> dict[str, str]:
     """Tags as labels: an object, `["a:b", "c"]`, `[["a","b"]]`, `[{"key": "a", "value": "b"}]` or "a:b,c"."""
     if isinstance(value, str):

@@ -40,8 +40,14 @@ class Lazy(Mapping[str, Part], Generic[Part]):
 
 
 KINDS = (
-    "alertmanager", "alertmanager_api_v2", "aws_cloudwatch", "aws_sns", "generic", "opsgenie_alert_api", "opsgenie_webhook",
-    "pagerduty_change_events", "pagerduty_events_v2",
+    "airbrake", "alertmanager", "alertmanager_api_v2", "argocd", "aws_cloudwatch", "aws_sns", "awx", "axiom", "azure_monitor",
+    "azure_monitor_legacy", "betterstack", "checkly", "checkmk", "cloudevents", "coralogix", "dash0", "datadog", "falco", "flux",
+    "freshping", "freshstatus", "gcp_monitoring", "generic", "github", "gitlab", "grafana_legacy", "grafana_oncall", "grafana_unified",
+    "graylog", "harbor", "honeybadger", "icinga", "insping", "jira", "kubernetes", "librato", "libre_nms", "linear", "nagios", "netbox",
+    "netlify", "newrelic", "newrelic_legacy", "opsgenie_alert_api", "opsgenie_webhook", "pagerduty_change_events", "pagerduty_events_v2",
+    "pagerduty_webhook_v1", "pagerduty_webhook_v2", "pagerduty_webhook_v3", "papertrail", "pingdom", "raygun", "rollbar", "rundeck",
+    "sensu", "sentry", "site24x7", "slack", "splunk", "statuscake", "statuspage_api_v2", "statuspage_webhook", "terraform_cloud",
+    "thinkst_canary", "thousandeyes", "updown", "uptime_kuma", "uptimerobot", "victorops", "wazuh", "zabbix",
 )  # fmt: skip
 
 SOURCES: Lazy[EventSource] = Lazy({kind: f"tocsin.integrations.{kind}.source:SOURCE" for kind in KINDS})

@@ -20,6 +20,16 @@ class Alertmanager:
 
     kind = "alertmanager"
     label = "Alertmanager (webhook)"
+    category = "Monitoring"
+    about = "In alertmanager.yml:\nreceivers:\n  - name: tocsin\n    webhook_configs:\n      - url: {address}\n        send_resolved: true"
+    docs = "https://prometheus.io/docs/alerting/latest/configuration/#webhook_config"
+    sample: Any = {
+        "version": "4", "status": "firing",
+        "alerts": [{
+            "status": "firing", "labels": {"alertname": "HighErrorRate", "service": "checkout", "severity": "critical"},
+            "annotations": {"summary": "More than 1 % of requests fail"},
+        }],
+    }  # fmt: skip
 
     def parse(self, received: Received) -> list[Event]:
         """One event per alert. Raises UnreadableError where there is no list of alerts."""

@@ -23,6 +23,18 @@ class AlertmanagerApi:
 
     kind = "alertmanager_api_v2"
     label = "Prometheus (Alertmanager API v2)"
+    category = "Monitoring"
+    about = (
+        "In prometheus.yml (Grafana, Loki, Mimir and vmalert have the same setting):\nalerting:\n  alertmanagers:\n    - scheme: {scheme}\n"
+        '      authorization: {{ credentials: {key} }}\n      static_configs:\n        - targets: ["{host}"]'
+    )
+    docs = "https://prometheus.io/docs/prometheus/latest/configuration/configuration/#alertmanager_config"
+    sample = (
+        {
+            "labels": {"alertname": "HighErrorRate", "service": "checkout", "severity": "critical"},
+            "annotations": {"summary": "More than 1 % of requests fail"},
+        },
+    )
 
     def parse(self, received: Received) -> list[Event]:
         """One event per alert. Raises UnreadableError where the body is no list."""

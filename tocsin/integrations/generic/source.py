@@ -17,10 +17,18 @@ class Generic:
 
     kind = "generic"
     label = "Any JSON"
+    category = "Drop-in"
+    about = "Post any JSON, or a form. Title, status, severity, key, time and link are found by what such fields are usually called:\n{address}"
+    docs = ""
+    sample: Any = {"title": "checkout: 5xx", "status": "firing", "severity": "critical", "key": "checkout-5xx", "service": "checkout"}
 
     def parse(self, received: Received) -> list[Event]:
         """One event per object. Raises UnreadableError for what is neither an object, a list of objects nor a text."""
         return [one.event for one in self.explain(received)]
+
+    def of(self, item: dict[str, Any], received: Received) -> Event:
+        """The event that one object is, found inside another product's message."""
+        return _item(item, received, None, "").event
 
     def explain(self, received: Received) -> list[Guessed]:
         """The same, each with the paths that its fields were taken from."""

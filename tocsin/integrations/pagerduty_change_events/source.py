@@ -16,6 +16,10 @@ class PagerDutyChanges:
 
     kind = "pagerduty_change_events"
     label = "PagerDuty change events"
+    category = "Changes"
+    about = "At the end of a pipeline, or wherever something is changed, post a change event:\nAddress:      {address}\nRouting key:  {key}"
+    docs = "https://developer.pagerduty.com/docs/send-change-event"
+    sample = {"routing_key": "{key}", "payload": {"summary": "checkout 1.4.2 deployed", "source": "ci"}}
 
     def parse(self, received: Received) -> list[Event]:
         """The one change. Raises UnreadableError where nothing says what was changed."""

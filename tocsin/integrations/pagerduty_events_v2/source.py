@@ -20,6 +20,13 @@ class PagerDutyEvents:
 
     kind = "pagerduty_events_v2"
     label = "PagerDuty Events API v2"
+    category = "Drop-in"
+    about = "In whatever pages through PagerDuty, replace the host of the events API; the key is the routing key.\nEvents host:  {url}\nRouting key:  {key}"
+    docs = "https://developer.pagerduty.com/docs/events-api-v2-overview"
+    sample = {
+        "routing_key": "{key}", "event_action": "trigger", "dedup_key": "checkout-5xx",
+        "payload": {"summary": "checkout: 5xx", "source": "web1", "severity": "critical", "component": "checkout"},
+    }  # fmt: skip
 
     def parse(self, received: Received) -> list[Event]:
         """The one event. Raises UnreadableError where the action is none of the three."""

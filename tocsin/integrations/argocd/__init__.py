@@ -1,0 +1,1 @@
+"""What do Argo CD's notifications send?"""

@@ -1,0 +1,1 @@
+"""What do Axiom's monitors send?"""

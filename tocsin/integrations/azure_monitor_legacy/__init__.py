@@ -1,0 +1,1 @@
+"""What do Azure Monitor's action groups send without the common schema?"""

@@ -1,0 +1,1 @@
+"""What does Dash0 send?"""

@@ -1,0 +1,1 @@
+"""What do Datadog's webhooks send?"""

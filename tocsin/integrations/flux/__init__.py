@@ -1,0 +1,1 @@
+"""What does Flux's notification controller send?"""

@@ -1,0 +1,1 @@
+"""What does Google Cloud Monitoring send?"""

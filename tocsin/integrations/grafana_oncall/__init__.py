@@ -1,0 +1,1 @@
+"""What is sent in the formatted webhook of Grafana OnCall?"""

@@ -1,0 +1,1 @@
+"""What do Jira's webhooks send?"""

@@ -1,0 +1,1 @@
+"""What do events of Kubernetes say?"""

@@ -1,0 +1,1 @@
+"""What do Linear's webhooks send?"""

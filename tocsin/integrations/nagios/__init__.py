@@ -1,0 +1,1 @@
+"""What does a notification command of Nagios send?"""

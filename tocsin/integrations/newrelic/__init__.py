@@ -1,0 +1,1 @@
+"""What do New Relic's workflows send?"""

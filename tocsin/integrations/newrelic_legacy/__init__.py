@@ -1,0 +1,1 @@
+"""What do New Relic's older notification channels send?"""

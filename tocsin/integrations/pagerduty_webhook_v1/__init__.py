@@ -1,0 +1,1 @@
+"""What did PagerDuty's webhooks of version 1 send?"""

@@ -1,0 +1,1 @@
+"""What do PagerDuty's webhooks of version 3 send?"""

@@ -1,0 +1,1 @@
+"""What does Site24x7 send?"""

@@ -1,0 +1,1 @@
+"""What is sent in Slack's own form?"""

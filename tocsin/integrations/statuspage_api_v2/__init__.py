@@ -1,0 +1,1 @@
+"""What does a status page answer to its API's readers?"""

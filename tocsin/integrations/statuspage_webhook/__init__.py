@@ -1,0 +1,1 @@
+"""What do other people's status pages send to their subscribers?"""

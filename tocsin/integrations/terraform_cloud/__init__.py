@@ -1,0 +1,1 @@
+"""What do run notifications of HCP Terraform send?"""

@@ -1,0 +1,1 @@
+"""What does a Thinkst Canary send?"""

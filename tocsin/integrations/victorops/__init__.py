@@ -1,0 +1,1 @@
+"""What do clients of VictorOps send to its REST endpoint?"""

@@ -1,0 +1,1 @@
+"""What does a media type script of Zabbix send?"""
