@@ -55,6 +55,8 @@ class User(AbstractBaseUser):
     name = models.CharField(max_length=120)
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.RESPONDER)
     time_zone = models.CharField(max_length=64, default="UTC")
+    country = models.CharField(max_length=2, blank=True, default="")  # where they live, for public holidays; empty: as the organisation
+    subdivision = models.CharField(max_length=10, blank=True, default="")
     phone = models.CharField(max_length=20, blank=True, default="")
     theme = models.CharField(max_length=5, default="auto", choices=[("auto", "Auto"), ("light", "Light"), ("dark", "Dark")])
     single_keys = models.BooleanField(default=True)  # single-letter shortcuts can be switched off (WCAG 2.1.4)

@@ -22,6 +22,7 @@ from tocsin.lib.refusal import Refused, invalid
 USERS_LIMIT = 100_000
 _RULES: dict[str, Callable[[str], str]] = {
     "name": rules.name, "email": rules.email, "role": rules.role, "time_zone": rules.zone, "phone": rules.phone, "theme": rules.theme,
+    "country": rules.country, "subdivision": rules.subdivision,
 }  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def add_user(
 
 @transaction.atomic
 def change_user(user_id: int, changes: dict[str, Any], *, by: Actor, now: datetime) -> User:
-    """Change name, email, role, time_zone, phone, theme, single_keys or teams (ids). Only administrators change role, email and teams."""
+    """Change name, email, role, time_zone, country, subdivision, phone, theme, single_keys or teams (ids). Only administrators change role, email and teams."""
     user = _locked(user_id)
     if not by.is_administrator and set(changes) & {"role", "email", "teams"}:
         raise Refused("Only administrators change roles, addresses and teams.", status=403, code="forbidden")

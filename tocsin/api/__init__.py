@@ -12,6 +12,7 @@ ROUTERS: list[tuple[str, str]] = [
     ("/action-items", "action_items"),
     ("/tickets", "tickets"),
     ("/schedules", "schedules"),
+    ("", "shifts"),
     ("/escalation-policies", "escalation_policies"),
     ("/oncall", "oncall"),
     ("", "contact_methods"),

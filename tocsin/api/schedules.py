@@ -16,7 +16,7 @@ from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting
 from tocsin.api.paging import Paging, page
 from tocsin.lib.refusal import invalid, missing
-from tocsin.oncall import operations, queries
+from tocsin.oncall import operations, queries, versions
 from tocsin.oncall.models import Override, Schedule
 
 router = Router(tags=["Schedules"])
@@ -43,6 +43,8 @@ class ScheduleBody(Schema):
     team: int | None = None
     time_zone: str = Field("UTC", max_length=64)
     description: str = Field("", max_length=1000)
+    hand_over_time_off: bool = Field(False, description="Turns of people who are away go to the next participant who is there.")
+    hand_over_holidays: bool = Field(False, description="The same on public holidays where the person lives.")
     rotations: list[RotationBody] = Field(default_factory=list, max_length=20)
 
 
@@ -52,6 +54,8 @@ class ScheduleChange(Schema):
     team: int | None = None
     time_zone: str | None = Field(None, max_length=64)
     description: str | None = Field(None, max_length=1000)
+    hand_over_time_off: bool | None = None
+    hand_over_holidays: bool | None = None
     rotations: list[RotationBody] | None = Field(None, max_length=20)
 
 
@@ -66,17 +70,10 @@ class OverrideBody(Schema):
 
 def shape(schedule: Schedule) -> dict[str, Any]:
     """A schedule with its rotations in their order."""
+    rows = schedule.rotations.prefetch_related("places")
     return {
-        "id": schedule.id, "name": schedule.name, "team": schedule.team_id, "time_zone": schedule.time_zone,
-        "description": schedule.description, "rotations": [_rotation(row) for row in schedule.rotations.prefetch_related("places")],
-    }  # fmt: skip
-
-
-def _rotation(row: Any) -> dict[str, Any]:
-    return {
-        "id": row.id, "name": row.name, "participants": [place.user_id for place in row.places.all()], "starts_at": row.starts_local,
-        "ends_at": row.ends_at, "shift": operations.length(row), "month_day": row.month_day, "time_zone": row.time_zone,
-        "restrictions": row.restrictions,
+        "id": schedule.id, **versions.document(schedule),
+        "rotations": [{"id": row.id, **versions.rotation_document(row), "ends_at": row.ends_at} for row in rows],
     }  # fmt: skip
 
 
@@ -115,7 +112,7 @@ def get_schedule(request: HttpRequest, id: int) -> dict[str, Any]:
 def change_schedule(request: HttpRequest, id: int, body: ScheduleChange) -> dict[str, Any]:
     """Change what is given; rotations are replaced as a whole."""
     changes = body.model_dump(exclude_unset=True)
-    for field in ("name", "time_zone", "rotations"):
+    for field in ("name", "time_zone", "rotations", "hand_over_time_off", "hand_over_holidays"):
         if field in changes and changes[field] is None:
             raise invalid(**{field: "It cannot be empty."})
     return shape(operations.change_schedule(operations.schedule_of(id), by=acting(request), now=clock.now(), **changes))

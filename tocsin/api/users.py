@@ -38,6 +38,8 @@ class UserChanges(Body):
     email: str | None = Field(None, max_length=254)
     role: str | None = None
     time_zone: str | None = None
+    country: str | None = Field(None, description="Two letters, for public holidays; empty: the organisation's")
+    subdivision: str | None = None
     phone: str | None = None
     theme: str | None = None
     single_keys: bool | None = None
@@ -52,6 +54,8 @@ def shape(user: User) -> dict[str, Any]:
         "email": user.email,
         "role": user.role,
         "time_zone": user.time_zone,
+        "country": user.country,
+        "subdivision": user.subdivision,
         "phone": user.phone,
         "active": user.is_active,
         "teams": [membership.team_id for membership in user.memberships.all()],

@@ -114,7 +114,7 @@ def current() -> dict[str, Any]:
 
 
 def _schedule(row: Any) -> dict[str, Any]:
-    from tocsin.oncall.operations import length
+    from tocsin.oncall.versions import length
 
     rotations = [
         {
@@ -129,6 +129,8 @@ def _schedule(row: Any) -> dict[str, Any]:
         "team": row.team.name if row.team else None,
         "time_zone": row.time_zone,
         "description": row.description,
+        "hand_over_time_off": row.hand_over_time_off,
+        "hand_over_holidays": row.hand_over_holidays,
         "rotations": rotations,
     }
 

@@ -186,3 +186,37 @@ class _Away:
         while self.ending and self.ending[0][0] <= at:
             heappop(self.ending)
         return {user for _, user in self.ending}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """From `starts_at` until `ends_at` another person holds the pager than before; None: nobody."""
+
+    starts_at: datetime
+    ends_at: datetime
+    before: Shift | None
+    after: Shift | None
+
+
+def differences(before: Schedule, after: Schedule, start: datetime, end: datetime) -> list[Difference]:
+    """Where two schedules name different people between two instants, in order."""
+    sides = [spans(schedule, start, end) for schedule in (before, after)]
+    marks = sorted({span.starts_at for side in sides for span in side})
+    places, found = [0, 0], list[Difference]()
+    for begin, finish in zip(marks, [*marks[1:], end.astimezone(UTC)], strict=True):
+        for side in (0, 1):
+            while sides[side][places[side]].ends_at <= begin:
+                places[side] += 1
+        one, other = (span if isinstance(span := sides[side][places[side]], Shift) else None for side in (0, 1))
+        if _same(one, other):
+            continue
+        last = found[-1] if found else None
+        if last and last.ends_at == begin and _same(last.before, one) and _same(last.after, other):
+            found[-1] = Difference(last.starts_at, finish, last.before, last.after)
+        else:
+            found.append(Difference(begin, finish, one, other))
+    return found
+
+
+def _same(one: Shift | None, other: Shift | None) -> bool:
+    return (one.user if one else None) == (other.user if other else None)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from django.db import models
 
+from tocsin.oncall.models_people import ScheduleVersion, ShiftRequest, TimeOff
+
+__all__ = ["FeedToken", "Override", "Rotation", "RotationParticipant", "Schedule", "ScheduleVersion", "ShiftRequest", "TimeOff"]
+
 
 class Schedule(models.Model):
     """Who is on call for something: rotations, higher ones win, and overrides above them all."""
@@ -12,6 +16,8 @@ class Schedule(models.Model):
     team = models.ForeignKey("accounts.Team", null=True, blank=True, on_delete=models.RESTRICT, related_name="schedules")
     time_zone = models.CharField(max_length=64, default="UTC")
     description = models.CharField(max_length=1000, blank=True, default="")
+    hand_over_time_off = models.BooleanField(default=False)  # turns of people who are away go to the next one who is there
+    hand_over_holidays = models.BooleanField(default=False)  # the same on public holidays where the person lives
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
 

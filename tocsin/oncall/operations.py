@@ -15,7 +15,8 @@ from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import Team, User
 from tocsin.domain.rotation import instant
 from tocsin.lib.refusal import invalid, missing
-from tocsin.oncall.models import FeedToken, Override, Rotation, RotationParticipant, Schedule
+from tocsin.oncall import versions
+from tocsin.oncall.models import FeedToken, Override, Rotation, RotationParticipant, Schedule, ScheduleVersion
 from tocsin.oncall.queries import gaps, on_call_now, shifts, who
 from tocsin.timeline.operations import announce
 
@@ -35,22 +36,29 @@ def create_schedule(
     time_zone: str = "UTC",
     team: int | None = None,
     description: str = "",
+    hand_over_time_off: bool = False,
+    hand_over_holidays: bool = False,
     rotations: Sequence[dict[str, Any]] = (),
     by: Actor,
     now: datetime,
 ) -> Schedule:
     """A new schedule. `rotations`: [{"name", "participants": [user ids], "starts_at": "2026-01-05T09:00:00", "shift": {"days": 7},
     "month_day", "time_zone", "ends_at", "restrictions": [{"weekdays": [0..6], "from": "09:00", "until": "17:00"}]}], the most important first."""
-    schedule = Schedule(name=_name(name), team=_team(team), time_zone=_zone(time_zone), description=description[:1000])
+    schedule = Schedule(
+        name=_name(name), team=_team(team), time_zone=_zone(time_zone), description=description[:1000],
+        hand_over_time_off=bool(hand_over_time_off), hand_over_holidays=bool(hand_over_holidays),
+    )  # fmt: skip
     schedule.save()
     _write_rotations(schedule, rotations)
+    versions.keep(schedule, note="made", by=by, now=now)
     announce(f"schedule:{schedule.id}")
     return schedule
 
 
 @transaction.atomic
-def change_schedule(schedule: Schedule, *, by: Actor, now: datetime, **changes: Any) -> Schedule:
-    """Change any of name, time_zone, team, description, rotations (these are replaced as a whole). It counts at once."""
+def change_schedule(schedule: Schedule, *, by: Actor, now: datetime, note: str = "", **changes: Any) -> Schedule:
+    """Change any of name, time_zone, team, description, hand_over_time_off, hand_over_holidays, rotations (these are replaced as a whole).
+    It counts at once; what it said before is kept."""
     schedule = Schedule.objects.select_for_update().get(pk=schedule.pk)
     zone_before = schedule.time_zone
     if "name" in changes:
@@ -61,6 +69,9 @@ def change_schedule(schedule: Schedule, *, by: Actor, now: datetime, **changes: 
         schedule.team = _team(changes["team"])
     if "description" in changes:
         schedule.description = str(changes["description"] or "")[:1000]
+    for field in ("hand_over_time_off", "hand_over_holidays"):
+        if field in changes:
+            setattr(schedule, field, bool(changes[field]))
     schedule.save()
     if "rotations" in changes:
         schedule.rotations.all().delete()
@@ -69,8 +80,18 @@ def change_schedule(schedule: Schedule, *, by: Actor, now: datetime, **changes: 
         for rotation in schedule.rotations.filter(time_zone=""):  # the wall-clock start stays what people wrote
             rotation.starts_at = instant(datetime.fromisoformat(rotation.starts_local), ZoneInfo(schedule.time_zone))
             rotation.save(update_fields=["starts_at"])
+    versions.keep(schedule, note=note, by=by, now=now)
     announce(f"schedule:{schedule.id}")
     return schedule
+
+
+@transaction.atomic
+def restore_version(schedule: Schedule, number: int, *, by: Actor, now: datetime) -> Schedule:
+    """Say again what version `number` said (undo); overrides stay as they are. People who are no longer active refuse it, by name."""
+    version = ScheduleVersion.objects.filter(schedule=schedule, number=number).first()
+    if version is None:
+        raise missing("version")
+    return change_schedule(schedule, **version.content, note=f"version {number} restored", by=by, now=now)
 
 
 @transaction.atomic
@@ -219,13 +240,6 @@ def _shift(plain: Any, field: str) -> dict[str, int]:
         if unit == "months" and isinstance(number, int) and 1 <= number <= 12:
             return {"shift_months": number}
     raise invalid(**{field: 'Give one length: {"hours": 1 to 8784}, {"days": 1 to 366}, {"weeks": 1 to 52} or {"months": 1 to 12}.'})
-
-
-def length(rotation: Rotation) -> dict[str, int]:
-    """How long a turn of a stored rotation is, as it was given: {"days": 7}."""
-    if rotation.shift_hours:
-        return {"hours": rotation.shift_hours}
-    return {"months": rotation.shift_months} if rotation.shift_months else {"days": rotation.shift_days}
 
 
 def _restrictions(plain: Any, field: str) -> list[dict[str, Any]]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 
+from tocsin.accounts.models import User
 from tocsin.domain import final_schedule
 from tocsin.domain import rotation as rules
 from tocsin.domain.rotation import OnCall, Shift, Span
+from tocsin.oncall import absences
 from tocsin.oncall.models import Override, Rotation, Schedule
 
 HORIZON = timedelta(days=35)  # how far a current shift's begin and end are looked for
@@ -20,16 +23,19 @@ def active() -> QuerySet[Schedule]:
     return Schedule.objects.filter(removed_at=None).select_related("team").order_by("name", "id")
 
 
-def value(schedule: Schedule, *, since: datetime | None = None) -> rules.Schedule:
-    """The schedule as the rules read it. Overrides that ended before `since` are left out."""
+def value(schedule: Schedule, *, since: datetime | None = None, until: datetime | None = None) -> rules.Schedule:
+    """The schedule as the rules read it. Overrides and absences that ended before `since` are left out; public holidays are looked up
+    from `since` until `until` (default: a day after it)."""
     overrides = Override.objects.filter(schedule=schedule, removed_at=None)
     if since is not None:
         overrides = overrides.filter(ends_at__gt=since)
-    rotations = Rotation.objects.filter(schedule=schedule).prefetch_related("places")
+    rotations = tuple(_rotation(row) for row in Rotation.objects.filter(schedule=schedule).prefetch_related("places"))
+    away: tuple[rules.Absence, ...] = ()
+    if schedule.hand_over_time_off or schedule.hand_over_holidays:
+        people = {user for rotation in rotations for user in rotation.participants}
+        away = tuple(absences.of(people, since, until, time_off=schedule.hand_over_time_off, holidays=schedule.hand_over_holidays))
     return rules.Schedule(
-        schedule.time_zone,
-        tuple(_rotation(row) for row in rotations),
-        tuple(rules.Override(o.user_id, o.starts_at, o.ends_at, o.id) for o in overrides),
+        schedule.time_zone, rotations, tuple(rules.Override(o.user_id, o.starts_at, o.ends_at, o.id) for o in overrides), away, bool(away)
     )
 
 
@@ -52,6 +58,16 @@ def _restriction(plain: dict[str, Any]) -> rules.Restriction:
     return rules.Restriction(frozenset(plain["weekdays"]), time.fromisoformat(plain["from"]), time.fromisoformat(plain["until"]))
 
 
+def people(schedule: Schedule) -> list[User]:
+    """Everybody active who takes turns in it, by name."""
+    return list(User.objects.filter(rotations__schedule=schedule, is_active=True, removed_at=None).distinct().order_by("name", "id"))
+
+
+def names(ids: Collection[int]) -> dict[int, str]:
+    """What those people are called."""
+    return dict(User.objects.filter(pk__in=ids).values_list("id", "name"))
+
+
 def who(schedule: Schedule, at: datetime) -> OnCall | None:
     """Who holds the pager at that instant, decided from the rows as they are now; None in a gap or for a removed schedule."""
     if schedule.removed_at is not None:
@@ -67,9 +83,9 @@ def on_call_now(schedule: Schedule, at: datetime) -> list[Shift]:
 
 def shifts(schedule: Schedule, start: datetime, end: datetime) -> list[Shift]:
     """The final schedule between two instants."""
-    return final_schedule.shifts(value(schedule, since=start), start, end)
+    return final_schedule.shifts(value(schedule, since=start, until=end), start, end)
 
 
 def gaps(schedule: Schedule, start: datetime, end: datetime) -> list[Span]:
     """When nobody is on call between two instants."""
-    return final_schedule.gaps(value(schedule, since=start), start, end)
+    return final_schedule.gaps(value(schedule, since=start, until=end), start, end)

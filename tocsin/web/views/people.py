@@ -117,7 +117,7 @@ def _tried(request: HttpRequest, somebody: User, by: Actor, verb: Callable[[], o
 
 def _save(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
     def save() -> None:
-        fields = ["name", "time_zone", "phone", "theme"] + (["email", "role"] if by.is_administrator else [])
+        fields = ["name", "time_zone", "country", "subdivision", "phone", "theme"] + (["email", "role"] if by.is_administrator else [])
         changes: dict[str, object] = {field: pages.text(request, field, 254) for field in fields if field in request.POST}
         changes["single_keys"] = request.POST.get("single_keys") == "on"
         if by.is_administrator and "teams_shown" in request.POST:
