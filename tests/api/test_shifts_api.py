@@ -65,7 +65,7 @@ def test_a_change_is_previewed_saved_and_undone(admin):
     assert [(d["before"]["name"], d["after"]["name"]) for d in seen["differences"]] == [("Ana", "Ben")] and not seen["gaps"]
     assert made(call("GET", f"/schedules/{one['id']}", bearer=admin))["rotations"][0]["participants"] == [ana.pk]
     made(call("PATCH", f"/schedules/{one['id']}", {"rotations": rotations}, bearer=admin))
-    assert [row["number"] for row in made(call("GET", f"/schedules/{one['id']}/history", bearer=admin))["items"]] == [2, 1]
+    assert [row["number"] for row in made(call("GET", f"/schedules/{one['id']}/history", bearer=admin))["items"]] == [1, 2]
     undone = made(call("POST", f"/schedules/{one['id']}/history/1/restore", {}, bearer=admin))
     assert undone["rotations"][0]["participants"] == [ana.pk]
 

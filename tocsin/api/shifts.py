@@ -204,8 +204,8 @@ def preview_schedule(request: HttpRequest, id: int, body: ScheduleBody, days: in
 @router.get("/schedules/{int:id}/history")
 @needs(Needs.READ)
 def history(request: HttpRequest, id: int, paging: Query[Paging]) -> dict[str, Any]:
-    """The versions of a schedule, newest first."""
-    return page(ScheduleVersion.objects.filter(schedule=operations.schedule_of(id)).order_by("-id"), paging, _version)
+    """The versions of a schedule, oldest first."""
+    return page(ScheduleVersion.objects.filter(schedule=operations.schedule_of(id)), paging, _version)
 
 
 def _version(row: ScheduleVersion) -> dict[str, Any]:
