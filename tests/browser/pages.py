@@ -24,6 +24,7 @@ PAGES: dict[str, str] = {
     "service": "/services/{service}/",
     "integrations": "/integrations/",
     "integration": "/integrations/{integration}/",
+    "integration mapping": "/integrations/{integration}/mapping/",
     "people": "/people/",
     "person": "/people/{ben_id}/",
     "person-new": "/people/new/",

@@ -19,6 +19,7 @@ from tocsin.alerts.operations_fold import Effect, Reading, apply, expire_due, fo
 from tocsin.domain.alerts import Change
 from tocsin.domain.procedure.model import Procedure
 from tocsin.domain.routing import route
+from tocsin.integrations import mapping
 from tocsin.integrations.registry import SOURCES
 from tocsin.lib.patterns import complaint, full_match
 from tocsin.lib.refusal import Refused, invalid
@@ -27,6 +28,7 @@ from tocsin.paging.models import EscalationPolicy
 __all__ = ["Effect", "Reading", "accept", "expire_due", "fold_events", "write_outcomes"]
 KEYS_CHANNEL = "tocsin_integrations"
 LOOP_NAME = "raw_events"
+READ_BY_OWNER = ("mapping", "severity_words", "identity_labels", "ignored_labels")  # before and after are kept in the audit
 MOST_TRIES = 3
 LONGEST_SILENCE = timedelta(days=366)
 MOST_RATE = 100_000  # events a second of one integration
@@ -105,8 +107,9 @@ def _refuse(errors: dict[str, str]) -> None:
 
 
 def create_integration(*, name: str, kind: str, by: Actor, now: datetime, **fields: Any) -> Integration:
-    """An integration with a fresh key of 32 characters. Fields: service (id or None), default_severity, identity_labels, ignored_labels,
-    enabled, event_rate, event_burst (events a second, and at once)."""
+    """An integration with a fresh key of 32 characters. Fields: service (id or None), default_severity, identity_labels,
+    ignored_labels, mapping (field → expression), severity_words (word → level), enabled, event_rate, event_burst (events a second, and at once).
+    """
     _refuse({} if kind in SOURCES else {"kind": f"It is one of {', '.join(sorted(SOURCES))}."})
     return change_integration(Integration(kind=kind, key=secrets.token_hex(16)), name=name, by=by, now=now, **fields)
 
@@ -131,11 +134,15 @@ def change_integration(integration: Integration, *, by: Actor, now: datetime, **
     for field, most in (("event_rate", MOST_RATE), ("event_burst", MOST_BURST)):
         if field in fields and not (isinstance(fields[field], int) and 1 <= fields[field] <= most):
             errors[field] = f"It is a whole number from 1 to {most:,}."
+    if "mapping" in fields or "severity_words" in fields:
+        errors |= mapping.complaints(fields.get("mapping", {}), fields.get("severity_words", {}))
     _refuse(errors)
+    read_before = {field: getattr(integration, field) for field in READ_BY_OWNER}
     for field, value in fields.items():
         setattr(integration, field, value)
     integration.save()
-    audit("save", "integration", integration.pk, f"Integration {integration.name} saved", by=by, now=now)
+    changed = {field: [before, after] for field, before in read_before.items() if (after := getattr(integration, field)) != before}
+    audit("save", "integration", integration.pk, f"Integration {integration.name} saved", by=by, now=now, **changed)
     _tell_intake()
     return integration
 

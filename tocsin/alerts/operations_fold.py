@@ -96,7 +96,7 @@ class _Batch:
             self._remember(event, raw)
         if folded.change is Change.CHANGE:
             self.changes.append(self._change_event(event, raw))
-            return None, folded.change, ""
+            return None, folded.change, event.note
         if folded.change is Change.OPENED and folded.state:
             row = self._open(folded.state, event, raw, row)
         elif row and folded.state is not None and folded.state is not before:
@@ -108,7 +108,7 @@ class _Batch:
         if alert and folded.change in _HEARD:
             self.effects.append(Effect(alert, folded.change, raw))
         held = alert.suppressed_by if alert and folded.change is Change.OPENED else ""
-        return alert, folded.change, folded.reason or (f"held back by {held}" if held else "")
+        return alert, folded.change, "; ".join(why for why in (folded.reason, f"held back by {held}" if held else "", event.note) if why)
 
     def _remember(self, event: Event, raw: RawEvent) -> None:
         at = min(event.occurred_at or raw.received_at, raw.received_at)

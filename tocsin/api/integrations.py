@@ -15,8 +15,11 @@ from tocsin.alerts import operations
 from tocsin.alerts.models import EVENT_BURST, EVENT_RATE, Integration
 from tocsin.api.paging import Paging, page
 from tocsin.api.shapes import Body, given, rfc3339
+from tocsin.domain.alerts import Event
+from tocsin.integrations import mapping
 from tocsin.integrations.registry import SOURCES
-from tocsin.lib.refusal import missing
+from tocsin.lib.refusal import Refused, missing
+from tocsin.response.preview_mapping import preview
 
 router = Router(tags=["Integrations"])
 PATHS = {"alertmanager_api_v2": "/api/v2/alerts", "pagerduty_events_v2": "/v2/enqueue", "pagerduty_change_events": "/v2/change/enqueue"}
@@ -38,6 +41,8 @@ class NewIntegration(Body):
     default_severity: str = "warning"
     identity_labels: list[str] = Field(default_factory=list, max_length=50)
     ignored_labels: list[str] = Field(default_factory=list, max_length=50)
+    mapping: dict[str, str] = Field(default_factory=dict, description="Field → CEL on body, headers, item: " + ", ".join(mapping.OPTIONS))
+    severity_words: dict[str, str] = Field(default_factory=dict, description="Word → critical, error, warning or info")
     enabled: bool = True
     event_rate: int = Field(EVENT_RATE, description="Events a second that it may send; above it the sender is told to come again.")
     event_burst: int = Field(EVENT_BURST, description="Events that may come at once, before the rate counts.")
@@ -51,6 +56,8 @@ class IntegrationChanges(Body):
     default_severity: str | None = None
     identity_labels: list[str] | None = Field(None, max_length=50)
     ignored_labels: list[str] | None = Field(None, max_length=50)
+    mapping: dict[str, str] | None = None
+    severity_words: dict[str, str] | None = None
     enabled: bool | None = None
     event_rate: int | None = None
     event_burst: int | None = None
@@ -68,6 +75,8 @@ def shape(integration: Integration, secret: bool = True) -> dict[str, Any]:
         "default_severity": integration.default_severity, "identity_labels": integration.identity_labels,
         "ignored_labels": integration.ignored_labels, "enabled": integration.enabled,
         "event_rate": integration.event_rate, "event_burst": integration.event_burst,
+        "ignored_labels": integration.ignored_labels, "mapping": integration.mapping, "severity_words": integration.severity_words,
+        "enabled": integration.enabled,
         "last_event_at": rfc3339(integration.last_event_at), "created_at": rfc3339(integration.created_at),
     }  # fmt: skip
     return {**shown, "key": integration.key, "address": address(integration)} if secret else shown
@@ -113,6 +122,47 @@ def change_integration(request: HttpRequest, integration_id: int, body: Integrat
     changes: dict[str, Any] = {field: value for field, value in given(body).items() if value is not None or field == "service"}
     row = operations.change_integration(_integration(integration_id), **changes, by=request.actor, now=clock.now())  # type: ignore[attr-defined]
     return shape(row)
+
+
+class Reading(Body):
+    """Rules to try; those left out are the ones in force."""
+
+    mapping: dict[str, str] | None = None
+    severity_words: dict[str, str] | None = None
+    identity_labels: list[str] | None = Field(None, max_length=50)
+    ignored_labels: list[str] | None = Field(None, max_length=50)
+
+
+@router.post("/integrations/{int:integration_id}/mapping/preview")
+@needs(Needs.ADMINISTER)
+def preview_mapping(request: HttpRequest, integration_id: int, body: Reading):
+    """What these rules would make of the last 20 raw events, and how they would merge or split the keys of the last 200. Changes nothing."""
+    found = _integration(integration_id)
+    rules = {field: value if value is not None else getattr(found, field) for field, value in body.model_dump().items()}
+    if errors := mapping.complaints(rules["mapping"], rules["severity_words"]):
+        raise Refused("The mapping cannot be used as it stands.", errors=errors, code="invalid")
+    seen = preview(
+        found,
+        mapping.Rules(rules["mapping"], rules["severity_words"], tuple(rules["identity_labels"]), frozenset(rules["ignored_labels"])),
+    )
+    items = [
+        {
+            "event": row.raw.pk, "error": row.error, "more": row.more,
+            "alerts": [{"now": _alert(before.event) if before else None, "then": _alert(after.event), "taken_from": dict(after.paths),
+                        "errors": dict(after.errors)} for before, after in row.pairs],
+        }
+        for row in seen.rows
+    ]  # fmt: skip
+    keys = {name: getattr(seen.keys, name) for name in ("events", "before", "after", "merged", "split")}
+    return {"items": items, "keys": keys, "errors": {name: {"sentence": why, "times": times} for name, (why, times) in seen.errors.items()}}
+
+
+def _alert(event: Event) -> dict[str, Any]:
+    return {
+        "title": event.title, "status": event.status, "severity": event.severity, "severity_word": event.severity_word,
+        "dedup_key": event.dedup_key, "service": event.service, "started_at": rfc3339(event.started_at), "link": event.link,
+        "runbook": event.runbook, "labels": event.labels,
+    }  # fmt: skip
 
 
 @router.delete("/integrations/{int:integration_id}", response={204: None})

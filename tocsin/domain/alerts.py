@@ -33,6 +33,7 @@ class Event:
     labels: dict[str, str] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     error: str = ""
+    note: str = ""  # what went wrong while it was read, though it could be: told with its outcome
 
 
 class Change(StrEnum):

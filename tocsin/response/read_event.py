@@ -7,6 +7,7 @@ import logging
 from tocsin.alerts.models import Integration, RawEvent
 from tocsin.alerts.operations import Reading
 from tocsin.domain.ports import Received, UnreadableError
+from tocsin.integrations import mapping
 from tocsin.integrations.registry import SOURCES
 
 log = logging.getLogger(__name__)
@@ -14,12 +15,28 @@ log = logging.getLogger(__name__)
 READ_BY = {"pagerduty": "pagerduty_events_v2", "pagerduty_change": "pagerduty_change_events", "alertmanager_api": "alertmanager_api_v2"}
 
 
+def kind_of(integration: Integration, raw: RawEvent) -> str:
+    """In which kind's form a raw event is written."""
+    return READ_BY.get(raw.protocol, integration.kind)
+
+
+def rules_of(integration: Integration) -> mapping.Rules:
+    """How its owner has its messages read."""
+    return mapping.Rules(
+        integration.mapping, integration.severity_words, tuple(integration.identity_labels), frozenset(integration.ignored_labels)
+    )
+
+
+def received_of(raw: RawEvent) -> Received:
+    """A raw event as sources read it."""
+    return Received(bytes(raw.body), raw.content_type, raw.received_at, raw.protocol, raw.dedup_key, raw.headers)
+
+
 def read(integration: Integration, raw: RawEvent) -> Reading:
     """What a raw event says, or why nothing can be read in it. Never raises."""
-    kind = READ_BY.get(raw.protocol, integration.kind)
+    kind = kind_of(integration, raw)
     try:
-        received = Received(bytes(raw.body), raw.content_type, raw.received_at, raw.protocol, raw.dedup_key, raw.headers)
-        return Reading(raw, SOURCES[kind].parse(received))
+        return Reading(raw, mapping.read(SOURCES[kind].parse, received_of(raw), rules_of(integration)))
     except UnreadableError as error:
         return Reading(raw, error=str(error)[:1000])
     except Exception as error:

@@ -13,6 +13,7 @@ from tocsin.web.views import (
     incident,
     incident_forms,
     incidents,
+    integration_mapping,
     integrations,
     more,
     oncall_feed,
@@ -71,6 +72,7 @@ urlpatterns = [
     path("integrations/", integrations.integrations, name="integrations"),
     path("integrations/new/", integrations.new, name="integration_new"),
     path("integrations/<int:integration_id>/", integrations.integration, name="integration"),
+    path("integrations/<int:integration_id>/mapping/", integration_mapping.integration_mapping, name="integration_mapping"),
     # the procedure
     path("procedure/", procedure.procedure, name="procedure"),
     path("procedure/v<int:number>/compare/", procedure.compare, name="procedure_compare"),

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from tocsin.integrations.reading_item import first, tags
 
 MOST_PLACES = 40  # objects looked into, of one item
 NAMED = ("name", "title", "summary", "display_name", "id", "value")  # what stands for an object where a text was expected
+ASIDES = words.TEXTS + words.LABELS
 UNTITLED = "Event without a title"
 
 
@@ -32,18 +34,29 @@ class Guessed:
 class _Place:
     path: str
     fields: dict[str, tuple[str, Any]]  # folded name → the name as it is written, its value
+    aside: bool = False  # labels or annotations
 
     def at(self, name: str) -> tuple[str, Any]:
         written, value = self.fields.get(name, ("", None))
         return (f"{self.path}.{written}" if self.path else written), value
+
+    def among(self, names: tuple[str, ...]) -> list[tuple[str, str, Any]]:
+        """Its fields of these names: name, path, value, in the order of the names. Walks the few fields, not the many names."""
+        ranks = _ranks(names)
+        found = [name for name in self.fields if name in ranks]
+        return [(name, *self.at(name)) for name in sorted(found, key=ranks.__getitem__)] if found else []
+
+
+@lru_cache(maxsize=100)
+def _ranks(names: tuple[str, ...]) -> dict[str, int]:
+    return {name: rank for rank, name in reversed(list(enumerate(names)))}
 
 
 def items_of(body: dict[str, Any]) -> tuple[list[Any], str]:
     """The list of items that a body carries, and where; the body itself where it carries none."""
     places = [_place("", body), *(_place(name, value) for name, value in body.items() if isinstance(value, dict))]
     for place in places[:MOST_PLACES]:
-        for name in words.LISTS:
-            path, value = place.at(name)
+        for name, path, value in place.among(words.LISTS):
             listed = isinstance(value, list) and value and isinstance(value[0], dict)
             titled = any(title in place.fields for title in words.TITLES[:3])
             if listed and _like_an_alert(value[0], name) and (not titled or _like_an_alert(value[0], "")):
@@ -63,16 +76,14 @@ def guess(item: dict[str, Any], received_at: datetime, *, outer: dict[str, Any] 
     """The event that one item is. `outer`: the body that it lies in, asked for what the item itself does not say; `at`: its path there."""
     places = list(_places(item, at, levels=2))
     labels = _labels(places)
-    texts = [place for place in places if place.path.rpartition(".")[2] in _written(places, words.TEXTS + words.LABELS)]
-    own = [place for place in places if place not in texts]
+    texts, own = [place for place in places if place.aside], [place for place in places if not place.aside]
     around = list(_places(outer, "", levels=0)) if outer else []
     paths: dict[str, str] = {}
 
     def find(field_name: str, names: tuple[str, ...], wanted: Callable[[Any], Any], *within: list[_Place]) -> Any:
         for group in within or (own, texts, around):
             for place in group:
-                for name in names:
-                    path, value = place.at(name)
+                for _, path, value in place.among(names):
                     if value is not None and (found := wanted(value)):
                         paths[field_name] = path
                         return found
@@ -109,11 +120,11 @@ def guess(item: dict[str, Any], received_at: datetime, *, outer: dict[str, Any] 
 # -- places -------------------------------------------------------------------------------------------------------------
 
 
-def _place(path: str, value: dict[str, Any]) -> _Place:
+def _place(path: str, value: dict[str, Any], aside: bool = False) -> _Place:
     fields: dict[str, tuple[str, Any]] = {}
     for name, one in list(value.items())[: reading.MOST_FIELDS]:
         fields.setdefault(words.folded(str(name)), (str(name), one))
-    return _Place(path, fields)
+    return _Place(path, fields, aside)
 
 
 def _places(item: dict[str, Any], path: str, levels: int) -> Iterator[_Place]:
@@ -124,21 +135,15 @@ def _places(item: dict[str, Any], path: str, levels: int) -> Iterator[_Place]:
         yield from level
         inner: list[_Place] = []
         for place in level:
-            for name in words.TEXTS + words.LABELS:
-                where, value = place.at(name)
+            for _, where, value in place.among(ASIDES):
                 if isinstance(value, dict):
-                    asides.append(_place(where, value))
-            for name in words.CONTAINERS if depth < levels else ():
-                where, value = place.at(name)
+                    asides.append(_place(where, value, aside=True))
+            for _, where, value in place.among(words.CONTAINERS) if depth < levels else ():
                 if isinstance(value, dict) and left > 0:
                     inner.append(_place(where, value))
                     left -= 1
         level = inner
     yield from asides
-
-
-def _written(places: list[_Place], names: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(place.fields[name][0] for place in places for name in names if name in place.fields)
 
 
 def _labels(places: list[_Place]) -> dict[str, tuple[str, dict[str, str]]]:
@@ -174,8 +179,7 @@ def _status(
     unknown = ""
     for places in (own, around, texts):
         for place in places:
-            for name in words.STATES:
-                path, value = place.at(name)
+            for _, path, value in place.among(words.STATES):
                 word = _word(value)[:100] if not isinstance(value, (int, float)) else ""
                 if isinstance(value, (int, float)) and not isinstance(value, bool) and value:
                     paths["status"] = path
@@ -195,8 +199,7 @@ def _status(
             break
     if not unknown:
         for place in own:
-            for name in words.WEAK_STATES:
-                path, value = place.at(name)
+            for _, path, value in place.among(words.WEAK_STATES):
                 if isinstance(value, str) and (status := words.status_of(value)):
                     paths["status"] = path
                     return status, "", None
@@ -205,21 +208,17 @@ def _status(
 
 def _flag(place: _Place) -> tuple[str, EventStatus, int | None] | None:
     """A field that says yes or no, or an exit code."""
-    for name in ("acknowledged", "is_acknowledged"):
-        path, value = place.at(name)
+    for _, path, value in place.among(("acknowledged", "is_acknowledged")):
         if _yes(value):
             return path, "acknowledged", None
     for names, yes, no in ((words.ENDED, "resolved", "firing"), (words.ONGOING, "firing", "resolved")):
-        for name in names:
-            path, value = place.at(name)
+        for _, path, value in place.among(names):
             if (said := _yes(value)) is not None:
                 return path, (yes if said else no), None  # type: ignore[return-value]
-    for name in words.CODES:
-        path, value = place.at(name)
+    for _, path, value in place.among(words.CODES):
         if isinstance(value, (int, str)) and str(value) in ("0", "1", "2", "3") and not isinstance(value, bool):
             return path, ("resolved" if int(value) == 0 else "firing"), int(value)
-    for name in words.HTTP_CODES:
-        path, value = place.at(name)
+    for _, path, value in place.among(words.HTTP_CODES):
         if isinstance(value, int) and 100 <= value < 600:
             return path, ("resolved" if 200 <= value < 400 else "firing"), None
     return None
@@ -235,8 +234,7 @@ def _severity(own: list[_Place], texts: list[_Place], around: list[_Place], path
     word = ""
     for places in (own, texts, around):
         for place in places:
-            for name in words.SEVERITIES:
-                path, value = place.at(name)
+            for name, path, value in place.among(words.SEVERITIES):
                 said = _word(value)[:100]
                 if not said:
                     continue

@@ -18,7 +18,9 @@ class Generic:
     kind = "generic"
     label = "Any JSON"
     category = "Drop-in"
-    about = "Post any JSON, or a form. Title, status, severity, key, time and link are found by what such fields are usually called:\n{address}"
+    about = (
+        "Post any JSON, or a form. Title, status, severity, key, time and link are found by what such fields are usually called:\n{address}"
+    )
     docs = ""
     sample: Any = {"title": "checkout: 5xx", "status": "firing", "severity": "critical", "key": "checkout-5xx", "service": "checkout"}
 

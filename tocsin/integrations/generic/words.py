@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from tocsin.domain.alerts import EventStatus, SourceSeverity
 
@@ -123,6 +124,7 @@ _PREFIX = re.compile(
 )
 
 
+@lru_cache(maxsize=4000)
 def folded(name: str) -> str:
     """A field's name in one form: `alertName`, `Alert-Name` and `ALERT NAME` are all `alert_name`."""
     return "_".join(part for part in _NOT_A_WORD.split(_HUMP.sub("_", name[:100]) if not name.isupper() else name) if part).lower()
