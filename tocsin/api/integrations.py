@@ -75,8 +75,7 @@ def shape(integration: Integration, secret: bool = True) -> dict[str, Any]:
         "default_severity": integration.default_severity, "identity_labels": integration.identity_labels,
         "ignored_labels": integration.ignored_labels, "enabled": integration.enabled,
         "event_rate": integration.event_rate, "event_burst": integration.event_burst,
-        "ignored_labels": integration.ignored_labels, "mapping": integration.mapping, "severity_words": integration.severity_words,
-        "enabled": integration.enabled,
+        "mapping": integration.mapping, "severity_words": integration.severity_words,
         "last_event_at": rfc3339(integration.last_event_at), "created_at": rfc3339(integration.created_at),
     }  # fmt: skip
     return {**shown, "key": integration.key, "address": address(integration)} if secret else shown

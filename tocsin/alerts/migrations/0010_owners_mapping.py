@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('alerts', '0008_alerts_list'),
+        ("alerts", "0009_rates_and_fewer_indexes"),
     ]
 
     operations = [
