@@ -54,8 +54,12 @@ class Integration(models.Model):
     default_severity = models.CharField(max_length=10, default="warning")
     identity_labels = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     ignored_labels = ArrayField(models.CharField(max_length=200), default=list, blank=True)
-    mapping = models.JSONField(default=dict, blank=True)  # {"title": "item.what"}: the owner's expressions, see integrations/mapping.py
-    severity_words = models.JSONField(default=dict, blank=True)  # {"purple": "critical"}: overrides what the source's words mean
+    mapping = models.JSONField(
+        default=dict, db_default={}, blank=True
+    )  # {"title": "item.what"}: the owner's expressions, see integrations/mapping.py
+    severity_words = models.JSONField(
+        default=dict, db_default={}, blank=True
+    )  # {"purple": "critical"}: overrides what the source's words mean
     enabled = models.BooleanField(default=True)
     event_rate = models.PositiveIntegerField(default=EVENT_RATE, db_default=EVENT_RATE)  # events a second that it may send
     event_burst = models.PositiveIntegerField(default=EVENT_BURST, db_default=EVENT_BURST)  # events that may come at once
