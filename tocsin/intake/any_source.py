@@ -1,4 +1,4 @@
-"""What does `/in/{key}` demand of a request? Any source in its own form: JSON, or a form that carries it in the field `payload`."""
+"""What does `/in/{key}` demand of a request? Any source in its own form: JSON, a form, or a text that is not called JSON."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 from tocsin.intake.request import Answer, Checked, InvalidError, Protocol, Request, decoded, json_answer
 from tocsin.intake.state import integration_of, store
+from tocsin.integrations import reading
 
 BATCHES = ("alerts", "events", "Records")
 ACCEPTED = json_answer(202, status="accepted")
@@ -20,14 +21,28 @@ def refuse(sentence: str, status: int = 400, retry_after: int = 0) -> Answer:
 PROTOCOL = Protocol(refuse)
 
 
-def check(body: bytes) -> Checked:
-    """The body is JSON, or a form that carries it in the field `payload`; anything else is told so at once."""
+def check(body: bytes, content_type: str = "") -> Checked:
+    """The body is JSON, a form, or a text in words that is not called JSON; anything else is told so at once."""
     content = body.removeprefix(b"\xef\xbb\xbf").strip()
+    from_form: bytes | None = None
     if content.startswith(b"payload="):
-        content = parse_qs(content.decode("utf-8", "replace"), max_num_fields=20).get("payload", [""])[0].encode()
+        content = from_form = parse_qs(content.decode("utf-8", "replace"), max_num_fields=20).get("payload", [""])[0].encode()
     if not content:
         raise InvalidError(refuse("The body is empty; JSON was expected."))
+    if content is not from_form and "json" not in content_type.lower() and _is_text(content):
+        return Checked("", "", ACCEPTED, 1)
     return Checked("", "", ACCEPTED, _events(decoded(content, refuse)))
+
+
+def _is_text(content: bytes) -> bool:
+    """A form or a text in words: what reads it later says so where it expected something else."""
+    if not reading.may_be_text(content) or not any(letter > 64 for letter in content[:2000]):
+        return False
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return content not in (b"true", b"false", b"null")
 
 
 def _events(said: Any) -> int:
@@ -42,4 +57,4 @@ async def take(request: Request) -> Answer:
     integration = await integration_of(request.key())
     if integration is None:
         return refuse("No integration has this key.", 404)
-    return await store(request, integration, "in", check(request.body))
+    return await store(request, integration, "in", check(request.body, request.header(b"content-type")))

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from tocsin.intake import addresses, any_source
+from tocsin.intake import addresses, any_source, compression
 from tocsin.intake.rate import ThrottledError
 from tocsin.intake.request import RETRY_AFTER, Answer, InvalidError, Protocol, Request, Take
 from tocsin.intake.state import start, state, stop
@@ -70,11 +70,15 @@ async def _judged(scope: Scope, receive: Receive, request: Request, protocol: Pr
             body = await _body(scope, receive, protocol.largest)
             if body is None:
                 return None
-            request.body = body
+            request.body = compression.unpacked(body, compression.encoding_of(request.headers), protocol.largest)
         return await take(request)
     except InvalidError as invalid:
         return invalid.answer
-    except _TooLargeError:
+    except compression.UnknownEncodingError:
+        return refuse("The body is packed in a form that is not taken; send it as it is, or as gzip or deflate.", 415)
+    except compression.BrokenPackingError as broken:
+        return refuse(f"The body is not whole {broken} data, as its content-encoding says.")
+    except (_TooLargeError, compression.UnpackedTooLargeError):
         return refuse(f"The body is larger than {protocol.largest:,} bytes.", 413)
     except OverloadedError:
         return _overloaded(protocol)
