@@ -60,7 +60,7 @@ def event(
         severity=severity or reading.severity(word), severity_word=reading.text(word, 100), service=service[:200],
         started_at=_time(started, received), occurred_at=_time(occurred, received),
         link=next((found for value in link if (found := reading.link(value))), ""), runbook=reading.link(runbook),
-        labels=reading.labels(labels), details=reading.kept(item if details is None else details), error=error,
+        labels=reading.labels(labels), details=reading.kept(item if details is None else details), error=error or ("its state is not known" if status == "unknown" else ""),
     )  # fmt: skip
 
 
