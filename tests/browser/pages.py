@@ -9,6 +9,7 @@ PAGES: dict[str, str] = {
     "team-update": "/incidents/{ref}/update/?audience=internal",
     "declare": "/declare/?alert={loose}",
     "alerts": "/alerts/",
+    "noise": "/alerts/noise/",
     "alert": "/alerts/{alert}/",
     "raw-event": "/events/{raw}/",
     "page-someone": "/page/",

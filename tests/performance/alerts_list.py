@@ -19,7 +19,7 @@ from tests.web import larkfield
 from tocsin.accounts.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
-RUNS = 15
+RUNS = int(os.environ.get("RUNS", "15"))
 SIZES = (1_000, 100_000, 1_000_000)
 ROWS = """
 INSERT INTO alerts_alert (integration_id, dedup_key, service_id, status, title, source_severity, severity, severity_reason, link, runbook, labels,

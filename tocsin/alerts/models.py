@@ -250,3 +250,7 @@ class Silence(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)  # after its end: the alerts it held back have been looked at again
+    window = models.ForeignKey("alerts.MaintenanceWindow", null=True, blank=True, on_delete=models.CASCADE, related_name="silences")
+
+
+from tocsin.alerts.models_quiet import BulkAction, Feedback, MaintenanceWindow, SavedView  # noqa: E402, F401 - Django looks for models here

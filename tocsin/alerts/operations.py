@@ -230,14 +230,7 @@ def create_silence(
     starts_at, errors = starts_at or now, {}
     if not matchers and service is None:
         errors["matchers"] = "A silence names a service or at least one matcher, else it would silence everything."
-    for one in matchers:
-        name, value = one.get("name"), one.get("value")
-        if not isinstance(name, str) or not isinstance(value, str) or not 0 < len(name) <= 200 or len(value) > 1000:
-            errors["matchers"] = "Each matcher has a name and a value."
-        elif one.get("is_regex") and (wrong := complaint(value)):
-            errors["matchers"] = f"{name}: {wrong}."
-    if len(matchers) > 20:
-        errors["matchers"] = "At most 20 matchers."
+    errors |= wrong_matchers(matchers)
     if service is not None and not Service.objects.filter(pk=service, removed_at=None).exists():
         errors["service"] = "There is no such service."
     if ends_at <= max(starts_at, now):
@@ -247,18 +240,30 @@ def create_silence(
     if not 0 < len(reason.strip()) <= 1000:
         errors["reason"] = "Say why, in at most 1,000 characters."
     _refuse(errors)
-    kept = [
-        {
-            "name": one["name"],
-            "value": one["value"],
-            "is_regex": bool(one.get("is_regex", False)),
-            "is_equal": bool(one.get("is_equal", True)),
-        }
-        for one in matchers
-    ]
+    kept = plain_matchers(matchers)
     return Silence.objects.create(
         matchers=kept, service_id=service, starts_at=starts_at, ends_at=ends_at, reason=reason.strip(), created_by=by.user
     )
+
+
+def wrong_matchers(matchers: list[dict[str, Any]]) -> dict[str, str]:
+    """What is wrong with matchers, by field; nothing where they can be used."""
+    errors: dict[str, str] = {}
+    for one in matchers:
+        name, value = one.get("name"), one.get("value")
+        if not isinstance(name, str) or not isinstance(value, str) or not 0 < len(name) <= 200 or len(value) > 1000:
+            errors["matchers"] = "Each matcher has a name and a value."
+        elif one.get("is_regex") and (wrong := complaint(value)):
+            errors["matchers"] = f"{name}: {wrong}."
+    return {"matchers": "At most 20 matchers."} if len(matchers) > 20 else errors
+
+
+def plain_matchers(matchers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Matchers as they are stored."""
+    return [
+        {"name": one["name"], "value": one["value"], "is_regex": bool(one.get("is_regex")), "is_equal": bool(one.get("is_equal", True))}
+        for one in matchers
+    ]
 
 
 @transaction.atomic
@@ -281,7 +286,7 @@ def release(now: datetime, procedure: Procedure) -> list[Alert]:
     directory, released = queries.directory(now), []
     prefixes = Q()
     for silence in over:
-        prefixes |= Q(suppressed_by__startswith=f"silence {silence.pk}:")
+        prefixes |= Q(suppressed_by__startswith=f"{queries.as_rule(silence).label}:")
     held = Alert.objects.select_for_update(of=("self",)).filter(prefixes, status=Alert.Status.FIRING)
     for alert in held.select_related("integration", "service"):
         apply(alert, route(queries.subject(alert, alert.integration), directory, procedure, now, full_match))
@@ -289,4 +294,7 @@ def release(now: datetime, procedure: Procedure) -> list[Alert]:
         if not alert.suppressed_by:
             released.append(alert)
     Silence.objects.filter(pk__in=[silence.pk for silence in over]).update(released_at=now)
+    from tocsin.alerts import operations_quiet  # which itself ends silences by this file
+
+    operations_quiet.roll(over, now)
     return released

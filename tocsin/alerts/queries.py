@@ -96,7 +96,8 @@ def silences_in_force(now: datetime) -> tuple[SilenceRule, ...]:
 
 def as_rule(row: Silence) -> SilenceRule:
     """A stored silence as the rules see it."""
-    return SilenceRule(row.pk, matchers(row.matchers), row.starts_at, row.ends_at, row.reason, row.service_id)
+    label = f"maintenance window {row.window_id}" if row.window_id else f"silence {row.pk}"
+    return SilenceRule(row.pk, matchers(row.matchers), row.starts_at, row.ends_at, row.reason, row.service_id, label)
 
 
 def matchers(stored: list[dict[str, object]]) -> tuple[Matcher, ...]:

@@ -11,8 +11,8 @@ from ninja.responses import Status
 from tocsin import clock
 from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.alerts import listing
-from tocsin.alerts.models import Alert
+from tocsin.alerts import listing, operations_quiet
+from tocsin.alerts.models import Alert, Feedback
 from tocsin.api import incident_shapes
 from tocsin.api.acting import acting
 from tocsin.api.alert_filters import Filters
@@ -173,6 +173,22 @@ def verify(request: HttpRequest, alert_id: int, body: VerdictBody):
     """Say whether it is real."""
     verify_alert(alert=_alert(alert_id), verdict=body.verdict, note=body.note, by=acting(request, body.by), now=clock.now())
     return detail(_alert(alert_id), request)
+
+
+class FeedbackBody(For):
+    """Was it useful?"""
+
+    useful: bool
+
+
+@router.post(ID + "/feedback")
+@needs(Needs.RESPOND)
+def feedback(request: HttpRequest, alert_id: int, body: FeedbackBody):
+    """Say whether it was useful; one answer a person, the last one counts."""
+    alert = _alert(alert_id)
+    operations_quiet.say_useful(alert, body.useful, by=acting(request, body.by), now=clock.now())
+    answers = Feedback.objects.filter(alert=alert)
+    return {"useful": answers.filter(useful=True).count(), "noise": answers.filter(useful=False).count()}
 
 
 @router.post(ID + "/declare", response={201: dict})

@@ -40,6 +40,7 @@ class SilenceRule:
     ends_at: datetime
     reason: str = ""
     service_id: int | None = None
+    label: str = ""  # what it is called where it holds something back: "silence 5", "maintenance window 3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +128,10 @@ def route(subject: Subject, directory: Directory, procedure: Procedure, now: dat
     proposal = _severity(subject, service, walk, procedure, trace)
     silence = silenced(subject, service.id if service else None, directory.silences, now, full_match, {**subject.labels, **walk.added})
     if silence:
-        trace.append(f"Silence {silence.id} holds its pages back until {silence.ends_at:%Y-%m-%d %H:%M} UTC: {silence.reason}.")
+        trace.append(f"{_label(silence).capitalize()} holds its pages back until {silence.ends_at:%Y-%m-%d %H:%M} UTC: {silence.reason}.")
     else:
         trace.append("No silence matches it.")
-    held_by = f"silence {silence.id}: {silence.reason}"[:200] if silence else ""
+    held_by = f"{_label(silence)}: {silence.reason}"[:200] if silence else ""
     if then.suppress:
         held_by = _suppressing(walk)
         trace.append(f"Its pages are held back: suppressed by {held_by}.")
@@ -212,6 +213,10 @@ def _rule_for(walk: Walk, what: str) -> str:
 
 def _suppressing(walk: Walk) -> str:
     return f"routing rule “{_rule_for(walk, 'suppress')}”"[:200]
+
+
+def _label(silence: SilenceRule) -> str:
+    return silence.label or f"silence {silence.id}"
 
 
 def silenced(

@@ -24,11 +24,12 @@ from tocsin.paging.operations_policies import change_policy, create_policy, poli
 from tocsin.timeline.operations import record
 
 __all__ = [
-    "acknowledge", "add_method", "add_rule", "attach", "change_method", "change_policy", "create_policy", "notice", "page_person",
+    "acknowledge", "add_method", "add_rule", "attach", "change_method", "change_policy", "create_policy", "expire_at", "notice", "page_person",
     "policy_of", "remove_method", "remove_policy", "remove_rule", "retitle", "send_code", "send_test", "shown", "start", "stop", "verify",
 ]  # fmt: skip
 
 LOOP = "escalations"
+NEVER_PAGED = "acknowledged, never paged"
 Status = Escalation.Status
 IDENTITY_STEP = re.compile(r"^esc:\d+:e\d+:s(\d+):r(\d+):")
 
@@ -227,7 +228,7 @@ def acknowledge(
     """
     rows = list(Escalation.objects.select_for_update(of=("self",)).filter(_of(alert_id, incident_id)).order_by("id"))
     if not rows:
-        empty = {"policy_snapshot": snapshot(None), "subject": subject or {}, "started_at": now, "reason": "acknowledged, never paged"}
+        empty = {"policy_snapshot": snapshot(None), "subject": subject or {}, "started_at": now, "reason": NEVER_PAGED}
         rows = [Escalation.objects.create(alert_id=alert_id, incident_id=incident_id, track="on_call", **empty)]
         expires_minutes = None  # nobody was woken: there is nothing to begin again
     taken = [row for row in rows if row.status in (Status.RUNNING, Status.EXHAUSTED)]
@@ -246,6 +247,19 @@ def acknowledge(
         )
         notifications.cancel(own, "this person has acknowledged", now)
     return taken
+
+
+def expire_at(ids: Sequence[int], at: datetime, *, by: Actor, now: datetime) -> int:
+    """These acknowledgements run out then, whatever the procedure says: paging starts again unless the alert has ended. How many."""
+    rows = Escalation.objects.select_for_update(of=("self",)).filter(pk__in=ids, status=Status.ACKNOWLEDGED).exclude(reason=NEVER_PAGED)
+    for row in (found := list(rows)):
+        row.ack_expires_at = row.due_at = at
+        row.finished_at = None
+        row.save(update_fields=["ack_expires_at", "due_at", "finished_at"])
+        if at > now:
+            _tell(row, "snoozed", f"{by.label} has it until {at:%Y-%m-%d %H:%M} UTC; then paging starts again.", now, by)
+    due.wake(LOOP)
+    return len(found)
 
 
 def _of(alert_id: int | None, incident_id: int | None) -> Q:

@@ -16,6 +16,7 @@ from tocsin.web.views import (
     integration_mapping,
     integrations,
     more,
+    noise,
     oncall_feed,
     page_person,
     page_to_acknowledge,
@@ -49,6 +50,7 @@ urlpatterns = [
     path("declare/", declare.declare, name="declare"),
     # alerts and the events behind them
     path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/noise/", noise.report, name="noise"),
     path("alerts/<int:alert_id>/", alerts.alert, name="alert"),
     path("alerts/<int:alert_id>/do/<slug:deed>/", alerts.do, name="alert_do"),
     path("events/<int:event_id>/", events.event, name="event"),

@@ -1,0 +1,81 @@
+"""Acts on many alerts over HTTP: say what will happen, do it, see how far it is, take it back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Field, Router
+
+from tocsin import clock
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts import listing
+from tocsin.alerts.models import BulkAction
+from tocsin.api.acting import acting
+from tocsin.api.alert_filters import Filters
+from tocsin.api.shapes import Body, rfc3339
+from tocsin.lib.refusal import invalid, missing
+from tocsin.response import bulk_alerts
+
+router = Router(tags=["Alerts"])
+
+
+class BulkBody(Body):
+    """`alerts` or `filter`; `dry_run` only says what would happen. Above 100 alerts `confirm` is their number, as the dry run told it."""
+
+    action: str = Field(max_length=20)
+    alerts: list[int] | None = Field(None, max_length=10_000)
+    filter: Filters | None = None
+    minutes: int | None = None
+    dry_run: bool = False
+    confirm: int | None = None
+    key: str = Field("", max_length=64, description="The same key again is the same act.")
+    by: int | None = None
+
+
+def shape(row: BulkAction) -> dict[str, Any]:
+    """An act as the API shows it."""
+    return {
+        "id": row.pk, "action": row.action, "alerts": len(row.alert_ids), "done": row.position, "changed": len(row.changed_ids),
+        "created_at": rfc3339(row.created_at), "finished_at": rfc3339(row.finished_at), "undone_at": rfc3339(row.undone_at), "by": row.by_label,
+    }  # fmt: skip
+
+
+@router.post("/bulk")
+@needs(Needs.RESPOND)
+def bulk(request: HttpRequest, body: BulkBody):
+    """Acknowledge, snooze, resolve or judge many alerts."""
+    by, now = acting(request, body.by), clock.now()
+    if (body.alerts is None) == (body.filter is None):
+        raise invalid(alerts="Give alerts, or a filter, and not both.")
+    ids = body.alerts if body.filter is None else listing.ids(body.filter.read(status="firing"), now, bulk_alerts.MOST_ALERTS + 1)
+    planned = bulk_alerts.plan(action=body.action, alert_ids=ids or [], minutes=body.minutes, by=by, now=now)
+    said = {"alerts": len(planned.alert_ids), "changes": planned.changes, "sentences": planned.sentences, "confirm": planned.typed}
+    if body.dry_run:
+        return {"dry_run": True, **said}
+    key = body.key or f"api-{request.request_id}"  # type: ignore[attr-defined]
+    row = bulk_alerts.carry_out(planned, key=key[:64], typed=str(body.confirm or ""), by=by, now=now)
+    return {"dry_run": False, **said, "act": shape(row)}
+
+
+def _act(act_id: int) -> BulkAction:
+    row = BulkAction.objects.filter(pk=act_id).first()
+    if row is None:
+        raise missing("act")
+    return row
+
+
+@router.get("/bulk/{int:act_id}")
+@needs(Needs.READ)
+def get_act(request: HttpRequest, act_id: int):
+    """How far an act on many alerts is."""
+    return shape(_act(act_id))
+
+
+@router.post("/bulk/{int:act_id}/undo")
+@needs(Needs.RESPOND)
+def undo(request: HttpRequest, act_id: int):
+    """Take it back, within half a minute."""
+    row = _act(act_id)
+    again = bulk_alerts.undo(row, by=request.actor, now=clock.now())  # type: ignore[attr-defined]
+    return {"again": again, **shape(_act(act_id))}

@@ -1,0 +1,91 @@
+"""Maintenance windows over HTTP: planned work during which nobody is paged for what matches."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router
+from ninja.responses import Status
+
+from tocsin import clock
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts import operations_quiet
+from tocsin.alerts.models import MaintenanceWindow
+from tocsin.api.acting import acting
+from tocsin.api.incident_shapes import person
+from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import Body, rfc3339
+from tocsin.api.silences import MatcherBody
+from tocsin.lib import recurrence
+from tocsin.lib.refusal import missing
+
+router = Router(tags=["Maintenance windows"])
+SHOWN = 5
+
+
+class NewWindow(Body):
+    """What is worked on, when by the wall clock of a zone, how long, how often."""
+
+    title: str = Field(max_length=200)
+    reason: str = Field(max_length=1000)
+    starts: str = Field(max_length=16, description="2026-11-28T02:00, by the wall clock of time_zone")
+    minutes: int
+    time_zone: str = Field("UTC", max_length=64)
+    rule: str = Field("", max_length=500, description="RFC 5545, with COUNT or UNTIL: FREQ=WEEKLY;BYDAY=SU;COUNT=10. Empty: once.")
+    services: list[int] = Field(default_factory=list, max_length=100)
+    team: int | None = None
+    matchers: list[MatcherBody] = Field(default_factory=list, max_length=20)
+    by: int | None = None
+
+
+def shape(row: MaintenanceWindow) -> dict[str, Any]:
+    """A window as the API shows it, with its next starts."""
+    start = datetime.strptime(row.starts, "%Y-%m-%dT%H:%M")  # noqa: DTZ007 - a wall clock
+    now = clock.now()
+    ahead = (at for at in recurrence.occurrences(start, row.rule, row.time_zone) if at > now) if row.ended_at is None else iter(())
+    return {
+        "id": row.pk, "title": row.title, "reason": row.reason, "starts": row.starts, "minutes": row.minutes, "time_zone": row.time_zone,
+        "rule": row.rule, "services": row.services, "team": row.team_id, "matchers": row.matchers, "created_by": person(row.created_by),
+        "created_at": rfc3339(row.created_at), "ended_at": rfc3339(row.ended_at), "next": [rfc3339(at) for at in islice(ahead, SHOWN)],
+        "in_force": row.silences.filter(starts_at__lte=now, ends_at__gt=now, ended_at=None).exists(),
+    }  # fmt: skip
+
+
+def _window(window_id: int) -> MaintenanceWindow:
+    found = MaintenanceWindow.objects.select_related("created_by").filter(pk=window_id).first()
+    if found is None:
+        raise missing("maintenance window")
+    return found
+
+
+@router.get("")
+@needs(Needs.READ)
+def list_windows(request: HttpRequest, paging: Query[Paging], active: bool | None = None):
+    """Maintenance windows, the newest first; `active=true`: those that are in force or come."""
+    rows = MaintenanceWindow.objects.select_related("created_by")
+    return page(rows.filter(ended_at=None) if active else rows, paging, shape, order=("-id",))
+
+
+@router.post("", response={201: dict})
+@needs(Needs.RESPOND)
+def add_window(request: HttpRequest, body: NewWindow):
+    """Plan one."""
+    row = operations_quiet.plan_window(**body.model_dump(exclude={"by"}), by=acting(request, body.by), now=clock.now())
+    return Status(201, shape(row))
+
+
+@router.get("/{int:window_id}")
+@needs(Needs.READ)
+def get_window(request: HttpRequest, window_id: int):
+    """One maintenance window."""
+    return shape(_window(window_id))
+
+
+@router.delete("/{int:window_id}")
+@needs(Needs.RESPOND)
+def end_window(request: HttpRequest, window_id: int):
+    """Cancel it, or end it now; what it held back and still fires is paged."""
+    return shape(operations_quiet.end_window(_window(window_id), by=request.actor, now=clock.now()))  # type: ignore[attr-defined]
