@@ -16,6 +16,7 @@ ROUTERS: list[tuple[str, str]] = [
     ("/escalation-policies", "escalation_policies"),
     ("/oncall", "oncall"),
     ("", "contact_methods"),
+    ("", "providers"),
     ("/alerts", "alerts"),
     ("/alerts", "bulk"),
     ("", "reports"),

@@ -71,6 +71,48 @@ class Notifier(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Field:
+    """One thing that an account at a provider needs: `name` in the stored form, words for people, and whether it is a secret."""
+
+    name: str
+    label: str
+    secret: bool = False
+    required: bool = True
+    help: str = ""
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account at a provider, as its gateway uses it. `callback` is our address that the provider may call about this message ("": none)."""
+
+    id: int
+    name: str
+    values: Mapping[str, str]
+    callback: str = ""
+
+
+class Gateway(Protocol):
+    """Sends one message over one channel through an account at a provider. Never raises for what the provider answers.
+
+    `channel` is the kind of contact method that it serves (sms, voice, slack …). Several accounts may serve one channel: they replace one another.
+    """
+
+    kind: str
+    label: str
+    channel: str
+    fields: tuple[Field, ...]
+
+    def check(self, values: Mapping[str, str]) -> dict[str, str]:
+        """What is wrong with an account's values: a sentence for each field; empty when they can be used."""
+        ...
+
+    def send(self, account: Account, address: str, message: Message, *, key: str) -> Receipt:
+        """Send with idempotency key `key`, within 20 s."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """One accepted intake request, as a source reads it: raw bytes, the kept headers by lower-case name, and when it was accepted."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from tocsin.domain.ports import EventSource, Notifier
+from tocsin.domain.ports import EventSource, Gateway, Notifier
 
 Part = TypeVar("Part")
 
@@ -59,3 +59,6 @@ NOTIFIERS: Lazy[Notifier] = Lazy(
         "screen": "tocsin.integrations.screen.notifier:NOTIFIER",
     }
 )
+
+# By which accounts at providers a channel is served: "sms" by Twilio or by any provider with an HTTP interface.
+GATEWAYS: Lazy[Gateway] = Lazy({})

@@ -12,10 +12,12 @@ from django.conf import settings
 
 from tocsin.domain.ports import Message
 from tocsin.lib import signing
-from tocsin.paging.models import ContactMethod, Notification
+from tocsin.paging.models import ContactMethod, Notification, Provider
 
 LINK_LIFETIME = timedelta(hours=24)
 PURPOSE = "acknowledge"
+CALLBACK = "callback"
+CALLBACK_LIFETIME = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,18 @@ def message(row: Notification, now: datetime) -> Message:
         title = f"{title[:280]} (and {row.merged_count} more)"
     text = row.text + ("\nPossible duplicate of a page before." if row.possible_duplicate else "")
     return Message(title, text, link=link, urgent=row.kind != "notice", facts=facts)
+
+
+def callback(row: Notification, provider: Provider) -> str:
+    """Our path that the provider calls about this page (receipts, key presses), signed for it alone; the provider signs its calls as well."""
+    signed = signing.sign({"n": row.id, "p": provider.pk}, purpose=CALLBACK, expires_at=row.created_at + CALLBACK_LIFETIME)
+    return f"/callbacks/pages/{signed}/"
+
+
+def read_callback(token: str, now: datetime) -> tuple[int, int]:
+    """The notification's and the provider's id. Raises BadLinkError."""
+    values = signing.read(token, purpose=CALLBACK, now=now)
+    return values["n"], values["p"]
 
 
 def key(row: Notification) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from django.db import models
 
+from tocsin.paging.models_providers import Provider
+
+__all__ = ["ContactMethod", "Escalation", "EscalationPolicy", "Notification", "NotificationRule", "Provider"]
+
 
 class ContactMethod(models.Model):
     """A person's address on one channel: `kind` is a notifier of the registry (email, webhook, screen)."""

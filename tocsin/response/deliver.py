@@ -10,18 +10,20 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from tocsin import clock
+from tocsin.domain import providers as rules
 from tocsin.domain.delivery import SEND_LIMIT_SECONDS
-from tocsin.domain.ports import Outcome, Receipt
-from tocsin.integrations.registry import NOTIFIERS
+from tocsin.domain.ports import Message, Outcome, Receipt
+from tocsin.integrations.registry import GATEWAYS, NOTIFIERS
 from tocsin.lib.due import Loop
 from tocsin.paging import messages, operations_notifications
+from tocsin.paging import operations_providers as providers
 from tocsin.paging.models import Notification
 
 log = logging.getLogger(__name__)
@@ -39,11 +41,32 @@ def send(row: Notification) -> Receipt:
     except KeyError:
         return Receipt(Outcome.FAILED, f"there is no channel {row.method_kind}")
     address = row.contact_method.address if row.contact_method else ""
+    message = messages.message(row, clock.now())
+    if any(GATEWAYS[kind].channel == row.method_kind for kind in GATEWAYS):
+        return _through_accounts(row, address, message)
     try:
-        return notifier.send(address, messages.message(row, clock.now()), key=messages.key(row))
+        return notifier.send(address, message, key=messages.key(row))
     except Exception as error:
         log.exception("the notifier %s failed", row.method_kind)
         return Receipt(Outcome.RETRY, f"the channel failed: {type(error).__name__}")
+
+
+def _through_accounts(row: Notification, address: str, message: Message) -> Receipt:
+    """The same through the accounts of a channel, one after the other while each fails in a way that another may mend."""
+    receipt = Receipt(Outcome.FAILED, f"no account at a provider serves {row.method_kind} to this address; an administrator can add one")
+    until = time.monotonic() + SEND_LIMIT_SECONDS / 2  # a further account gets its own time limit: together they stay within one send
+    for provider in providers.usable(row.method_kind, address, clock.now()):
+        try:
+            account = providers.account(provider, callback=messages.callback(row, provider))
+            receipt = GATEWAYS[provider.kind].send(account, address, message, key=messages.key(row))
+        except Exception as error:
+            log.exception("the gateway %s failed", provider.kind)
+            receipt = Receipt(Outcome.RETRY, f"the channel failed: {type(error).__name__}")
+        receipt = replace(receipt, reason=f"{provider.name}: {receipt.reason}")
+        providers.judge(provider, receipt, clock.now())
+        if not rules.another(receipt.outcome) or time.monotonic() > until:
+            break
+    return receipt
 
 
 def send_and_settle(row: Notification) -> str:

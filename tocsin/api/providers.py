@@ -1,0 +1,101 @@
+"""Through whose accounts pages leave the house, for programs: add, change, remove, and how each has been doing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router, Schema
+from ninja.responses import Status
+
+from tocsin import clock
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.api.paging import Paging, page
+from tocsin.integrations.registry import GATEWAYS
+from tocsin.paging import operations_providers as operations
+from tocsin.paging.models import Provider
+
+router = Router(tags=["Providers"])
+
+
+class NewProvider(Schema):
+    model_config = {"extra": "forbid"}
+    kind: str = Field(max_length=40)
+    name: str | None = Field(None, max_length=500)
+    values: dict[str, str] = Field(default_factory=dict, description="By the names that /provider-kinds lists.")
+    prefixes: list[str] = Field(default_factory=list, max_length=100, description="Beginnings of numbers that it serves; empty: all.")
+    position: int = Field(0, ge=0, le=1000, description="The first one is tried first.")
+    enabled: bool = True
+
+
+class ProviderChange(Schema):
+    model_config = {"extra": "forbid"}
+    name: str | None = Field(None, max_length=500)
+    values: dict[str, str] | None = None
+    prefixes: list[str] | None = Field(None, max_length=100)
+    position: int | None = Field(None, ge=0, le=1000)
+    enabled: bool | None = None
+
+
+def shape(row: Provider) -> dict[str, Any]:
+    """An account without its secrets: `secrets` names those that are set."""
+    return {
+        "id": row.pk, "kind": row.kind, "channel": row.channel, "name": row.name, "values": row.settings,
+        "secrets": sorted(name for name, value in operations.secrets_of(row).items() if value), "prefixes": row.prefixes,
+        "position": row.position, "enabled": row.enabled, "failures": row.failures, "rests_until": row.rests_until,
+        "last_ok_at": row.last_ok_at, "last_failure_at": row.last_failure_at, "last_reason": row.last_reason,
+    }  # fmt: skip
+
+
+@router.get("/provider-kinds")
+@needs(Needs.READ)
+def list_kinds(request: HttpRequest) -> dict[str, Any]:
+    """Which providers are spoken to, and what an account at each needs."""
+    fields = ("name", "label", "secret", "required", "help", "default")
+    return {
+        "items": [
+            {"kind": kind, "label": one.label, "channel": one.channel,
+             "fields": [{name: getattr(field, name) for name in fields} for field in one.fields]}
+            for kind, one in sorted(GATEWAYS.items())
+        ],
+        "next": None,
+    }  # fmt: skip
+
+
+@router.get("/providers")
+@needs(Needs.ADMINISTER)
+def list_providers(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
+    """Every account."""
+    return page(Provider.objects.filter(removed_at=None), paging, shape)
+
+
+@router.post("/providers", response={201: dict})
+@needs(Needs.ADMINISTER)
+def create_provider(request: HttpRequest, body: NewProvider) -> Any:
+    """Add an account; it is used from the next page on."""
+    fields = {name: value for name, value in body.model_dump().items() if value is not None}
+    return Status(201, shape(operations.create_provider(**fields, by=request.actor, now=clock.now())))  # type: ignore[attr-defined]
+
+
+@router.get("/providers/{int:id}")
+@needs(Needs.ADMINISTER)
+def get_provider(request: HttpRequest, id: int) -> dict[str, Any]:
+    """One account."""
+    return shape(operations.provider_of(id))
+
+
+@router.patch("/providers/{int:id}")
+@needs(Needs.ADMINISTER)
+def change_provider(request: HttpRequest, id: int, body: ProviderChange) -> dict[str, Any]:
+    """Change what is given. Where its other values change, its secrets must be given again."""
+    fields = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
+    row = operations.change_provider(operations.provider_of(id), **fields, by=request.actor, now=clock.now())  # type: ignore[attr-defined]
+    return shape(row)
+
+
+@router.delete("/providers/{int:id}", response={204: None})
+@needs(Needs.ADMINISTER)
+def remove_provider(request: HttpRequest, id: int) -> Any:
+    """Take it out of use."""
+    operations.remove_provider(operations.provider_of(id), by=request.actor, now=clock.now())  # type: ignore[attr-defined]
+    return Status(204, None)

@@ -1,0 +1,34 @@
+"""Through whose accounts do pages leave the house?"""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Provider(models.Model):
+    """An account at a provider of one channel: `kind` names the gateway (twilio_sms), `channel` the kind of contact method (sms).
+
+    `settings` are its plain values, `sealed` its secrets, encrypted with the installation's key. The rest says how it has been doing.
+    """
+
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=40)
+    channel = models.CharField(max_length=30)
+    settings = models.JSONField(default=dict)
+    sealed = models.TextField(blank=True, default="")
+    prefixes = models.JSONField(default=list)  # number prefixes ("+49") that it serves; empty: all
+    position = models.PositiveSmallIntegerField(default=0)  # the first one is tried first
+    enabled = models.BooleanField(default=True)
+    failures = models.PositiveIntegerField(default=0)  # in a row
+    rests_until = models.DateTimeField(null=True, blank=True)
+    last_ok_at = models.DateTimeField(null=True, blank=True)
+    last_failure_at = models.DateTimeField(null=True, blank=True)
+    last_reason = models.CharField(max_length=500, blank=True, default="")
+    created_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["channel", "position", "id"]
+
+    def __str__(self) -> str:
+        return self.name

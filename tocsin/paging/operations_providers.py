@@ -1,0 +1,154 @@
+"""How are accounts at providers stored, chosen and judged? Writes providers; their secrets are encrypted and never shown again."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from tocsin.accounts.actor import Actor
+from tocsin.accounts.audit import audit
+from tocsin.domain import providers as rules
+from tocsin.domain.ports import Account, Gateway, Receipt
+from tocsin.integrations.registry import GATEWAYS
+from tocsin.lib import sealing
+from tocsin.lib.refusal import Refused, invalid, missing
+from tocsin.paging.models import ContactMethod, Provider
+
+MOST_PROVIDERS = 50
+MOST_PREFIXES = 100
+LONGEST_VALUE = 4000
+PREFIX = re.compile(r"^\+[1-9][0-9]{0,14}$")
+PURPOSE = "provider"
+
+
+@transaction.atomic
+def create_provider(*, kind: str, by: Actor, now: datetime, **fields: Any) -> Provider:
+    """A new account. Fields: name, values ({field: text}), prefixes, position, enabled. Raises Refused naming each field that cannot be."""
+    if kind not in GATEWAYS:
+        raise invalid(kind=f"Choose one of {', '.join(GATEWAYS)}.")
+    if Provider.objects.filter(removed_at=None).count() >= MOST_PROVIDERS:
+        raise Refused(f"There are {MOST_PROVIDERS} accounts already; remove one first.", status=409, code="too_many")
+    row = Provider(kind=kind, channel=GATEWAYS[kind].channel, created_at=now)
+    return _save(row, {"values": {}, "name": GATEWAYS[kind].label, **fields}, by, now)
+
+
+@transaction.atomic
+def change_provider(provider: Provider, *, by: Actor, now: datetime, **fields: Any) -> Provider:
+    """Change an account. A secret that is not given stays, unless another plain value of the account changes: then the new place must be
+    proved with the secret again, so that nobody sends it to a stranger."""
+    return _save(Provider.objects.select_for_update().get(pk=provider.pk), fields, by, now)
+
+
+def _save(row: Provider, fields: Mapping[str, Any], by: Actor, now: datetime) -> Provider:
+    gateway, errors = GATEWAYS[row.kind], {}
+    if "name" in fields:
+        row.name = str(fields["name"] or "").strip()
+        if not 0 < len(row.name) <= 120:
+            errors["name"] = "An account needs a name of at most 120 characters."
+    if "prefixes" in fields:
+        row.prefixes = list(fields["prefixes"] or [])
+        if len(row.prefixes) > MOST_PREFIXES or not all(isinstance(one, str) and PREFIX.match(one) for one in row.prefixes):
+            errors["prefixes"] = f"At most {MOST_PREFIXES} beginnings of numbers such as +49 or +1415."
+    if "position" in fields:
+        row.position = int(fields["position"])
+    if "enabled" in fields:
+        row.enabled = bool(fields["enabled"])
+    if "values" in fields:
+        errors |= _take_values(row, gateway, fields["values"] or {})
+    if errors:
+        raise invalid(**errors)
+    row.save()
+    audit("save", "provider", row.pk, f"Account {row.name} ({gateway.label}) saved", by=by, now=now)
+    return row
+
+
+def _take_values(row: Provider, gateway: Gateway, given: Mapping[str, Any]) -> dict[str, str]:
+    known, kept, errors = {field.name: field for field in gateway.fields}, secrets_of(row), {}
+    for name, value in given.items():
+        if name not in known:
+            errors[f"values.{name}"] = f"{gateway.label} knows: {', '.join(known)}."
+        elif not isinstance(value, str) or len(value) > LONGEST_VALUE:
+            errors[f"values.{name}"] = f"It is a text of at most {LONGEST_VALUE:,} characters."
+    if errors:
+        return errors
+    plain = {name: str(given.get(name, row.settings.get(name, field.default))).strip() for name, field in known.items() if not field.secret}
+    moved = bool(row.pk) and plain != row.settings
+    secret = {name: given.get(name, "").strip() or ("" if moved else kept.get(name, "")) for name, field in known.items() if field.secret}
+    for name, field in known.items():
+        if field.required and not {**plain, **secret}[name]:
+            again = " Give it again, because the account changed." if moved and kept.get(name) else ""
+            errors[f"values.{name}"] = f"{field.label} is needed.{again}"
+    if not errors:
+        errors = {f"values.{name}": sentence for name, sentence in gateway.check({**plain, **secret}).items()}
+    row.settings, row.sealed = plain, sealing.box(PURPOSE).encrypt(json.dumps(secret).encode()).decode() if any(secret.values()) else ""
+    return errors
+
+
+def secrets_of(row: Provider) -> dict[str, str]:
+    """The account's secrets; empty where there are none. They go to its gateway and nowhere else."""
+    return json.loads(sealing.box(PURPOSE).decrypt(row.sealed.encode())) if row.sealed else {}
+
+
+@transaction.atomic
+def remove_provider(provider: Provider, *, by: Actor, now: datetime) -> None:
+    """Take an account out of use; its secrets go at once."""
+    Provider.objects.filter(pk=provider.pk).update(removed_at=now, enabled=False, sealed="")
+    audit("remove", "provider", provider.pk, f"Account {provider.name} removed", by=by, now=now)
+
+
+def provider_of(id: int) -> Provider:
+    """The account of that id. Raises a refusal with 404."""
+    found = Provider.objects.filter(pk=id, removed_at=None).first()
+    if found is None:
+        raise missing("account")
+    return found
+
+
+# -- sending --------------------------------------------------------------------------------------------------------------
+
+
+def usable(channel: str, address: str, now: datetime) -> list[Provider]:
+    """The accounts to try for that address, best first."""
+    rows = {row.pk: row for row in Provider.objects.filter(channel=channel, enabled=True, removed_at=None)}
+    standings = [_standing(row) for row in rows.values()]
+    return [rows[one.id] for one in rules.order(standings, address, now)]
+
+
+def account(row: Provider, *, callback: str = "") -> Account:
+    """The account as its gateway uses it. `callback` is a path of ours."""
+    return Account(row.pk, row.name, {**row.settings, **secrets_of(row)}, f"{settings.TOCSIN_URL}{callback}" if callback else "")
+
+
+def judge(row: Provider, receipt: Receipt, now: datetime) -> None:
+    """Remember how an attempt went: the circuit opens after failures in a row and closes with a success."""
+    with transaction.atomic():
+        locked = Provider.objects.select_for_update().get(pk=row.pk)
+        before = _standing(locked)
+        after = rules.after(before, receipt.outcome, now)
+        if receipt.outcome in ("delivered", "accepted"):
+            locked.last_ok_at = now
+        else:
+            locked.last_failure_at, locked.last_reason = now, receipt.reason[:500]
+        locked.failures, locked.rests_until = after.failures, after.rests_until
+        locked.save(update_fields=["failures", "rests_until", "last_ok_at", "last_failure_at", "last_reason"])
+
+
+def _standing(row: Provider) -> rules.Standing:
+    return rules.Standing(row.pk, row.position, tuple(row.prefixes), row.failures, row.rests_until)
+
+
+def channels_without_account(kinds: Sequence[str]) -> set[str]:
+    """Which of those kinds of contact method need an account at a provider and have none."""
+    needed = {GATEWAYS[kind].channel for kind in GATEWAYS} & set(kinds)
+    return needed - set(Provider.objects.filter(enabled=True, removed_at=None).values_list("channel", flat=True))
+
+
+def in_use(channel: str) -> int:
+    """How many contact methods depend on that channel."""
+    return ContactMethod.objects.filter(kind=channel, removed_at=None, enabled=True).count()
