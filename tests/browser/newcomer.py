@@ -109,7 +109,7 @@ def connect(ana: Newcomer) -> None:
     ana.go("Integrations")
     ana.press("New integration")
     ana.fill("Name", "By hand")
-    ana.page.get_by_role("radio", name=re.compile("Generic JSON")).check()
+    ana.page.get_by_role("radio", name=re.compile("Any JSON")).check()
     ana.page.get_by_label(re.compile("^Service")).select_option(label="checkout")
     ana.press("Make integration")
     address = ana.page.locator("#address").input_value()

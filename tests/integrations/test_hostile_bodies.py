@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -144,3 +145,10 @@ def test_a_long_stack_trace_is_read_and_its_depths_are_left_out():
     [event] = SOURCES["sentry"].parse(Received(json.dumps(body).encode(), "application/json", RECEIVED))
     assert (event.title, event.dedup_key, event.severity) == ("E", "7", "critical")
     assert reading.fields(event.details) <= reading.MOST_FIELDS and event.details["data"]
+
+
+def test_the_reference_lists_every_kind_and_no_other():
+    page = (Path(__file__).parents[2] / "docs/reference/sources.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (?:\[([^\]]+)\]\(|)", page, re.MULTILINE))
+    assert set(rows) == set(SOURCES)
+    assert all(SOURCES[kind].label in page for kind in SOURCES)

@@ -18,18 +18,11 @@ from tocsin.api.shapes import Body, given, rfc3339
 from tocsin.domain.alerts import Event
 from tocsin.integrations import mapping
 from tocsin.integrations.registry import SOURCES
+from tocsin.integrations.setting_up import address_of, shown
 from tocsin.lib.refusal import Refused, missing
 from tocsin.response.preview_mapping import preview
 
 router = Router(tags=["Integrations"])
-PATHS = {"alertmanager_api_v2": "/api/v2/alerts", "pagerduty_events_v2": "/v2/enqueue", "pagerduty_change_events": "/v2/change/enqueue"}
-ABOUT = {
-    "alertmanager": "In Alertmanager, add a receiver with webhook_configs and this url; leave send_resolved on.",
-    "alertmanager_api_v2": "In Prometheus, add this server under alerting.alertmanagers, with the key as authorization credentials.",
-    "pagerduty_events_v2": "Point a PagerDuty client at this server; the key is its routing key.",
-    "pagerduty_change_events": "Let the pipeline post a change event after each deployment; the key is its routing_key.",
-    "generic": "Post JSON, a form or a text; title, status, severity, key, time and link are found by what such fields are usually called.",
-}
 
 
 class NewIntegration(Body):
@@ -65,7 +58,7 @@ class IntegrationChanges(Body):
 
 def address(integration: Integration) -> str:
     """Where its events are sent to."""
-    return settings.TOCSIN_URL + PATHS.get(integration.kind, f"/in/{integration.key}")
+    return address_of(integration.kind, settings.TOCSIN_URL, integration.key)
 
 
 def shape(integration: Integration, secret: bool = True) -> dict[str, Any]:
@@ -174,15 +167,9 @@ def remove_integration(request: HttpRequest, integration_id: int):
 
 @router.get("/integration-kinds")
 @needs(Needs.READ)
-def list_kinds(request: HttpRequest):
-    """Which products' messages are understood, and how each is set up."""
-    items = [
-        {
-            "kind": kind,
-            "label": SOURCES[kind].label,
-            "address": settings.TOCSIN_URL + PATHS.get(kind, "/in/{key}"),
-            "set_up": ABOUT.get(kind, ""),
-        }
-        for kind in sorted(SOURCES)
-    ]
-    return {"items": items, "next": None}
+def list_kinds(request: HttpRequest, integration: int | None = None):
+    """Which products' messages are understood, how each is set up, and a sample. `integration`: only its kind, with its own key for administrators."""
+    if integration is None:
+        return {"items": [shown(kind, settings.TOCSIN_URL) for kind in sorted(SOURCES)], "next": None}
+    row = _integration(integration)
+    return {"items": [shown(row.kind, settings.TOCSIN_URL, row.key if _may_see_keys(request) else "{key}")], "next": None}

@@ -125,10 +125,17 @@ class Received:
 
 
 class EventSource(Protocol):
-    """Reads a product's messages. Pure: the same bytes give the same events."""
+    """Reads a product's messages. Pure: the same bytes give the same events.
+
+    `about` says how it is set up, with {address}, {url}, {host}, {scheme} and {key} to be filled in; `sample` is a body as the product sends it.
+    """
 
     kind: str
     label: str
+    category: str
+    about: str
+    docs: str
+    sample: Any
 
     def parse(self, received: Received) -> list[Event]:
         """The events in the body, each item judged alone. Raises UnreadableError with a sentence where nothing can be read."""

@@ -14,21 +14,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts import operations
 from tocsin.alerts.models import Integration, RawEvent, Service
+from tocsin.integrations.registry import SOURCES
+from tocsin.integrations.setting_up import protocol_of, sample_of, shown
 from tocsin.lib.refusal import Refused, missing
 from tocsin.web import pages
 
-KINDS = (
-    ("alertmanager", "Alertmanager", "Its webhook receiver; each alert of a group by itself"),
-    ("alertmanager_api_v2", "Prometheus", "Straight from Prometheus, Grafana, Loki or vmalert, without an Alertmanager"),
-    ("pagerduty_events_v2", "Events API v2", "Whatever can page through PagerDuty"),
-    ("pagerduty_change_events", "Change events", "Deployments and other changes; never pages"),
-    ("generic", "Generic JSON", "Any JSON: title, status, severity and key are found under their usual names"),
-)
-PROTOCOLS = {  # by which address a kind comes in, where it is not its own; and that address
-    "alertmanager_api_v2": ("alertmanager_api", "/api/v2/alerts"),
-    "pagerduty_events_v2": ("pagerduty", "/v2/enqueue"),
-    "pagerduty_change_events": ("pagerduty_change", "/v2/change/enqueue"),
-}
+CATEGORIES = ("Drop-in", "Monitoring", "Uptime", "Cloud", "Errors", "Logs", "Security", "Automation", "Changes", "Incident response")
+TEST = "x-tocsin-test"  # the header that marks an event as a test
 SEVERITIES = ("critical", "error", "warning", "info")
 
 
@@ -57,8 +49,9 @@ def new(request: HttpRequest) -> HttpResponse:
             return pages.go(reverse("integration", args=[made.pk]))
         except Refused as refused:
             errors = refused.errors or {"name": refused.detail}
-    kinds = [{"kind": kind, "label": label, "about": about} for kind, label, about in KINDS]
-    context = {"form": form, "errors": errors, "kinds": kinds, "services": _services()}
+    query = request.GET.get("q", "")[:100]
+    categories = _gallery(query, form["kind"])
+    context = {"form": form, "errors": errors, "categories": categories, "q": query, "count": len(SOURCES), "services": _services()}
     return pages.page(request, "integrations/form.html", context, status=422 if errors else 200)
 
 
@@ -83,7 +76,7 @@ def integration(request: HttpRequest, integration_id: int) -> HttpResponse:
     context = {
         "integration": found, "form": form, "errors": errors, "services": _services(), "severities": SEVERITIES,
         "events": RawEvent.objects.filter(integration=found).defer("body").order_by("-id")[:20],
-        "address": f"{settings.TOCSIN_URL}{_path(found)}", "curl": _curl(found), "setup": _setup(found),
+        "setup": shown(found.kind, settings.TOCSIN_URL, found.key), "test_header": TEST,
     }  # fmt: skip
     fragments = {"events": "integrations/_events.html"}
     return pages.page(request, "integrations/integration.html", context, fragments=fragments, status=422 if errors else 200)
@@ -98,7 +91,8 @@ def _act(request: HttpRequest, found: Integration) -> HttpResponse:
     if action == "test":
         if not request.user.may_respond:  # type: ignore[union-attr]
             raise Refused("Only responders may send test events.", status=403)
-        operations.accept(found, body=json.dumps(_sample(found, now.isoformat())).encode(), protocol=_protocol(found), now=now)
+        body = json.dumps(sample_of(found.kind, found.key)).encode()
+        operations.accept(found, body=body, protocol=protocol_of(found.kind), now=now, headers={TEST: "1"})
         messages.success(request, "The test event is on its way. It is handled as a real one would be.")
         return pages.go(reverse("integration", args=[found.pk]))
     if not request.user.is_administrator:  # type: ignore[union-attr]
@@ -116,57 +110,20 @@ def _act(request: HttpRequest, found: Integration) -> HttpResponse:
     return pages.go(reverse("integration", args=[found.pk]))
 
 
-def _protocol(found: Integration) -> str:
-    return PROTOCOLS.get(found.kind, ("in", ""))[0]
-
-
-def _path(found: Integration) -> str:
-    return PROTOCOLS[found.kind][1] if found.kind in PROTOCOLS else f"/in/{found.key}"
-
-
-def _sample(found: Integration, now: str) -> Any:
-    """A message as that kind of source sends it."""
-    title = f"Test event for {found.name}"
-    payload = {"summary": title, "source": "tocsin", "severity": "warning", "timestamp": now}
-    alert = {"labels": {"alertname": "TocsinTest", "severity": "warning"}, "annotations": {"summary": title}, "startsAt": now}
-    return {
-        "alertmanager": {"version": "4", "status": "firing", "alerts": [{**alert, "status": "firing"}]},
-        "alertmanager_api_v2": [alert],
-        "pagerduty_events_v2": {"routing_key": found.key, "event_action": "trigger", "dedup_key": "tocsin-test", "payload": payload},
-        "pagerduty_change_events": {"routing_key": found.key, "payload": {"summary": title, "source": "tocsin", "timestamp": now}},
-    }.get(found.kind, {"title": title, "status": "firing", "severity": "warning", "key": "tocsin-test"})
-
-
-def _curl(found: Integration) -> str:
-    bearer = f"-H 'Authorization: Bearer {found.key}' " if found.kind == "alertmanager_api_v2" else ""
-    sample = _sample(found, "")
-    body = json.dumps(_without_times(sample)).replace("'", "'\\''")
-    return f"curl -H 'Content-Type: application/json' {bearer}\\\n  -d '{body}' \\\n  {settings.TOCSIN_URL}{_path(found)}"
-
-
-def _without_times(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_times(item) for key, item in value.items() if key not in ("startsAt", "timestamp")}
-    return [_without_times(item) for item in value] if isinstance(value, list) else value
-
-
-SETUPS = {
-    "alertmanager": (
-        "In alertmanager.yml",
-        "receivers:\n  - name: tocsin\n    webhook_configs:\n      - url: {url}/in/{key}\n        send_resolved: true",
-    ),
-    "alertmanager_api_v2": (
-        "In prometheus.yml",
-        "alerting:\n  alertmanagers:\n    - scheme: {scheme}\n      authorization: {{ credentials: {key} }}\n"
-        '      static_configs:\n        - targets: ["{host}"]',
-    ),
-    "pagerduty_events_v2": ("In whatever pages through PagerDuty", "Events host:  {url}\nRouting key:  {key}"),
-    "pagerduty_change_events": ("At the end of your pipeline", "Address:      {url}/v2/change/enqueue\nRouting key:  {key}"),
-}
-
-
-def _setup(found: Integration) -> dict[str, str]:
-    """What to write into the source's own configuration."""
-    scheme, _, host = settings.TOCSIN_URL.partition("://")
-    title, text = SETUPS.get(found.kind, ("Post JSON to", "{url}/in/{key}"))
-    return {"title": title, "text": text.format(url=settings.TOCSIN_URL, key=found.key, scheme=scheme, host=host)}
+def _gallery(query: str, chosen: str) -> list[dict[str, Any]]:
+    """The kinds whose name or words hold the query, by category; the chosen one always stays."""
+    wanted = query.lower().split()
+    kinds = [
+        {"kind": kind, "label": SOURCES[kind].label, "category": SOURCES[kind].category, "letter": SOURCES[kind].label[0]}
+        for kind in SOURCES
+    ]
+    found = [
+        one
+        for one in kinds
+        if one["kind"] == chosen or all(word in f"{one['kind']} {one['label']} {one['category']}".lower() for word in wanted)
+    ]
+    by_category: dict[str, list[dict[str, str]]] = {}
+    for one in sorted(found, key=lambda one: one["label"].lower()):
+        by_category.setdefault(one["category"], []).append(one)
+    order = sorted(by_category, key=lambda name: (CATEGORIES.index(name) if name in CATEGORIES else len(CATEGORIES), name))
+    return [{"name": name, "kinds": by_category[name]} for name in order]
