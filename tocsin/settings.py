@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "tocsin.oncall",
     "tocsin.alerts",
     "tocsin.paging",
+    "tocsin.heartbeats",
     "tocsin.incidents",
     "tocsin.diagnosis",
     "tocsin.mitigation",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tocsin.lib.due import Loop
-from tocsin.response import audit, bulk_alerts, deliver, escalate, keep_promises, receive_events
+from tocsin.response import audit, bulk_alerts, deliver, escalate, keep_promises, receive_events, watch_heartbeats
 
-LOOPS: list[Loop] = [receive_events.LOOP, escalate.LOOP, deliver.LOOP, keep_promises.LOOP, bulk_alerts.LOOP]
+LOOPS: list[Loop] = [receive_events.LOOP, escalate.LOOP, deliver.LOOP, keep_promises.LOOP, bulk_alerts.LOOP, watch_heartbeats.LOOP]
 AUDITOR: Loop = audit.LOOP  # beside them: it looks whether they do their work

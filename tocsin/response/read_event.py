@@ -12,7 +12,12 @@ from tocsin.integrations.registry import SOURCES
 
 log = logging.getLogger(__name__)
 # The address that an event came by decides how it is read; at /in/{key} the integration's kind does.
-READ_BY = {"pagerduty": "pagerduty_events_v2", "pagerduty_change": "pagerduty_change_events", "alertmanager_api": "alertmanager_api_v2"}
+READ_BY = {
+    "pagerduty": "pagerduty_events_v2",
+    "pagerduty_change": "pagerduty_change_events",
+    "alertmanager_api": "alertmanager_api_v2",
+    "heartbeat": "heartbeat",
+}
 
 
 def kind_of(integration: Integration, raw: RawEvent) -> str:

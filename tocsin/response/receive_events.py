@@ -18,7 +18,7 @@ from tocsin.domain.alerts import Change
 from tocsin.domain.procedure.model import Procedure
 from tocsin.lib.due import Loop
 from tocsin.procedures import operations as procedures
-from tocsin.response import alert_effects
+from tocsin.response import alert_effects, watch_heartbeats
 from tocsin.response.acknowledge import acknowledge_alert
 from tocsin.response.read_event import read
 from tocsin.timeline.operations import announce
@@ -81,6 +81,7 @@ def _receive_alone(integration: Integration, row: RawEvent, now: datetime) -> No
 def _receive(integration: Integration, rows: Sequence[RawEvent], now: datetime) -> None:
     procedure = procedures.document(procedures.current())
     readings = [read(integration, row) for row in rows]
+    watch_heartbeats.hear_watchdogs(integration, readings, now)
     effects = alerts.fold_events(integration, readings, procedure=procedure, now=now)
     for effect in effects:
         _carry_out(effect, integration, procedure, now)

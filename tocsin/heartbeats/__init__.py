@@ -1,0 +1,1 @@
+"""What should have been heard by now, and was not?"""

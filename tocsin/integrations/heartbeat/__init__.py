@@ -1,0 +1,1 @@
+"""Heartbeats: events whose absence fires an alert."""
