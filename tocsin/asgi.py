@@ -56,7 +56,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         return None
     path: str = scope["path"]
-    if path.startswith(PREFIXES):
+    if path.startswith(PREFIXES) and not _heartbeats(path):
         return await intake(scope, receive, send)
     if path == "/live":
         return await live(scope, receive, send)
@@ -70,6 +70,11 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if path == "/metrics":
         return await _answer(send, 200, await asyncio.to_thread(health.metrics), health.METRICS_TYPE)
     return await _django(scope, receive, send)
+
+
+def _heartbeats(path: str) -> bool:
+    """Opsgenie's heartbeats are set up by Django, and pinged at the intake."""
+    return path.startswith("/v2/heartbeats") and not path.rstrip("/").endswith("/ping")
 
 
 async def _django(scope: Scope, receive: Receive, send: Send) -> None:

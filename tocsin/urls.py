@@ -2,12 +2,17 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from tocsin.api import opsgenie_heartbeats
 from tocsin.api.mount import api
 from tocsin.web import gate
 from tocsin.web.views import sign_in
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
+    path("v2/heartbeats", opsgenie_heartbeats.heartbeats, name="opsgenie_heartbeats"),  # in Opsgenie's form; pings go to the intake
+    path("v2/heartbeats/<str:name>", opsgenie_heartbeats.heartbeat, name="opsgenie_heartbeat"),
+    path("v2/heartbeats/<str:name>/enable", opsgenie_heartbeats.enable, name="opsgenie_heartbeat_enable"),
+    path("v2/heartbeats/<str:name>/disable", opsgenie_heartbeats.disable, name="opsgenie_heartbeat_disable"),
     path("accounts/email/", sign_in.own_page, name="account_email"),  # this and the next before those of the package
     path("accounts/3rdparty/", sign_in.own_page, name="socialaccount_connections"),
     path("accounts/", include("allauth.account.urls")),

@@ -31,14 +31,40 @@ def story() -> dict[str, str]:
 
     with transaction.atomic():
         told = larkfield.build()
-        learned = _learned(told)
+        learned, heartbeat = _learned(told), _heartbeats(told)
         sent = Notification.objects.select_related("escalation").filter(escalation__alert=told.loose, kind="page").order_by("id")[0]
         return {
             "cookie_name": settings.SESSION_COOKIE_NAME, "ana": cookie(told.ana), "ben": cookie(told.ben), "cy": cookie(told.cy),
-            "ref": told.incident.ref, "learned": learned, "alert": str(told.alert.pk), "loose": str(told.loose.pk), "raw": str(told.raw.pk), "team": str(told.service.team_id),
+            "ref": told.incident.ref, "learned": learned, "heartbeat": heartbeat, "alert": str(told.alert.pk), "loose": str(told.loose.pk), "raw": str(told.raw.pk), "team": str(told.service.team_id),
             "service": str(told.service.pk), "integration": str(told.integration.pk), "policy": str(told.policy.pk), "ben_id": str(told.ben.pk),
             "schedule": str(told.policy.steps[0]["targets"][0]["id"]), "ack": messages.ack_link(sent, clock.now()).split("/ack/")[1],
         }  # fmt: skip
+
+
+def _heartbeats(told) -> str:
+    """Three of them: one on time, one that failed, one that nobody has pinged; the id of the one that failed."""
+    from tocsin import clock
+    from tocsin.accounts.actor import Actor
+    from tocsin.heartbeats import operations
+    from tocsin.heartbeats.models import Ping
+
+    now, by = clock.now(), Actor.of(told.ana, "web")
+    rows = [
+        operations.create(
+            integration=told.integration.pk, name=name, description="Runs on db1; see the runbook of backups.", by=by, now=now
+        )
+        for name in ("Settlement import", "Nightly backup of db1", "Certificate renewal")
+    ]
+    for row, last in ((rows[0], 0), (rows[1], 2)):
+        for place in range(24):
+            at = now - timedelta(hours=24 - place, minutes=3)
+            code = last if place == 23 else 1 if place == 9 else 0
+            output = b"pg_dump: error: disk full" if code else b""
+            Ping.objects.create(integration=told.integration, heartbeat=row, at=at - timedelta(minutes=2), kind="start", agent="curl/8.11")
+            Ping.objects.create(integration=told.integration, heartbeat=row, at=at, exit_code=code, body=output, agent="curl/8.11")
+    while operations.take_pings(now):
+        pass
+    return str(rows[1].pk)
 
 
 def _learned(told) -> str:

@@ -27,6 +27,7 @@ ROUTERS: list[tuple[str, str]] = [
     ("/change-events", "change_events"),
     ("/silences", "silences"),
     ("/routing-rules", "routing_rules"),
+    ("/heartbeats", "heartbeats"),
     ("/subscribers", "subscribers"),
     ("", "components"),
     ("", "status_page"),

@@ -29,7 +29,6 @@ LONGEST_PERIOD = timedelta(days=366)
 LONGEST_GRACE = timedelta(days=31)
 MOST_HEARTBEATS = 2_000  # of one integration
 DEFAULT_PERIOD, DEFAULT_GRACE = timedelta(hours=1), timedelta(minutes=5)
-LONGEST_PING_BODY = 100_000  # bytes
 UNITS = {"minutes": timedelta(minutes=1), "hours": timedelta(hours=1), "days": timedelta(days=1)}
 SEVERITIES = ("", "critical", "error", "warning", "info")
 

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from tocsin.intake import alertmanager, any_source, pagerduty
+from tocsin.intake import alertmanager, any_source, pagerduty, pings
 from tocsin.intake.request import Protocol, Take
 
 
@@ -18,11 +18,29 @@ class Address(NamedTuple):
     takes: dict[str, Take]
 
 
+def _either(take: Take) -> dict[str, Take]:
+    """Whatever a cron line or a script can send."""
+    return {"GET": take, "POST": take}
+
+
 # The first parts of all paths below: whatever begins so is the intake's.
-PREFIXES = ("/in/", "/v2/", "/api/v2/", "/-/")
+PREFIXES = ("/in/", "/v2/", "/api/v2/", "/-/", "/ping/", "/betterstack/")
 TABLE = (
     Address("/in", any_source.PROTOCOL, {"POST": any_source.take}),
     Address("/in/{key}", any_source.PROTOCOL, {"POST": any_source.take}),
+    Address("/in/{key}/heartbeat", pings.PROTOCOL, _either(pings.take_in)),
+    Address("/in/{key}/heartbeat/{name}", pings.PROTOCOL, _either(pings.take_in)),
+    Address("/in/{key}/heartbeat/{name}/{signal}", pings.PROTOCOL, _either(pings.take_in)),
+    Address("/ping/{token}", pings.PROTOCOL, _either(pings.take_ping)),
+    Address("/ping/{token}/{name}", pings.PROTOCOL, _either(pings.take_ping)),
+    Address("/ping/{token}/{name}/{signal}", pings.PROTOCOL, _either(pings.take_ping)),
+    Address("/betterstack/api/v1/heartbeat/{token}", pings.PROTOCOL, _either(pings.take_ping)),
+    Address("/betterstack/api/v1/heartbeat/{token}/{name}", pings.PROTOCOL, _either(pings.take_ping)),
+    Address(
+        "/v2/heartbeats/{name}/ping",
+        pings.OPSGENIE,
+        {**_either(pings.take_opsgenie), "PATCH": pings.take_opsgenie, "PUT": pings.take_opsgenie},
+    ),
     Address("/v2/enqueue", pagerduty.PROTOCOL, {"POST": pagerduty.take_event}),
     Address("/v2/change/enqueue", pagerduty.PROTOCOL, {"POST": pagerduty.take_change}),
     Address("/api/v2/alerts", alertmanager.PROTOCOL, {"POST": alertmanager.take_alerts}),

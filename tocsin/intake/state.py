@@ -17,8 +17,14 @@ from tocsin.intake.request import Answer, Checked, Request
 from tocsin.intake.writer import Row, Writer
 
 log = logging.getLogger(__name__)
-CONNECTIONS = 1  # for keys not in memory; the writers, the one that tells the worker and the listener have their own
+CONNECTIONS = 2  # for keys not in memory, and for pings; the writers, the one that tells the worker and the listener have their own
 SETTINGS = {"application_name": "tocsin-intake", "statement_timeout": "5000", "lock_timeout": "5000", "synchronous_commit": "on"}
+# Since when pings can come in without a long gap, in real time: what is missing after an outage of ours alarms nobody.
+HEARD = """
+INSERT INTO heartbeats_hearing (id, at, since) VALUES (1, clock_timestamp(), 'epoch') ON CONFLICT (id) DO UPDATE SET
+  since = CASE WHEN heartbeats_hearing.at < clock_timestamp() - interval '2 minutes' THEN clock_timestamp() ELSE heartbeats_hearing.since END,
+  at = clock_timestamp()
+"""
 
 
 class State:
@@ -101,6 +107,7 @@ async def _listen(keys: key_rules.Keys) -> None:
                 while True:
                     changed.clear()
                     await keys.load(connection)
+                    await connection.execute(HEARD)
                     try:
                         await asyncio.wait_for(changed.wait(), key_rules.REFRESH_SECONDS)
                     except TimeoutError:

@@ -10,6 +10,7 @@ from tocsin.web.views import (
     escalation,
     events,
     followers,
+    heartbeats,
     incident,
     incident_forms,
     incidents,
@@ -75,6 +76,9 @@ urlpatterns = [
     path("integrations/new/", integrations.new, name="integration_new"),
     path("integrations/<int:integration_id>/", integrations.integration, name="integration"),
     path("integrations/<int:integration_id>/mapping/", integration_mapping.integration_mapping, name="integration_mapping"),
+    path("heartbeats/", heartbeats.heartbeats, name="heartbeats"),
+    path("heartbeats/new/", heartbeats.new, name="heartbeat_new"),
+    path("heartbeats/<int:heartbeat_id>/", heartbeats.heartbeat, name="heartbeat"),
     # the procedure
     path("procedure/", procedure.procedure, name="procedure"),
     path("procedure/v<int:number>/compare/", procedure.compare, name="procedure_compare"),
