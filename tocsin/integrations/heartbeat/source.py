@@ -14,6 +14,10 @@ class Heartbeats:
 
     kind = "heartbeat"
     label = "Heartbeats"
+    category = "Monitoring"
+    about = "Make a heartbeat of this integration, or let the first ping make it:\n{address}/heartbeat"
+    docs = "https://healthchecks.io/docs/http_api/"
+    sample = {"heartbeat": "Nightly backup", "news": "late", "severity": "warning"}
 
     def parse(self, received: Received) -> list[Event]:
         """The one event. Raises UnreadableError where no heartbeat is named."""
