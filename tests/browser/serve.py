@@ -31,11 +31,11 @@ def story() -> dict[str, str]:
 
     with transaction.atomic():
         told = larkfield.build()
-        learned, heartbeat = _learned(told), _heartbeats(told)
+        learned, heartbeat, trial = _learned(told), _heartbeats(told), _rules(told)
         sent = Notification.objects.select_related("escalation").filter(escalation__alert=told.loose, kind="page").order_by("id")[0]
         return {
             "cookie_name": settings.SESSION_COOKIE_NAME, "ana": cookie(told.ana), "ben": cookie(told.ben), "cy": cookie(told.cy),
-            "ref": told.incident.ref, "learned": learned, "heartbeat": heartbeat, "alert": str(told.alert.pk), "loose": str(told.loose.pk), "raw": str(told.raw.pk), "team": str(told.service.team_id),
+            "ref": told.incident.ref, "learned": learned, "heartbeat": heartbeat, "trial": str(trial), "alert": str(told.alert.pk), "loose": str(told.loose.pk), "raw": str(told.raw.pk), "team": str(told.service.team_id),
             "service": str(told.service.pk), "integration": str(told.integration.pk), "policy": str(told.policy.pk), "ben_id": str(told.ben.pk),
             "schedule": str(told.policy.steps[0]["targets"][0]["id"]), "ack": messages.ack_link(sent, clock.now()).split("/ack/")[1],
         }  # fmt: skip
@@ -65,6 +65,44 @@ def _heartbeats(told) -> str:
     while operations.take_pings(now):
         pass
     return str(rows[1].pk)
+
+
+def _rules(told) -> int:
+    """Routing rules, an alert that met them, and a trial of a change."""
+    from tocsin import clock
+    from tocsin.accounts.actor import Actor
+    from tocsin.alerts import operations_routing as routing
+    from tocsin.alerts import queries, queries_routing, trying
+    from tocsin.domain.routing import route
+    from tocsin.lib.patterns import full_match
+    from tocsin.procedures import operations as procedures
+    from tocsin.response.simulate_routing import severities
+
+    now, by, known = clock.now(), Actor.of(told.ana, "web"), severities()
+    region = {"field": "labels.region", "operator": "equals", "value": "eu"}
+    rules = [
+        {"name": "Database to DBAs", "conditions": [{"field": "labels.team", "operator": "one_of", "value": ["db", "sql"]}],
+         "expression": "severity in ['critical', 'error']", "then": {"policy": told.policy.pk, "severity": "SEV2", "group_by": ["cluster"], "group_minutes": 10}},
+        {"name": "Europe's checkout", "conditions": [region], "hours": {"inside": False, "zone": "Europe/Berlin", "from": "09:00", "to": "17:00"}, "go_on": True,
+         "then": {"labels": {"out_of_hours": "yes"}, "links": [{"text": "Graphs", "address": "https://graphs.example/{labels.region}"}]}},
+        {"name": "Noise of staging", "conditions": [{"field": "labels.env", "operator": "regex", "value": "stag.*"}], "then": {"suppress": True}},
+        {"name": "Europe", "conditions": [region], "then": {"service": told.service.pk}},
+        {"name": "Europe again", "enabled": True, "conditions": [region, {"field": "title", "operator": "contains", "value": "checkout"}]},
+    ]  # fmt: skip
+    routing.save(rules[:2], severities=known, note="To begin with", by=by, now=now)
+    kept = queries_routing.current().rules
+    routing.save([*kept, *rules[2:]], severities=known, note="Staging wakes nobody", by=by, now=now)
+    procedure = procedures.document(procedures.current())
+    decision = route(queries.subject(told.alert, told.integration), queries.directory(now), procedure, now, full_match)
+    told.alert.route, told.alert.rule_id, told.alert.trace = dict(decision.path), decision.rule_id, list(decision.trace)
+    told.alert.save(update_fields=["route", "rule_id", "trace"])
+    changed = [
+        {**rule, "then": {**rule["then"], "severity": "SEV4"}} if rule["name"] == "Europe" else rule
+        for rule in queries_routing.current().rules
+    ]
+    trial = routing.begin_trial(changed, severities=known, by=by, now=now)
+    trying.run(trial.pk, procedure, now)
+    return trial.pk
 
 
 def _learned(told) -> str:
