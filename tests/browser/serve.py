@@ -35,7 +35,8 @@ def story() -> dict[str, str]:
         sent = Notification.objects.select_related("escalation").filter(escalation__alert=told.loose, kind="page").order_by("id")[0]
         return {
             "cookie_name": settings.SESSION_COOKIE_NAME, "ana": cookie(told.ana), "ben": cookie(told.ben), "cy": cookie(told.cy),
-            "ref": told.incident.ref, "learned": learned, "heartbeat": heartbeat, "trial": str(trial), "alert": str(told.alert.pk), "loose": str(told.loose.pk), "raw": str(told.raw.pk), "team": str(told.service.team_id),
+            "ref": told.incident.ref, "learned": learned, "heartbeat": heartbeat, "trial": str(trial),
+            "alert": str(told.alert.pk), "loose": str(told.loose.pk), "raw": str(told.raw.pk), "team": str(told.service.team_id),
             "service": str(told.service.pk), "integration": str(told.integration.pk), "policy": str(told.policy.pk), "ben_id": str(told.ben.pk),
             "schedule": str(told.policy.steps[0]["targets"][0]["id"]), "ack": messages.ack_link(sent, clock.now()).split("/ack/")[1],
         }  # fmt: skip
