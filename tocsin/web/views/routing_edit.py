@@ -48,7 +48,8 @@ def _edit(request: HttpRequest, rule_id: int | None) -> HttpResponse:
     if rule_id is not None and place is None:
         raise missing("routing rule")
     form = EMPTY if place is None else version.rules[place]
-    number, errors = version.number, {}
+    number: int | None = version.number
+    errors: dict[str, str] = {}
     if request.method == "POST":
         form, number = _posted(request.POST, rule_id), pages.number(request, "version")
         action, _, which = request.POST.get("action", "").partition(":")
