@@ -51,6 +51,13 @@ def test_an_integration_has_a_key_of_32_characters_and_its_address(integration):
     assert len(integration["key"]) == 32 and integration["address"].endswith(f"/in/{integration['key']}")
     kinds = ask("GET", "/integration-kinds")["items"]
     assert {"alertmanager", "generic", "pagerduty_events_v2"} <= {kind["kind"] for kind in kinds} and all(kind["set_up"] for kind in kinds)
+    [own] = ask("GET", f"/integration-kinds?integration={integration['id']}")["items"]
+    assert (
+        own["kind"] == "alertmanager"
+        and integration["address"] in own["set_up"]
+        and integration["address"] in own["curl"]
+        and own["sample"]
+    )
     refused = ask("POST", "/integrations", {"name": "x", "kind": "nonsense"}, expect=(422,))
     assert "kind" in refused["errors"]
 

@@ -24,6 +24,7 @@ PAGES: dict[str, str] = {
     "services": "/services/",
     "service": "/services/{service}/",
     "integrations": "/integrations/",
+    "integration-new": "/integrations/new/",
     "integration": "/integrations/{integration}/",
     "integration mapping": "/integrations/{integration}/mapping/",
     "heartbeats": "/heartbeats/",

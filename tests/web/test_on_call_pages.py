@@ -128,7 +128,11 @@ def test_an_integration_shows_its_address_and_takes_a_test_event(page):
     shown = page.get(made["Location"]).content.decode()
     assert f"http://localhost:8000/in/{integration.key}" in shown and "Waiting for the first event" in shown
     assert page.post(made["Location"], {"action": "test"}).status_code == 303
-    assert RawEvent.objects.get(integration=integration).protocol == "in"
+    raw = RawEvent.objects.get(integration=integration)
+    assert raw.protocol == "in" and raw.headers == {"x-tocsin-test": "1"}
+    assert ">Test</span>" in page.get(made["Location"]).content.decode()
+    found = page.get("/integrations/new/?q=datadog").content.decode()
+    assert "datadog" in found and "Honeybadger" not in found
 
 
 def test_a_service_without_a_name_is_refused_and_keeps_what_was_typed(page):

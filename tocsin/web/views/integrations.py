@@ -73,10 +73,11 @@ def integration(request: HttpRequest, integration_id: int) -> HttpResponse:
                 raise
             errors = refused.errors or {"name": refused.detail}
             form |= {field: request.POST.get(field, "")[:200] for field in ("name", "event_rate", "event_burst")}
+    key = found.key if request.user.is_administrator else "{key}"  # type: ignore[union-attr]
     context = {
         "integration": found, "form": form, "errors": errors, "services": _services(), "severities": SEVERITIES,
         "events": RawEvent.objects.filter(integration=found).defer("body").order_by("-id")[:20],
-        "setup": shown(found.kind, settings.TOCSIN_URL, found.key), "test_header": TEST,
+        "setup": shown(found.kind, settings.TOCSIN_URL, key), "test_header": TEST,
     }  # fmt: skip
     fragments = {"events": "integrations/_events.html"}
     return pages.page(request, "integrations/integration.html", context, fragments=fragments, status=422 if errors else 200)
