@@ -120,6 +120,6 @@ def version() -> None:
     typer.echo(f"tocsin {__version__}")
 
 
-for _group in ("people", "responding", "oncall", "procedure", "doctor", "backups", "configuration"):
+for _group in ("people", "responding", "oncall", "procedure", "doctor", "backups", "configuration", "route"):
     if importlib.util.find_spec(f"tocsin.cli.{_group}"):
         importlib.import_module(f"tocsin.cli.{_group}").register(app)

@@ -17,7 +17,7 @@ from tocsin.cli.session import AsJson, Data, Failed, actor, django
 
 VERSION = 1
 LARGEST = 5_000_000
-SECTIONS = ("organisation", "teams", "users", "schedules", "escalation_policies", "components", "services")
+SECTIONS = ("organisation", "teams", "users", "schedules", "escalation_policies", "components", "services", "routing_rules")
 ORGANISATION = ("name", "time_zone", "country", "subdivision")
 
 
@@ -110,6 +110,7 @@ def current() -> dict[str, Any]:
             for row in Component.objects.filter(**live).order_by("position", "id")
         ],
         "services": [_service(row) for row in Service.objects.filter(**live).order_by("name")],
+        "routing_rules": _routing_rules(),
     }
 
 
@@ -163,6 +164,33 @@ def _service(row: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _routing_rules() -> list[dict[str, Any]]:
+    """The rules in force in their order, everything in them by name. A rule is known by its name, so names are told apart where they are equal."""
+    from tocsin.alerts import queries_routing
+
+    names = queries_routing.names()
+    written, taken = [], set()
+    for rule in queries_routing.current().rules:
+        name, number = rule["name"], 2
+        while name.lower() in taken:
+            name, number = f"{rule['name']} ({number})", number + 1
+        taken.add(name.lower())
+        then = {
+            **rule["then"],
+            "service": names.services.get(rule["then"]["service"]),
+            "policy": names.policies.get(rule["then"]["policy"]),
+        }
+        written.append(
+            {
+                **{field: value for field, value in rule.items() if field != "id"},
+                "name": name,
+                "integrations": [names.integrations.get(one) for one in rule["integrations"]],
+                "then": then,
+            }
+        )
+    return written
+
+
 class Applying:
     """One run of `apply`: section by section, each thing found by its name."""
 
@@ -182,6 +210,10 @@ class Applying:
                 continue
             if wanted is not None and not isinstance(wanted, list):
                 raise Failed(f"{section} must be a list")
+            if section == "routing_rules":
+                if wanted is not None and not _agrees(before[section], wanted):
+                    self._rules(wanted)
+                continue
             key = "email" if section == "users" else "name"
             known = {str(item[key]).lower(): item for item in before[section]}
             for item in wanted or []:
@@ -272,6 +304,28 @@ class Applying:
         if "components" in fields:
             fields["components"] = [_named(Component, "component", name) for name in fields["components"]]
         self._save(Service, create_service, change_service, fields, exists)
+
+    def _rules(self, wanted: list[dict[str, Any]]) -> None:
+        """The whole list, in its order: rules that the document leaves out are gone, older versions keep them."""
+        from tocsin.alerts import operations_routing, queries_routing
+        from tocsin.alerts.models import Integration, Service
+        from tocsin.paging.models import EscalationPolicy
+        from tocsin.response.simulate_routing import severities
+
+        ids = {rule["name"].lower(): rule["id"] for rule in queries_routing.current().rules}
+        rules = []
+        for item in wanted:
+            if not isinstance(item, dict) or not item.get("name"):
+                raise Failed("each of routing_rules needs name")
+            then = dict(item.get("then") or {})
+            if then.get("service"):
+                then["service"] = _named(Service, "service", then["service"])
+            if then.get("policy"):
+                then["policy"] = _named(EscalationPolicy, "escalation policy", then["policy"])
+            integrations = [_named(Integration, "integration", name) for name in item.get("integrations") or []]
+            rules.append({**item, "id": ids.pop(str(item["name"]).lower(), None), "then": then, "integrations": integrations})
+        row = operations_routing.save(rules, severities=severities(), note="From a file", **self._common())
+        self.done.append(f"change routing rules: version {row.number}")
 
     def _with_team(self, item: dict[str, Any]) -> dict[str, Any]:
         from tocsin.accounts.models import Team
