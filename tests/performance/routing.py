@@ -44,7 +44,7 @@ def main() -> None:
     for kind in ("exact", "contains", "regex", "expression"):
         for count in (10, 200, 2000):
             rules = queries_routing.ready(1, [rule(number, kind) for number in range(count)], now.year)
-            directory = Directory({}, (), rules, time.thread_time)
+            directory = Directory({}, (), rules, time.thread_time, time.perf_counter)
             subject = Subject(
                 "Disk full", "critical", labels={"team": f"team-{count - 1:05}", "host": "db-1"}, integration="Prometheus", integration_id=1
             )

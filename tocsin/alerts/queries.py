@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from time import thread_time
+from time import perf_counter, thread_time
 from typing import NamedTuple
 
 from django.db import connection
@@ -79,7 +79,7 @@ def waiting_events(integration_id: int, limit: int) -> list[RawEvent]:
 
 def directory(now: datetime) -> Directory:
     """What routing looks things up in."""
-    return Directory(service_facts(), silences_in_force(now), queries_routing.in_force(now), thread_time)
+    return Directory(service_facts(), silences_in_force(now), queries_routing.in_force(now), thread_time, perf_counter)
 
 
 def service_facts() -> dict[int, ServiceFacts]:

@@ -78,7 +78,11 @@ def compiled(pk: int, year: int) -> RuleSet:
 
 def ready(number: int, plain: list[dict[str, Any]], year: int) -> RuleSet:
     """Rules in the form in which they are kept, ready to be asked."""
-    return RuleSet(number, stored(plain, partial(_holidays, year)), tester, _expressions)
+    rules = stored(plain, partial(_holidays, year))
+    for rule in rules:
+        if rule.expression:
+            cel.complaint(rule.expression)  # read once here, so that no event's budget pays for it
+    return RuleSet(number, rules, tester, _expressions)
 
 
 def facts(severities: tuple[str, ...]) -> Facts:

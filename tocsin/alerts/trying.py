@@ -97,7 +97,7 @@ def _run(trial: RoutingTrial, procedure: Procedure, now: datetime) -> None:
 
 def _directory(rules: RuleSet | None) -> Directory:
     """What both are routed by: today's services, and no silences (these are no part of the rules)."""
-    return Directory(queries.service_facts(), (), rules, time.thread_time)
+    return Directory(queries.service_facts(), (), rules, time.thread_time, time.perf_counter)
 
 
 def _names(procedure: Procedure) -> _Names:

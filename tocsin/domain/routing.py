@@ -74,13 +74,15 @@ class Subject:
 class Directory:
     """What routing looks things up in: services by id, the silences in force, the routing rules.
 
-    `tick` tells the seconds of work that this thread has done, to hold the rules to their budget; None: no budget.
+    `tick` tells the seconds of work that this thread has done, to hold the rules to their budget (None: no budget); `wall`, cheaper to
+    ask, tells the seconds that passed.
     """
 
     services: Mapping[int, ServiceFacts] = field(default_factory=dict)
     silences: Sequence[SilenceRule] = ()
     rules: RuleSet | None = None
     tick: Callable[[], float] | None = None
+    wall: Callable[[], float] | None = None
     by_name: Mapping[str, ServiceFacts] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -160,7 +162,7 @@ def _walk(subject: Subject, directory: Directory, now: datetime, trace: list[str
     view = view_of(subject, now)
     path: dict[str, Any] = {"version": rules.version, "at": now.isoformat(), "integration": subject.integration_id}
     path["service"], path["seen"] = subject.service[:120], rules.seen(view, subject.integration_id)
-    walk = rules.walk(view, subject.integration_id, directory.tick)
+    walk = rules.walk(view, subject.integration_id, directory.tick, directory.wall)
     path |= {"met": codes(walk.met), "hits": [rule.id for rule in walk.hits][:50], "passed": walk.passed, "stopped": walk.stopped}
     if walk.stopped:
         trace.append(f"The default route takes it: {walk.stopped}.")

@@ -202,10 +202,13 @@ class RuleSet:
             lane = self._lanes[integration_id] = _Lane(scoped)
         return lane
 
-    def walk(self, view: View, integration_id: int | None, tick: Callable[[], float] | None = None) -> Walk:
-        """Ask the rules in order until one matches that does not go on. Never raises. `tick`: seconds of this thread's work."""
+    def walk(
+        self, view: View, integration_id: int | None, tick: Callable[[], float] | None = None, wall: Callable[[], float] | None = None
+    ) -> Walk:
+        """Ask the rules in order until one matches that does not go on. Never raises. `tick`: seconds of this thread's work, asked where `wall` (seconds, cheap to ask) says that it may be time."""
         lane = self.lane(integration_id)
         limit = tick() + BUDGET_SECONDS if tick else 0.0
+        earliest = wall() + BUDGET_SECONDS if wall else 0.0
         then, hits, met, spent = Then(), [], [], 0
         places = iter(lane.candidates(view, -1))
         place, last = -1, False
@@ -220,7 +223,7 @@ class RuleSet:
             spent += one.weight
             if tick and spent >= _LOOK_EVERY:
                 spent = 0
-                if tick() > limit:
+                if (wall is None or wall() > earliest) and tick() > limit:
                     return Walk(met=tuple(met), passed=place, stopped=f"the rules took longer than {BUDGET_SECONDS * 1000:.0f} ms")
             if code != MATCHED:
                 continue
