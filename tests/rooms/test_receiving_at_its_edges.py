@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 from tests.rooms.test_receiving_events import House
 from tocsin import clock
 from tocsin.accounts.actor import SYSTEM
-from tocsin.alerts import operations
+from tocsin.alerts import operations, operations_silences
 from tocsin.alerts.models import Alert, EarlyResolution, RawEvent
 from tocsin.obligations.models import Obligation
 from tocsin.paging.models import Escalation
@@ -152,7 +152,7 @@ def test_one_alert_whose_end_fails_does_not_keep_the_others_from_ending(monkeypa
 
 
 def silence(house: House, severity: str, **length: float):
-    return operations.create_silence(
+    return operations_silences.create_silence(
         matchers=[{"name": "severity", "value": severity}],
         ends_at=clock.now() + timedelta(**length),
         reason="work",

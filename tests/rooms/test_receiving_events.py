@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from tocsin import clock
 from tocsin.accounts.actor import SYSTEM, Actor
 from tocsin.accounts.models import Team, User
-from tocsin.alerts import operations
+from tocsin.alerts import operations, operations_silences
 from tocsin.alerts.models import Alert, ChangeEvent, RawEvent
 from tocsin.incidents.models import Ticket
 from tocsin.integrations.registry import SOURCES
@@ -253,7 +253,7 @@ def test_a_change_event_is_kept_for_the_service_and_pages_nobody():
 def test_a_silence_holds_pages_back_and_what_still_fires_at_its_end_is_paged_once():
     house = House()
     now = clock.now()
-    operations.create_silence(
+    operations_silences.create_silence(
         matchers=[{"name": "alertname", "value": "A|B", "is_regex": True}],
         ends_at=now + timedelta(hours=1),
         reason="Maintenance",
@@ -271,7 +271,7 @@ def test_a_silence_holds_pages_back_and_what_still_fires_at_its_end_is_paged_onc
 
 def test_a_silence_for_everything_is_refused():
     with pytest.raises(Refused, match="everything"):
-        operations.create_silence(matchers=[], ends_at=clock.now() + timedelta(hours=1), reason="x", by=SYSTEM, now=clock.now())
+        operations_silences.create_silence(matchers=[], ends_at=clock.now() + timedelta(hours=1), reason="x", by=SYSTEM, now=clock.now())
 
 
 def test_without_a_service_the_fallback_is_paged():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -21,7 +21,7 @@ from tocsin.domain.procedure.model import Procedure
 from tocsin.domain.routing import route
 from tocsin.integrations import mapping
 from tocsin.integrations.registry import SOURCES
-from tocsin.lib.patterns import complaint, full_match
+from tocsin.lib.patterns import full_match
 from tocsin.lib.refusal import Refused, invalid
 from tocsin.paging.models import EscalationPolicy
 
@@ -30,7 +30,6 @@ KEYS_CHANNEL = "tocsin_integrations"
 LOOP_NAME = "raw_events"
 READ_BY_OWNER = ("mapping", "severity_words", "identity_labels", "ignored_labels")  # before and after are kept in the audit
 MOST_TRIES = 3
-LONGEST_SILENCE = timedelta(days=366)
 MOST_RATE = 100_000  # events a second of one integration
 MOST_BURST = 10_000_000  # events at once of one integration
 
@@ -220,61 +219,6 @@ def resolve(alert: Alert, *, now: datetime) -> bool:
 
 
 # -- silences -----------------------------------------------------------------------------------------------------------
-
-
-def create_silence(
-    *, matchers: list[dict[str, Any]], service: int | None = None, starts_at: datetime | None = None, ends_at: datetime, reason: str,
-    by: Actor, now: datetime,
-) -> Silence:  # fmt: skip
-    """No paging for what matches until `ends_at`. Raises Refused naming each field that cannot be."""
-    starts_at, errors = starts_at or now, {}
-    if not matchers and service is None:
-        errors["matchers"] = "A silence names a service or at least one matcher, else it would silence everything."
-    errors |= wrong_matchers(matchers)
-    if service is not None and not Service.objects.filter(pk=service, removed_at=None).exists():
-        errors["service"] = "There is no such service."
-    if ends_at <= max(starts_at, now):
-        errors["ends_at"] = "It must end after it starts, and in the future."
-    elif ends_at - starts_at > LONGEST_SILENCE:
-        errors["ends_at"] = "A silence lasts at most a year."
-    if not 0 < len(reason.strip()) <= 1000:
-        errors["reason"] = "Say why, in at most 1,000 characters."
-    _refuse(errors)
-    kept = plain_matchers(matchers)
-    return Silence.objects.create(
-        matchers=kept, service_id=service, starts_at=starts_at, ends_at=ends_at, reason=reason.strip(), created_by=by.user
-    )
-
-
-def wrong_matchers(matchers: list[dict[str, Any]]) -> dict[str, str]:
-    """What is wrong with matchers, by field; nothing where they can be used."""
-    errors: dict[str, str] = {}
-    for one in matchers:
-        name, value = one.get("name"), one.get("value")
-        if not isinstance(name, str) or not isinstance(value, str) or not 0 < len(name) <= 200 or len(value) > 1000:
-            errors["matchers"] = "Each matcher has a name and a value."
-        elif one.get("is_regex") and (wrong := complaint(value)):
-            errors["matchers"] = f"{name}: {wrong}."
-    return {"matchers": "At most 20 matchers."} if len(matchers) > 20 else errors
-
-
-def plain_matchers(matchers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Matchers as they are stored."""
-    return [
-        {"name": one["name"], "value": one["value"], "is_regex": bool(one.get("is_regex")), "is_equal": bool(one.get("is_equal", True))}
-        for one in matchers
-    ]
-
-
-@transaction.atomic
-def end_silence(silence: Silence, *, by: Actor, now: datetime) -> Silence:
-    """End a silence now; what it held back and still fires is paged."""
-    if silence.ended_at is None and silence.ends_at > now:
-        silence.ended_at = now
-        silence.save(update_fields=["ended_at"])
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_notify('tocsin_due', %s)", [LOOP_NAME])
-    return silence
 
 
 def release(now: datetime, procedure: Procedure) -> list[Alert]:

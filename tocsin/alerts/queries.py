@@ -90,14 +90,19 @@ def service_facts() -> dict[int, ServiceFacts]:
 
 def silences_in_force(now: datetime) -> tuple[SilenceRule, ...]:
     """The silences that hold pages back now."""
-    rows = Silence.objects.filter(starts_at__lte=now, ends_at__gt=now, ended_at=None, released_at=None).order_by("id")
-    return tuple(as_rule(row) for row in rows)
+    rows = Silence.objects.filter(starts_at__lte=now, ends_at__gt=now, ended_at=None, released_at=None).select_related("window")
+    return tuple(as_rule(row) for row in rows.order_by("id"))
 
 
 def as_rule(row: Silence) -> SilenceRule:
     """A stored silence as the rules see it."""
     label = f"maintenance window {row.window_id}" if row.window_id else f"silence {row.pk}"
-    return SilenceRule(row.pk, matchers(row.matchers), row.starts_at, row.ends_at, row.reason, row.service_id, label)
+    services = None
+    if (
+        row.service_id is None and row.window and row.window.team_id
+    ):  # the services that the team has now, whatever it had when it was planned
+        services = frozenset(Service.objects.filter(team_id=row.window.team_id, removed_at=None).values_list("pk", flat=True))
+    return SilenceRule(row.pk, matchers(row.matchers), row.starts_at, row.ends_at, row.reason, row.service_id, services, label)
 
 
 def matchers(stored: list[dict[str, object]]) -> tuple[Matcher, ...]:

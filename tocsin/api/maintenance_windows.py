@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -12,15 +11,15 @@ from ninja.responses import Status
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.alerts import operations_quiet
+from tocsin.alerts import queries_quiet
 from tocsin.alerts.models import MaintenanceWindow
 from tocsin.api.acting import acting
 from tocsin.api.incident_shapes import person
 from tocsin.api.paging import Paging, page
 from tocsin.api.shapes import Body, rfc3339
 from tocsin.api.silences import MatcherBody
-from tocsin.lib import recurrence
 from tocsin.lib.refusal import missing
+from tocsin.response import maintain
 
 router = Router(tags=["Maintenance windows"])
 SHOWN = 5
@@ -41,11 +40,25 @@ class NewWindow(Body):
     by: int | None = None
 
 
+class ChangedWindow(Body):
+    """What is to be otherwise; what is left out stays."""
+
+    title: str | None = Field(None, max_length=200)
+    reason: str | None = Field(None, max_length=1000)
+    starts: str | None = Field(None, max_length=16)
+    minutes: int | None = None
+    time_zone: str | None = Field(None, max_length=64)
+    rule: str | None = Field(None, max_length=500)
+    services: list[int] | None = Field(None, max_length=100)
+    team: int | None = None
+    matchers: list[MatcherBody] | None = Field(None, max_length=20)
+    by: int | None = None
+
+
 def shape(row: MaintenanceWindow) -> dict[str, Any]:
     """A window as the API shows it, with its next starts."""
-    start = datetime.strptime(row.starts, "%Y-%m-%dT%H:%M")  # noqa: DTZ007 - a wall clock
     now = clock.now()
-    ahead = (at for at in recurrence.occurrences(start, row.rule, row.time_zone) if at > now) if row.ended_at is None else iter(())
+    ahead = (at for at, _ in queries_quiet.occurrences(row) if at > now) if row.ended_at is None else iter(())
     return {
         "id": row.pk, "title": row.title, "reason": row.reason, "starts": row.starts, "minutes": row.minutes, "time_zone": row.time_zone,
         "rule": row.rule, "services": row.services, "team": row.team_id, "matchers": row.matchers, "created_by": person(row.created_by),
@@ -73,7 +86,7 @@ def list_windows(request: HttpRequest, paging: Query[Paging], active: bool | Non
 @needs(Needs.RESPOND)
 def add_window(request: HttpRequest, body: NewWindow):
     """Plan one."""
-    row = operations_quiet.plan_window(**body.model_dump(exclude={"by"}), by=acting(request, body.by), now=clock.now())
+    row = maintain.plan(**body.model_dump(exclude={"by"}), by=acting(request, body.by), now=clock.now())
     return Status(201, shape(row))
 
 
@@ -84,8 +97,17 @@ def get_window(request: HttpRequest, window_id: int):
     return shape(_window(window_id))
 
 
+@router.patch("/{int:window_id}")
+@needs(Needs.RESPOND)
+def change_window(request: HttpRequest, window_id: int, body: ChangedWindow):
+    """Plan it otherwise; what it no longer holds back and still fires is paged."""
+    given = body.model_dump(exclude_unset=True, exclude={"by"})
+    fields = {name: value for name, value in given.items() if value is not None or name == "team"}
+    return shape(maintain.change(_window(window_id), **fields, by=acting(request, body.by), now=clock.now()))
+
+
 @router.delete("/{int:window_id}")
 @needs(Needs.RESPOND)
 def end_window(request: HttpRequest, window_id: int):
     """Cancel it, or end it now; what it held back and still fires is paged."""
-    return shape(operations_quiet.end_window(_window(window_id), by=request.actor, now=clock.now()))  # type: ignore[attr-defined]
+    return shape(maintain.end(_window(window_id), by=request.actor, now=clock.now()))  # type: ignore[attr-defined]

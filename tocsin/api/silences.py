@@ -11,13 +11,14 @@ from ninja.responses import Status
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.alerts import operations
+from tocsin.alerts import queries_quiet
 from tocsin.alerts.models import Silence
 from tocsin.api.acting import acting
 from tocsin.api.incident_shapes import person
 from tocsin.api.paging import Paging, page
 from tocsin.api.shapes import Body, rfc3339
 from tocsin.lib.refusal import invalid, missing
+from tocsin.response import silence as verbs
 
 router = Router(tags=["Silences"])
 
@@ -42,11 +43,22 @@ class NewSilence(Body):
     by: int | None = None
 
 
+class ChangedSilence(Body):
+    """What is to be otherwise; what is left out stays."""
+
+    matchers: list[MatcherBody] | None = Field(None, max_length=20)
+    service: int | None = None
+    ends_at: datetime | None = None
+    reason: str | None = Field(None, max_length=1000)
+    by: int | None = None
+
+
 def shape(silence: Silence) -> dict[str, Any]:
     """A silence as the API shows it."""
     return {
         "id": silence.pk, "matchers": silence.matchers, "service": silence.service_id, "starts_at": rfc3339(silence.starts_at),
-        "ends_at": rfc3339(silence.ends_at), "ended_at": rfc3339(silence.ended_at), "reason": silence.reason,
+        "ends_at": rfc3339(silence.ends_at), "ended_at": rfc3339(silence.ended_at), "maintenance_window": silence.window_id,
+        "state": queries_quiet.state_of(silence, clock.now()), "reason": silence.reason,
         "created_by": person(silence.created_by), "created_at": rfc3339(silence.created_at),
     }  # fmt: skip
 
@@ -71,13 +83,10 @@ def list_silences(request: HttpRequest, paging: Query[Paging], active: bool | No
 @router.post("", response={201: dict})
 @needs(Needs.RESPOND)
 def add_silence(request: HttpRequest, body: NewSilence):
-    """Silence what matches."""
-    for name in ("starts_at", "ends_at"):
-        at = getattr(body, name)
-        if at is not None and at.tzinfo is None:
-            raise invalid(**{name: "Say the time zone: 2026-11-23T03:04:12Z."})
+    """Silence what matches. Without a service at most 24 hours, unless an administrator makes it; teams and administrators are told."""
+    _zoned(body, "starts_at", "ends_at")
     fields = body.model_dump(exclude={"by"})
-    return Status(201, shape(operations.create_silence(**fields, by=acting(request, body.by), now=clock.now())))
+    return Status(201, shape(verbs.silence(**fields, by=acting(request, body.by), now=clock.now())))
 
 
 @router.get("/{int:silence_id}")
@@ -87,8 +96,27 @@ def get_silence(request: HttpRequest, silence_id: int):
     return shape(_silence(silence_id))
 
 
+@router.patch("/{int:silence_id}")
+@needs(Needs.RESPOND)
+def change_silence(request: HttpRequest, silence_id: int, body: ChangedSilence):
+    """Extend it, or match something else; the answer may be a new silence that took its place."""
+    _zoned(body, "ends_at")
+    row = _silence(silence_id)
+    fields = {"matchers": row.matchers, "service": row.service_id, "ends_at": row.ends_at, "reason": row.reason}
+    given = body.model_dump(exclude_unset=True, exclude={"by"})
+    fields |= {name: value for name, value in given.items() if value is not None or name == "service"}
+    return shape(verbs.change(row, **fields, by=acting(request, body.by), now=clock.now()))
+
+
 @router.delete("/{int:silence_id}")
 @needs(Needs.RESPOND)
 def end_silence(request: HttpRequest, silence_id: int):
     """End it now; what it held back and still fires is paged."""
-    return shape(operations.end_silence(_silence(silence_id), by=request.actor, now=clock.now()))  # type: ignore[attr-defined]
+    return shape(verbs.end(_silence(silence_id), by=request.actor, now=clock.now()))  # type: ignore[attr-defined]
+
+
+def _zoned(body: Body, *names: str) -> None:
+    for name in names:
+        at = getattr(body, name)
+        if at is not None and at.tzinfo is None:
+            raise invalid(**{name: "Say the time zone: 2026-11-23T03:04:12Z."})

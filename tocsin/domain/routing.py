@@ -40,6 +40,7 @@ class SilenceRule:
     ends_at: datetime
     reason: str = ""
     service_id: int | None = None
+    services: frozenset[int] | None = None  # only for these: those of a team
     label: str = ""  # what it is called where it holds something back: "silence 5", "maintenance window 3"
 
 
@@ -231,7 +232,11 @@ def silenced(
     for silence in silences:
         if not silence.starts_at <= now < silence.ends_at or (silence.service_id is not None and silence.service_id != service_id):
             continue
-        if (silence.matchers or silence.service_id) and all(matcher.holds(values, full_match) for matcher in silence.matchers):
+        if silence.services is not None and service_id not in silence.services:
+            continue
+        if (silence.matchers or silence.service_id or silence.services) and all(
+            matcher.holds(values, full_match) for matcher in silence.matchers
+        ):
             return silence
     return None
 

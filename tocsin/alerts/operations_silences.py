@@ -1,0 +1,113 @@
+"""How are silences made, changed and ended, and what do they hold back?"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from tocsin.accounts.actor import Actor
+from tocsin.alerts.models import Service, Silence
+from tocsin.domain import quiet
+from tocsin.lib.patterns import complaint
+from tocsin.lib.refusal import Refused, invalid
+
+LOOP_NAME = "raw_events"
+LONGEST_SILENCE = timedelta(days=366)
+MOST_MATCHERS = 20
+
+
+def create_silence(
+    *, matchers: list[dict[str, Any]], service: int | None = None, starts_at: datetime | None = None, ends_at: datetime, reason: str,
+    by: Actor, now: datetime,
+) -> Silence:  # fmt: skip
+    """No paging for what matches until `ends_at`. Raises Refused naming each field that cannot be."""
+    starts_at = starts_at or now
+    check(matchers=matchers, service=service, starts_at=starts_at, ends_at=ends_at, reason=reason, by=by, now=now)
+    return Silence.objects.create(
+        matchers=plain_matchers(matchers),
+        service_id=service,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        reason=reason.strip(),
+        created_by=by.user,
+    )
+
+
+def check(
+    *, matchers: list[dict[str, Any]], service: int | None, starts_at: datetime, ends_at: datetime, reason: str, by: Actor, now: datetime
+) -> None:
+    """Raises Refused naming each field with which there can be no silence."""
+    errors = wrong_matchers(matchers)
+    if not matchers and service is None:
+        errors["matchers"] = "A silence names a service or at least one matcher, else it would silence everything."
+    if service is not None and not Service.objects.filter(pk=service, removed_at=None).exists():
+        errors["service"] = "There is no such service."
+    if ends_at <= max(starts_at, now):
+        errors["ends_at"] = "It must end after it starts, and in the future."
+    elif ends_at - starts_at > LONGEST_SILENCE:
+        errors["ends_at"] = "A silence lasts at most a year."
+    elif wrong := quiet.too_broad(ends_at - starts_at, scoped=service is not None, administrator=by.is_administrator):
+        errors["ends_at"] = wrong
+    if not 0 < len(reason.strip()) <= 1000:
+        errors["reason"] = "Say why, in at most 1,000 characters."
+    if errors:
+        raise invalid(**errors)
+
+
+def wrong_matchers(matchers: list[dict[str, Any]]) -> dict[str, str]:
+    """What is wrong with matchers, by field; nothing where they can be used."""
+    errors: dict[str, str] = {}
+    for one in matchers:
+        name, value = one.get("name"), one.get("value")
+        if not isinstance(name, str) or not isinstance(value, str) or not 0 < len(name) <= 200 or len(value) > 1000:
+            errors["matchers"] = "Each matcher has a name of at most 200 and a value of at most 1,000 characters."
+        elif one.get("is_regex") and (wrong := complaint(value)):
+            errors["matchers"] = f"{name}: {wrong}."
+    return {"matchers": f"At most {MOST_MATCHERS} matchers."} if len(matchers) > MOST_MATCHERS else errors
+
+
+def plain_matchers(matchers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Matchers as they are stored."""
+    return [
+        {"name": one["name"], "value": one["value"], "is_regex": bool(one.get("is_regex")), "is_equal": bool(one.get("is_equal", True))}
+        for one in matchers
+    ]
+
+
+@transaction.atomic
+def change_silence(
+    silence: Silence, *, matchers: list[dict[str, Any]], service: int | None, ends_at: datetime, reason: str, by: Actor, now: datetime
+) -> Silence:
+    """The silence as it is from now on. Where it holds something back already and is to match something else, it ends and another takes
+    its place, so that what it no longer matches is looked at again. Refuses one that is over or belongs to a maintenance window.
+    """
+    row = Silence.objects.select_for_update(of=("self",)).get(pk=silence.pk)
+    if row.window_id:
+        raise Refused(f"It belongs to maintenance window {row.window_id}: change that one.", status=409, code="of_a_window")
+    if row.ended_at or row.ends_at <= now:
+        raise Refused("This silence is over; make a new one.", status=409, code="over")
+    check(matchers=matchers, service=service, starts_at=row.starts_at, ends_at=ends_at, reason=reason, by=by, now=now)
+    same = plain_matchers(matchers) == row.matchers and service == row.service_id
+    if same or row.starts_at > now:
+        row.matchers, row.service_id, row.ends_at, row.reason = plain_matchers(matchers), service, ends_at, reason.strip()
+        row.save(update_fields=["matchers", "service", "ends_at", "reason"])
+        return row
+    end_silence(row, by=by, now=now)
+    # It begins where the old one began, so that a change makes no silence longer than one may be.
+    return Silence.objects.create(
+        matchers=plain_matchers(matchers), service_id=service, starts_at=row.starts_at, ends_at=ends_at, reason=reason.strip(),
+        created_by=by.user,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def end_silence(silence: Silence, *, by: Actor, now: datetime) -> Silence:
+    """End a silence now; what it held back and still fires is paged."""
+    if silence.ended_at is None and silence.ends_at > now:
+        silence.ended_at = now
+        silence.save(update_fields=["ended_at"])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify('tocsin_due', %s)", [LOOP_NAME])
+    return silence
