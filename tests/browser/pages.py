@@ -9,6 +9,8 @@ PAGES: dict[str, str] = {
     "team-update": "/incidents/{ref}/update/?audience=internal",
     "declare": "/declare/?alert={loose}",
     "alerts": "/alerts/",
+    "saved-views": "/alerts/views/?filter=%3Fseverity%3DSEV1",
+    "saved-view": "/alerts/views/{view}/",
     "noise": "/alerts/noise/",
     "alert": "/alerts/{alert}/",
     "raw-event": "/events/{raw}/",

@@ -19,6 +19,9 @@ def story() -> dict[str, str]:
 
     from tests.web import larkfield
     from tocsin import clock
+    from tocsin.accounts.actor import Actor
+    from tocsin.alerts.operations_views import save_view
+    from tocsin.domain.alert_filters import AlertFilter
     from tocsin.paging import messages
     from tocsin.paging.models import Notification
 
@@ -32,13 +35,17 @@ def story() -> dict[str, str]:
     with transaction.atomic():
         told = larkfield.build()
         learned, heartbeat, trial = _learned(told), _heartbeats(told), _rules(told)
+        view = save_view(
+            name="Payments, worst first", filters=AlertFilter(service=(told.service.pk,), sort="severity"), team=told.service.team_id, pinned=True,
+            by=Actor.of(told.ana, "web"), now=clock.now(),
+        )  # fmt: skip
         sent = Notification.objects.select_related("escalation").filter(escalation__alert=told.loose, kind="page").order_by("id")[0]
         return {
             "cookie_name": settings.SESSION_COOKIE_NAME, "ana": cookie(told.ana), "ben": cookie(told.ben), "cy": cookie(told.cy),
             "ref": told.incident.ref, "learned": learned, "heartbeat": heartbeat, "trial": str(trial),
             "alert": str(told.alert.pk), "loose": str(told.loose.pk), "raw": str(told.raw.pk), "team": str(told.service.team_id),
             "service": str(told.service.pk), "integration": str(told.integration.pk), "policy": str(told.policy.pk), "ben_id": str(told.ben.pk),
-            "schedule": str(told.policy.steps[0]["targets"][0]["id"]), "ack": messages.ack_link(sent, clock.now()).split("/ack/")[1],
+            "view": str(view.pk), "schedule": str(told.policy.steps[0]["targets"][0]["id"]), "ack": messages.ack_link(sent, clock.now()).split("/ack/")[1],
         }  # fmt: skip
 
 

@@ -46,8 +46,16 @@ class SavedView(models.Model):
     owner = models.ForeignKey("accounts.User", null=True, on_delete=models.CASCADE, related_name="+")
     team = models.ForeignKey("accounts.Team", null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     shared = models.BooleanField(default=False)
-    pinned = models.BooleanField(default=False)
+    pinned = models.BooleanField(default=False)  # stands at the head of the list for everybody who sees it
+    default = models.BooleanField(default=False)  # what the list opens with for its team, or for everybody whose team has none
     created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team"], condition=models.Q(default=True), name="saved_view_default", nulls_distinct=False),
+            models.CheckConstraint(condition=models.Q(default=False) | models.Q(shared=True), name="saved_view_default_is_shared"),
+            models.CheckConstraint(condition=models.Q(team=None) | models.Q(shared=True), name="saved_view_of_a_team_is_shared"),
+        ]
 
 
 class BulkAction(models.Model):

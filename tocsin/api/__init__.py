@@ -19,6 +19,7 @@ ROUTERS: list[tuple[str, str]] = [
     ("", "providers"),
     ("/alerts", "alerts"),
     ("/alerts", "bulk"),
+    ("/saved-views", "saved_views"),
     ("", "reports"),
     ("/maintenance-windows", "maintenance_windows"),
     ("/services", "services"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -34,8 +35,19 @@ def of(given: QueryDict) -> tuple[AlertFilter, dict[str, str]]:
 
 
 def address(wanted: AlertFilter, **more: str) -> str:
-    """The query string of those filters, beginning with a question mark."""
-    return "?" + urlencode({**wanted.to_plain(), **more}, doseq=True)
+    """The query string of those filters, beginning with a question mark; never empty, as an empty one opens what the team chose."""
+    return address_of({**wanted.to_plain(), **more})
+
+
+def address_of(plain: Mapping[str, Any]) -> str:
+    """The same of filters in their plain form, as views keep them."""
+    return "?" + urlencode(plain or {"status": "firing"}, doseq=True)
+
+
+def in_words(wanted: AlertFilter) -> str:
+    """The filters and the order as one phrase, with the names of what they name."""
+    order = "" if wanted.sort == "newest" else f"; {alert_filters.SORTS[wanted.sort].lower()}"
+    return wanted.in_words(names_of(wanted)) + order
 
 
 def count(wanted: AlertFilter, found: listing.Found, request: HttpRequest, now: datetime) -> str:

@@ -26,6 +26,7 @@ from tocsin.web.views import (
     procedure,
     routing,
     routing_edit,
+    saved_views,
     schedule_edit,
     schedules,
     services,
@@ -54,6 +55,8 @@ urlpatterns = [
     # alerts and the events behind them
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/noise/", noise.report, name="noise"),
+    path("alerts/views/", saved_views.views, name="saved_views"),
+    path("alerts/views/<int:view_id>/", saved_views.view, name="saved_view"),
     path("alerts/<int:alert_id>/", alerts.alert, name="alert"),
     path("alerts/<int:alert_id>/do/<slug:deed>/", alerts.do, name="alert_do"),
     path("events/<int:event_id>/", events.event, name="event"),

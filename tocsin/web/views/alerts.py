@@ -23,6 +23,7 @@ from tocsin.response.link_alert import link_alert
 from tocsin.response.verify_alert import verify_alert
 from tocsin.web import filters, pages
 from tocsin.web.alert_rows import Rows
+from tocsin.web.views import saved_views
 from tocsin.web.views.board import with_answers
 
 SHOWN, ENTRIES, PAGES = 50, 100, 60
@@ -31,6 +32,9 @@ SHOWN, ENTRIES, PAGES = 50, 100, 60
 @needs(Needs.READ)
 def alerts(request: HttpRequest) -> HttpResponse:
     """A page of the list, by the filters and the order in the address."""
+    saved = saved_views.known(request)
+    if not request.GET and (row := saved.opens_with):
+        return pages.go(reverse("alerts") + filters.address_of(row.filters))
     wanted, errors = filters.read(request)
     now = pages.now(request)
     found = listing.page(wanted, now, cursor=request.GET.get("after"), limit=SHOWN) if not errors else listing.Found([], None)
@@ -40,6 +44,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
         "partly": found.partly, "errors": errors, "here": request.get_full_path(), "may": may, "query": filters.address(wanted),
         "count": filters.count(wanted, found, request, now) if not errors else "", "chosen": filters.choices(wanted), "chips": filters.chips(wanted),
         "typed": request.GET if errors else wanted.to_plain(), "label": request.GET.get("label", ""), "sorts": listing.SORTS, "window": f"{listing.WINDOW:,}",
+        "chips_of_views": saved.chips(wanted), **saved_views.offered(request),
         "statuses": [(key, label, filters.address(replace(wanted, status=key))) for key, label in STATUSES.items()],
     }  # fmt: skip
     return pages.page(request, "alerts/alerts.html", context, status=400 if errors else 200)
