@@ -106,6 +106,7 @@ class RawEvent(models.Model):
         indexes = [
             models.Index(fields=["integration", "id"], condition=models.Q(state="new"), name="raw_event_waiting"),
             models.Index(fields=["integration", "-id"], name="raw_event_integration"),
+            models.Index(fields=["dedup_key"], condition=models.Q(protocol__in=("opsgenie", "opsgenie_action")), name="raw_event_request"),
             models.Index(fields=["replay_of"], condition=models.Q(replay_of__isnull=False), name="raw_event_replay"),
         ]
 

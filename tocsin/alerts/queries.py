@@ -161,3 +161,28 @@ def event_states(integration: Integration | None = None) -> dict[str, int]:
     """How many raw events wait, are done, are refused."""
     rows = RawEvent.objects.filter(integration=integration) if integration else RawEvent.objects.all()
     return dict(rows.values_list("state").annotate(Count("id")))
+
+
+OUTSIDE_ID = "00000000-0000-4000-8000-"  # clients of other products expect ids in the form of a UUID
+
+
+def outside_id(pk: int) -> str:
+    """A row's id in the form of a UUID, the same for ever."""
+    return f"{OUTSIDE_ID}{pk:012x}"
+
+
+def inside_id(outside: str) -> int | None:
+    """The row's id in such a UUID; None where it is none of ours."""
+    rest = outside.lower().removeprefix(OUTSIDE_ID)
+    return int(rest, 16) if len(rest) == 12 and all(c in "0123456789abcdef" for c in rest) else None
+
+
+def by_identifier(integration_id: int, identifier: str, kind: str) -> Alert | None:
+    """An alert of an integration as Opsgenie's clients name it: by id, by tiny (our own id) or by alias, where the newest one counts."""
+    rows = Alert.objects.select_related("integration", "service").filter(integration_id=integration_id)
+    if kind == "alias":
+        return rows.filter(dedup_key=identifier).order_by("-id").first()
+    if kind == "tiny":
+        return rows.filter(pk=int(identifier)).first() if identifier.isdigit() and len(identifier) < 15 else None
+    pk = inside_id(identifier)
+    return rows.filter(pk=pk).first() if pk is not None else None

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from tocsin.intake import alertmanager, any_source, pagerduty, pings
+from tocsin.intake import alertmanager, any_source, opsgenie, pagerduty, pings, victorops
 from tocsin.intake.request import Protocol, Take
 
 
@@ -24,7 +24,10 @@ def _either(take: Take) -> dict[str, Take]:
 
 
 # The first parts of all paths below: whatever begins so is the intake's.
-PREFIXES = ("/in/", "/v2/", "/api/v2/", "/-/", "/ping/", "/betterstack/")
+PREFIXES = (
+    "/in/", "/v2/", "/v1/json/", "/api/v2/", "/generic/2010-04-15/", "/integrations/v1/", "/integrations/generic/", "/alert/", "/-/", "/ping/",
+    "/betterstack/",
+)  # fmt: skip
 TABLE = (
     Address("/in", any_source.PROTOCOL, {"POST": any_source.take}),
     Address("/in/{key}", any_source.PROTOCOL, {"POST": any_source.take}),
@@ -43,6 +46,20 @@ TABLE = (
     ),
     Address("/v2/enqueue", pagerduty.PROTOCOL, {"POST": pagerduty.take_event}),
     Address("/v2/change/enqueue", pagerduty.PROTOCOL, {"POST": pagerduty.take_change}),
+    Address("/generic/2010-04-15/create_event.json", pagerduty.PROTOCOL_V1, {"POST": pagerduty.take_v1}),
+    Address("/v2/alerts", opsgenie.PROTOCOL, {"POST": opsgenie.create, "GET": opsgenie.alerts}),
+    Address("/v2/alerts/count", opsgenie.PROTOCOL, {"GET": opsgenie.count}),
+    Address("/v2/alerts/requests/{request}", opsgenie.PROTOCOL, {"GET": opsgenie.outcome}),
+    Address("/v2/alerts/{identifier}", opsgenie.PROTOCOL, {"GET": opsgenie.get, "DELETE": opsgenie.act}),
+    Address("/v2/alerts/{identifier}/actions/{name}", opsgenie.PROTOCOL, {"POST": opsgenie.custom}),
+    Address("/v2/alerts/{identifier}/{action}", opsgenie.PROTOCOL, dict.fromkeys(opsgenie.ACTIONS, opsgenie.act)),
+    Address("/v1/json/alert", opsgenie.PROTOCOL, {"POST": opsgenie.gone, "GET": opsgenie.gone}),
+    Address("/v1/json/alert/{action}", opsgenie.PROTOCOL, {"POST": opsgenie.gone, "GET": opsgenie.gone}),
+    Address("/integrations/v1/{type}/{key}", any_source.PROTOCOL, {"POST": any_source.take_oncall}),
+    Address("/integrations/generic/20131114/alert/{key}", victorops.PROTOCOL, {"POST": victorops.take}),
+    Address("/integrations/generic/20131114/alert/{key}/{routing_key}", victorops.PROTOCOL, {"POST": victorops.take}),
+    Address("/alert/{key}", victorops.PROTOCOL, {"POST": victorops.take}),
+    Address("/alert/{key}/{routing_key}", victorops.PROTOCOL, {"POST": victorops.take}),
     Address("/api/v2/alerts", alertmanager.PROTOCOL, {"POST": alertmanager.take_alerts}),
     Address("/api/v2/status", alertmanager.PROTOCOL, {"GET": alertmanager.status}),
     Address("/-/healthy", alertmanager.PROTOCOL, {"GET": alertmanager.healthy}),

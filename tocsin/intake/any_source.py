@@ -58,3 +58,8 @@ async def take(request: Request) -> Answer:
     if integration is None:
         return refuse("No integration has this key.", 404)
     return await store(request, integration, "in", check(request.body, request.header(b"content-type")))
+
+
+async def take_oncall(request: Request) -> Answer:
+    """The same at Grafana OnCall's address of an integration, `/integrations/v1/TYPE/KEY/`: only the host changes."""
+    return await take(request)

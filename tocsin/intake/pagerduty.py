@@ -92,3 +92,43 @@ async def _keep(request: Request, checked: Checked, protocol: str) -> Answer:
     if integration is None:
         return refuse("'routing_key' is not the key of an integration", 403)
     return await store(request, integration, protocol, checked)
+
+
+# -- Events API v1 ------------------------------------------------------------------------------------------------------
+
+PROTOCOL_V1 = Protocol(refuse, LARGEST_PAGERDUTY, 403)  # its rate limit is a 403, which its clients wait and repeat
+
+
+class EventV1(msgspec.Struct):
+    """As much of an event of the first version as is judged before it is accepted."""
+
+    service_key: Any = None
+    event_type: Any = None
+    incident_key: Any = None
+    description: Any = None
+
+
+_EVENT_V1: msgspec.json.Decoder[EventV1] = msgspec.json.Decoder(EventV1)
+
+
+async def take_v1(request: Request) -> Answer:
+    """Keep an event of the Events API v1; a key that is unknown is an invalid event there, because 403 would be repeated for ever."""
+    event: EventV1 = decoded(request.body, refuse, _EVENT_V1)
+    key, action, given = word(event.service_key) or request.key(), word(event.event_type).lower(), word(event.incident_key)
+    errors = [] if key else ["Service key can't be blank"]
+    if action not in ("trigger", "acknowledge", "resolve"):
+        errors.append("Event type is not one of: trigger, acknowledge, resolve")
+    if len(given) > 255:
+        errors.append("Incident key is longer than 255 characters")
+    if action in ("acknowledge", "resolve") and not given:
+        errors.append("Incident key can't be blank")
+    if action == "trigger" and not word(event.description):
+        errors.append("Description can't be blank")
+    integration = None if errors else await integration_of(key)
+    if not errors and integration is None:
+        errors.append("Service key is not the key of an integration")
+    if integration is None:
+        return json_answer(400, status="invalid event", message="Event object is invalid", errors=errors)
+    made = given or secrets.token_hex(16)
+    said = json_answer(200, status="success", message="Event processed", incident_key=made)
+    return await store(request, integration, "pagerduty_v1", Checked(key, "" if given else made, said))

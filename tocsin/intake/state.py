@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import asyncpg
+import msgspec
 
 from tocsin import postgres
 from tocsin.intake import keys as key_rules
@@ -49,13 +50,19 @@ async def integration_of(key: str) -> int | None:
     return await state.keys.find(key, state.pool) if key else None
 
 
-async def store(request: Request, integration: int, protocol: str, checked: Checked) -> Answer:
-    """Keep the request as a raw event; the answer is given back after the commit. Raises ThrottledError, and what Writer.store raises."""
+async def store(request: Request, integration: int, protocol: str, checked: Checked, beside: dict[str, str] | None = None) -> Answer:
+    """Keep the request as a raw event; the answer is given back after the commit. Raises ThrottledError, and what Writer.store raises.
+
+    `beside`: what the path says, kept among the headers under names that begin with a colon.
+    """
     assert state.writer is not None
     if (bucket := state.keys.buckets.get(integration)) is not None:
         bucket.take(checked.events, time.monotonic())
     kind = request.header(b"content-type")[:200].replace("\0", "")
     headers = kept(request.headers, request.query)
+    if beside:
+        clean = {name: value.replace("\0", "").encode("utf-8", "replace").decode() for name, value in beside.items()}
+        headers = msgspec.json.encode({**msgspec.json.decode(headers), **clean}).decode()
     await state.writer.store(Row(integration, protocol, kind, request.body, checked.dedup_key, headers))
     return checked.accepted
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 
@@ -18,7 +19,7 @@ from tocsin.domain.alerts import Change
 from tocsin.domain.procedure.model import Procedure
 from tocsin.lib.due import Loop
 from tocsin.procedures import operations as procedures
-from tocsin.response import alert_effects, watch_heartbeats
+from tocsin.response import act_on_alert, alert_effects, watch_heartbeats
 from tocsin.response.acknowledge import acknowledge_alert
 from tocsin.response.read_event import read
 from tocsin.timeline.operations import announce
@@ -80,6 +81,15 @@ def _receive_alone(integration: Integration, row: RawEvent, now: datetime) -> No
 
 def _receive(integration: Integration, rows: Sequence[RawEvent], now: datetime) -> None:
     procedure = procedures.document(procedures.current())
+    for acts, group in groupby(rows, key=lambda row: row.protocol == act_on_alert.PROTOCOL):
+        if acts:
+            for row in group:
+                act_on_alert.carry_out(integration, row, procedure=procedure, now=now)
+        else:
+            _fold(integration, list(group), procedure, now)
+
+
+def _fold(integration: Integration, rows: Sequence[RawEvent], procedure: Procedure, now: datetime) -> None:
     readings = [read(integration, row) for row in rows]
     watch_heartbeats.hear_watchdogs(integration, readings, now)
     effects = alerts.fold_events(integration, readings, procedure=procedure, now=now)

@@ -31,6 +31,8 @@ class PagerDutyEvents:
     def parse(self, received: Received) -> list[Event]:
         """The one event. Raises UnreadableError where the action is none of the three."""
         body = reading.checked(reading.json_body(received), "the event")
+        if "event_type" in body and "event_action" not in body:
+            body = _newer(body)
         action = reading.text(body.get("event_action"), 40).lower()
         if not action and isinstance(body.get("payload"), dict):
             return [change_of(body, received.received_at)]
@@ -52,6 +54,17 @@ class PagerDutyEvents:
             severity=reading.severity(word), severity_word=word, service=_service(payload), started_at=at, occurred_at=at,
             link=link_of(body), labels=_labels(payload), details=kept,
         )  # fmt: skip
+
+
+def _newer(body: dict[str, Any]) -> dict[str, Any]:
+    """An event of the first version in the words of the second; incident keys and dedup keys are one name space."""
+    contexts = [item for item in body.get("contexts") or [] if isinstance(item, dict)] if isinstance(body.get("contexts"), list) else []
+    return {
+        "event_action": body.get("event_type"), "dedup_key": body.get("incident_key"),
+        "payload": {"summary": body.get("description"), "custom_details": body.get("details")},
+        "client": body.get("client"), "client_url": body.get("client_url"),
+        "links": [item for item in contexts if item.get("type") != "image"], "images": [item for item in contexts if item.get("type") == "image"],
+    }  # fmt: skip
 
 
 def _service(payload: dict[str, Any]) -> str:

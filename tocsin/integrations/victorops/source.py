@@ -37,7 +37,7 @@ class VictorOps(JsonSource):
         text = reading.first_line(item.get("state_message"))
         return event(
             status, first(item, "entity_id"), item, received, title=[item.get("entity_display_name"), text, item.get("entity_id")], word=word,
-            service=first(item, "service", "host_name", "hostname"), started=[item.get("state_start_time"), item.get("timestamp")],
+            service=first(item, "service", "host_name", "hostname") or received.headers.get(":routing-key", ""), started=[item.get("state_start_time"), item.get("timestamp")],
             link=[item.get("alert_url"), item.get("vo_annotate.u.Runbook"), item.get("monitor_url")], runbook=item.get("vo_annotate.u.Runbook"),
             labels={name: item.get(name) for name in ("monitoring_tool", "host_name", "entity_state", "entity_id") if item.get(name)},
             error=unknown_state(status, word),
