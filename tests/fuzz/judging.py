@@ -11,7 +11,7 @@ from typing import get_args
 
 from tocsin.domain.alerts import EventStatus
 from tocsin.domain.ports import Received, UnreadableError
-from tocsin.intake import alertmanager, any_source, pagerduty
+from tocsin.intake import alertmanager, any_source, changes, pagerduty
 from tocsin.intake.request import InvalidError
 from tocsin.integrations import mapping
 from tocsin.integrations.registry import SOURCES
@@ -23,6 +23,7 @@ CONTENT_TYPES = ("application/json", "application/x-www-form-urlencoded", "text/
 CHECKS: dict[str, Callable[[bytes], object]] = {
     "check /in/": any_source.check,
     "check /in/ text": lambda body: any_source.check(body, "text/plain"),
+    "check change": changes.check,
     "check PagerDuty": pagerduty.check,
     "check PagerDuty change": pagerduty.check_change,
     "check Alertmanager": alertmanager.check,

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from tocsin.intake import alertmanager, any_source, opsgenie, pagerduty, pings, victorops
+from tocsin.intake import alertmanager, any_source, changes, opsgenie, pagerduty, pings, victorops
 from tocsin.intake.request import Protocol, Take
 
 
@@ -31,6 +31,7 @@ PREFIXES = (
 TABLE = (
     Address("/in", any_source.PROTOCOL, {"POST": any_source.take}),
     Address("/in/{key}", any_source.PROTOCOL, {"POST": any_source.take}),
+    Address("/in/{key}/change", any_source.PROTOCOL, {"POST": changes.take}),
     Address("/in/{key}/heartbeat", pings.PROTOCOL, _either(pings.take_in)),
     Address("/in/{key}/heartbeat/{name}", pings.PROTOCOL, _either(pings.take_in)),
     Address("/in/{key}/heartbeat/{name}/{signal}", pings.PROTOCOL, _either(pings.take_in)),

@@ -11,6 +11,7 @@ from tocsin.integrations.registry import SOURCES
 OWN: dict[str, tuple[str, str]] = {
     "alertmanager_api_v2": ("alertmanager_api", "/api/v2/alerts"),
     "pagerduty_events_v2": ("pagerduty", "/v2/enqueue"),
+    "change": ("change", "/in/{key}/change"),
     "pagerduty_change_events": ("pagerduty_change", "/v2/change/enqueue"),
 }
 
@@ -22,7 +23,7 @@ def protocol_of(kind: str) -> str:
 
 def address_of(kind: str, url: str, key: str) -> str:
     """Where its messages are sent to; `url` is the address of the server, `key` the integration's, or {key} where it is not to be shown."""
-    return url + (OWN[kind][1] if kind in OWN else f"/in/{key}")
+    return url + (OWN[kind][1] if kind in OWN else "/in/{key}").replace("{key}", key)
 
 
 def shown(kind: str, url: str, key: str = "{key}") -> dict[str, Any]:

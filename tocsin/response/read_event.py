@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 READ_BY = {
     "pagerduty": "pagerduty_events_v2", "pagerduty_v1": "pagerduty_events_v2", "pagerduty_change": "pagerduty_change_events",
     "alertmanager_api": "alertmanager_api_v2", "opsgenie": "opsgenie_alert_api", "victorops": "victorops", "heartbeat": "heartbeat",
+    "change": "change",
 }  # fmt: skip
 
 

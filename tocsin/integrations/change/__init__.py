@@ -1,0 +1,1 @@
+"""A change, told by one line of a script."""
