@@ -21,6 +21,9 @@ class Organisation(models.Model):
     leadership_policy = models.ForeignKey("paging.EscalationPolicy", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
     require_mfa = models.BooleanField(default=False)
     group_minutes = models.PositiveSmallIntegerField(default=5, db_default=5)  # alerts of a service within it are one cause; 0: none
+    event_days = models.PositiveSmallIntegerField(default=30, db_default=30)  # raw events that were read are kept so long
+    refused_event_days = models.PositiveSmallIntegerField(default=180, db_default=180)  # and those that could not be read
+    event_gigabytes = models.PositiveIntegerField(default=10, db_default=10)  # above it the oldest go sooner
 
     def __str__(self) -> str:
         return self.name

@@ -15,6 +15,9 @@ from tocsin.accounts.models import AuditEntry, Membership, Organisation, Team, U
 from tocsin.accounts.operations import organisation
 from tocsin.lib.refusal import Refused, invalid
 
+LONGEST_EVENT_DAYS = 3_650
+MOST_EVENT_GIGABYTES = 100_000
+
 
 @transaction.atomic
 def add_team(
@@ -112,6 +115,8 @@ def change_organisation(changes: dict[str, Any], *, by: Actor, now: datetime) ->
             setattr(row, field, tidy)
     if row.day_starts >= row.day_ends:
         raise invalid(day_ends="The working day ends after it starts.")
+    if row.refused_event_days < row.event_days:
+        raise invalid(refused_event_days=f"Events that could not be read are kept at least as long as the others, {row.event_days} days.")
     if changed:
         row.save()
         audit(
@@ -139,9 +144,19 @@ def _tidy(field: str, value: Any) -> Any:
         return _people([value], "fallback_user")[0] if value is not None else None
     if field == "require_mfa":
         return bool(value)
+    if field in ("event_days", "refused_event_days"):
+        return _whole(field, value, LONGEST_EVENT_DAYS)
+    if field == "event_gigabytes":
+        return _whole(field, value, MOST_EVENT_GIGABYTES)
     if field in ("day_starts", "day_ends"):
         return value if isinstance(value, time) else _time(field, str(value))
     raise invalid(**{field: "There is no such setting."})
+
+
+def _whole(field: str, value: Any, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise invalid(**{field: f"It is a whole number from 1 to {most:,}."})
+    return value
 
 
 def _time(field: str, text: str) -> time:

@@ -3,29 +3,65 @@
 from __future__ import annotations
 
 import logging
+import time
+from datetime import timedelta
+from typing import Any
 
 from procrastinate.contrib.django import app
 
 from tocsin import clock
+from tocsin.accounts.operations import organisation
 from tocsin.alerts import operations_old, trying
 from tocsin.procedures import operations as procedures
 
 log = logging.getLogger(__name__)
-MOST_BATCHES = 200  # 100 000 events a run; what is left waits for the next
+MOST_SECONDS = 45.0  # of one run; what is left waits for the next, a minute later
+SWEEP_EVERY = timedelta(hours=1)
 
 
-@app.periodic(cron="41 * * * *", periodic_id="alerts")  # hourly, so that each run is short and a missed one matters little
+@app.periodic(cron="* * * * *", periodic_id="alerts")  # each minute, so that it keeps up with a storm that goes on for days
 @app.task(name="tocsin.alerts.forget_events", queue="default", queueing_lock="alerts.forget_events")
 def forget_events(timestamp: int) -> None:
-    """Delete raw events that are older than 30 days, in batches of their own transactions."""
-    gone = 0
-    for _ in range(MOST_BATCHES):
-        batch = operations_old.forget_events(clock.now())
-        gone += batch
-        if batch < operations_old.BATCH:
-            break
-    if gone:
-        log.info("%d raw events older than %d days are deleted", gone, operations_old.EVENTS_KEPT.days)
+    """Delete raw events that are older, or more, than the organisation keeps, in batches of their own transactions."""
+    now, row, kept = clock.now(), operations_old.retention(), organisation()
+    until = time.monotonic() + MOST_SECONDS
+    read_before, refused_before = now - timedelta(days=kept.event_days), now - timedelta(days=kept.refused_event_days)
+    run = _Run(until)
+    if row.swept_at is None or row.swept_at <= now - SWEEP_EVERY:
+        # Once an hour from the first one on: what was refused grew old too, and what was read late is behind the mark.
+        row.looked_until = run.forget(0, read_before=read_before, refused_before=refused_before)
+        row.swept_at = row.swept_at if run.cut_off else now
+    else:
+        row.looked_until = run.forget(row.looked_until, read_before=read_before)
+    if (too_much := operations_old.held_bytes() - kept.event_gigabytes * operations_old.GIGABYTE) > 0:
+        before = run.bytes
+        row.looked_until = run.forget(row.looked_until, read_before=now, bytes_at_most=too_much)
+        if (left := too_much - (run.bytes - before)) > 0 and not run.cut_off:  # nothing is left but what could not be read
+            run.forget(0, read_before=now, refused_before=now, bytes_at_most=left)
+    operations_old.note(row, deleted=run.events, behind=run.cut_off, held=operations_old.held_bytes(), now=now)
+    if run.events:
+        log.info("%d raw events are deleted", run.events)
+
+
+class _Run:
+    """One run: batch after batch, with a rest half as long as the work in between, until its time is over."""
+
+    def __init__(self, until: float) -> None:
+        self.until, self.events, self.bytes, self.cut_off = until, 0, 0, False
+
+    def forget(self, after: int, *, bytes_at_most: int | None = None, **which: Any) -> int:
+        """Delete what `operations_old.forget_events` would; the number of the last event that was looked at."""
+        before = self.bytes
+        while not self.cut_off:
+            began = time.monotonic()
+            left = None if bytes_at_most is None else bytes_at_most - (self.bytes - before)
+            batch = operations_old.forget_events(after, bytes_at_most=left, **which)
+            after, self.events, self.bytes = batch.after, self.events + batch.events, self.bytes + batch.bytes
+            if batch.ended:
+                break
+            self.cut_off = time.monotonic() >= self.until
+            time.sleep(min(1.0, (time.monotonic() - began) / 2))  # the paging loops and the database's other users go first
+        return after
 
 
 @app.task(name="tocsin.alerts.try_rules", queue="default")

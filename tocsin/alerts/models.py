@@ -7,10 +7,12 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Lower
 
+from tocsin.alerts.models_retention import EventRetention
 from tocsin.alerts.models_routing import RoutingTrial, RoutingVersion
 
 __all__ = [
-    "Alert", "Attendance", "ChangeEvent", "EarlyResolution", "Integration", "RawEvent", "RoutingTrial", "RoutingVersion", "Service", "Silence",
+    "Alert", "Attendance", "ChangeEvent", "EarlyResolution", "EventRetention", "Integration", "RawEvent", "RoutingTrial", "RoutingVersion",
+    "Service", "Silence",
 ]  # fmt: skip
 
 EVENT_RATE = 5_000  # as many as are folded a second
@@ -108,6 +110,7 @@ class RawEvent(models.Model):
             models.Index(fields=["integration", "-id"], name="raw_event_integration"),
             models.Index(fields=["dedup_key"], condition=models.Q(protocol__in=("opsgenie", "opsgenie_action")), name="raw_event_request"),
             models.Index(fields=["replay_of"], condition=models.Q(replay_of__isnull=False), name="raw_event_replay"),
+            models.Index(fields=["id"], condition=models.Q(state="refused"), name="raw_event_refused"),
         ]
 
 
@@ -148,8 +151,9 @@ class Alert(models.Model):
     ends_at = models.DateTimeField(null=True, blank=True)  # it resolves by itself when not renewed until then
     resolved_at = models.DateTimeField(null=True, blank=True)
     event_count = models.PositiveBigIntegerField(default=1)
-    first_raw_event = models.ForeignKey(RawEvent, null=True, on_delete=models.SET_NULL, related_name="+")
-    last_raw_event = models.ForeignKey(RawEvent, null=True, on_delete=models.SET_NULL, related_name="+")
+    # Without constraints: they would be asked for each of the thousands of events that are deleted a second. Deleting takes the links away itself.
+    first_raw_event = models.ForeignKey(RawEvent, null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False)
+    last_raw_event = models.ForeignKey(RawEvent, null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False)
     verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True, default="")
     verdict_note = models.CharField(max_length=2000, blank=True, default="")
     verdict_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
@@ -233,7 +237,7 @@ class ChangeEvent(models.Model):
     received_at = models.DateTimeField()
     link = models.CharField(max_length=2000, blank=True, default="")
     details = models.JSONField(default=dict)
-    raw_event = models.ForeignKey(RawEvent, null=True, on_delete=models.SET_NULL, related_name="+")
+    raw_event = models.ForeignKey(RawEvent, null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False)
 
     class Meta:
         indexes = [models.Index(fields=["-at"], name="change_event_at")]

@@ -30,6 +30,9 @@ class OrganisationChanges(Body):
     fallback_user: int | None = Field(None, description="Whom to page when nobody else is found")
     leadership_policy: int | None = None
     require_mfa: bool | None = None
+    event_days: int | None = Field(None, description="Days that raw events are kept for after they were read")
+    refused_event_days: int | None = Field(None, description="Days that raw events are kept for that could not be read")
+    event_gigabytes: int | None = Field(None, description="Gigabytes of raw events that are kept; above it the oldest go sooner")
 
 
 def shape(row: Organisation) -> dict[str, Any]:
@@ -44,6 +47,9 @@ def shape(row: Organisation) -> dict[str, Any]:
         "fallback_user": row.fallback_user_id,
         "leadership_policy": row.leadership_policy_id,
         "require_mfa": row.require_mfa,
+        "event_days": row.event_days,
+        "refused_event_days": row.refused_event_days,
+        "event_gigabytes": row.event_gigabytes,
     }
 
 

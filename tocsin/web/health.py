@@ -59,6 +59,27 @@ GAUGES: tuple[tuple[str, str, str, str], ...] = (
     ),
     ("tocsin_jobs_failed", "Jobs that failed and stay.", "", "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'"),
     (
+        "tocsin_raw_events_oldest_seconds",
+        "Age of the oldest raw event that was read, when old ones were last deleted.",
+        "",
+        "SELECT extract(epoch FROM ran_at - oldest_at) FROM alerts_eventretention",
+    ),
+    (
+        "tocsin_raw_events_late_seconds",
+        "How much older than it should be that event is: the deletion does not keep up.",
+        "",
+        """SELECT greatest(0, extract(epoch FROM ran_at - oldest_at) - 86400 * (SELECT event_days FROM accounts_organisation WHERE id = 1))
+        FROM alerts_eventretention""",
+    ),
+    ("tocsin_raw_events_bytes", "Bytes that raw events hold, estimated.", "", "SELECT held_bytes FROM alerts_eventretention"),
+    (
+        "tocsin_raw_events_file_bytes",
+        "Bytes of the files that raw events lie in, with room for new ones.",
+        "",
+        "SELECT file_bytes FROM alerts_eventretention",
+    ),
+    ("tocsin_raw_events_deleted", "Raw events deleted because of their age or number.", "", "SELECT deleted FROM alerts_eventretention"),
+    (
         "tocsin_worker_silence_seconds",
         "Seconds since the worker was last heard.",
         "worker",

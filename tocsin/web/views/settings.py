@@ -11,17 +11,19 @@ from django.views.decorators.http import require_GET, require_http_methods
 from tocsin.accounts import bearer, operations, operations_teams, operations_tokens, rules
 from tocsin.accounts.models import ApiToken, AuditEntry, User
 from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts import operations_old
 from tocsin.lib.refusal import Refused
 from tocsin.paging.models import EscalationPolicy
 from tocsin.web import pages
 
 PAGE = 100
+KEPT = ("event_days", "refused_event_days", "event_gigabytes")
 
 
 @needs(Needs.ADMINISTER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def organisation(request: HttpRequest) -> HttpResponse:
-    """Name, zone, working hours, whom to page when nobody is found, and whether a second factor is demanded."""
+    """Name, zone, working hours, whom to page when nobody is found, whether a second factor is demanded, and how long raw events are kept."""
     errors: dict[str, str] = {}
     if request.method == "POST":
         try:
@@ -30,13 +32,17 @@ def organisation(request: HttpRequest) -> HttpResponse:
                 for field in ("name", "time_zone", "country", "subdivision", "day_starts", "day_ends")
             }
             changes |= {field: pages.number(request, field) for field in ("fallback_user", "leadership_policy")}
+            changes |= {field: pages.number(request, field) for field in KEPT if field in request.POST}
             changes["require_mfa"] = request.POST.get("require_mfa") == "on"
             operations_teams.change_organisation(changes, by=pages.actor(request), now=pages.now(request))
             return pages.act(request, lambda: None, reverse("organisation"), "Saved.")
         except Refused as refused:
             errors = refused.errors or {"": refused.detail}
+    found = operations.organisation()
     context = {
-        "organisation": operations.organisation(),
+        "organisation": found,
+        "kept": {field: request.POST.get(field, "")[:20] if errors else getattr(found, field) for field in KEPT},
+        "retention": operations_old.retention(),
         "people": User.objects.filter(removed_at=None, is_active=True).order_by("name", "id")[:500],
         "policies": EscalationPolicy.objects.filter(removed_at=None).order_by("name"),
         "zones": sorted(rules.zones()),
