@@ -39,14 +39,55 @@ def story() -> dict[str, str]:
             name="Payments, worst first", filters=AlertFilter(service=(told.service.pk,), sort="severity"), team=told.service.team_id, pinned=True,
             by=Actor.of(told.ana, "web"), now=clock.now(),
         )  # fmt: skip
+        window, silence = _quiet(told)
         sent = Notification.objects.select_related("escalation").filter(escalation__alert=told.loose, kind="page").order_by("id")[0]
         return {
             "cookie_name": settings.SESSION_COOKIE_NAME, "ana": cookie(told.ana), "ben": cookie(told.ben), "cy": cookie(told.cy),
-            "ref": told.incident.ref, "learned": learned, "heartbeat": heartbeat, "trial": str(trial),
+            "ref": told.incident.ref, "learned": learned, "heartbeat": heartbeat, "trial": str(trial), "window": window, "silence": silence,
             "alert": str(told.alert.pk), "loose": str(told.loose.pk), "raw": str(told.raw.pk), "team": str(told.service.team_id),
             "service": str(told.service.pk), "integration": str(told.integration.pk), "policy": str(told.policy.pk), "ben_id": str(told.ben.pk),
             "view": str(view.pk), "schedule": str(told.policy.steps[0]["targets"][0]["id"]), "ack": messages.ack_link(sent, clock.now()).split("/ack/")[1],
         }  # fmt: skip
+
+
+def _quiet(told) -> tuple[str, str]:
+    """Silences and maintenance windows of each state, and what two people think of an alert; a window's and a silence's id."""
+    from tocsin import clock
+    from tocsin.accounts.actor import Actor
+    from tocsin.alerts import operations_quiet
+    from tocsin.alerts.models import Alert, MaintenanceWindow, Silence
+    from tocsin.response import maintain, silence
+
+    now, by, other = clock.now(), Actor.of(told.ana, "web"), Actor.of(told.ben, "web")
+    probe = [{"name": "alertname", "value": "Probe.*", "is_regex": True}, {"name": "region", "value": "eu"}]
+    active = silence.silence(
+        matchers=probe,
+        ends_at=now + timedelta(hours=3),
+        reason="The Frankfurt probe is being replaced; Ben has the ticket.",
+        by=other,
+        now=now,
+    )
+    silence.silence(matchers=[], service=told.service.pk, starts_at=now + timedelta(hours=9), ends_at=now + timedelta(hours=11),
+                    reason="Load test of payments", by=by, now=now)  # fmt: skip
+    plain = {"reason": "The old ones are nearly full.", "minutes": 90, "time_zone": "Europe/Berlin"}
+    running = maintain.plan(
+        title="New disks in db1", starts=f"{now - timedelta(hours=1):%Y-%m-%dT%H:%M}", services=[told.service.pk],
+        **{**plain, "minutes": 240, "time_zone": "UTC"}, by=other, now=now,
+    )  # fmt: skip
+    start = f"{now + timedelta(days=2):%Y-%m-%dT02:00}"
+    maintain.plan(
+        title="Vacuum of the ledger", starts=start, rule="FREQ=WEEKLY;COUNT=26", team=told.service.team_id, **plain, by=by, now=now
+    )
+    maintain.plan(title="Switch of the carrier", starts=start, services=[told.service.pk], **plain, by=by, now=now)
+    for model, pk, held in ((Silence, active.pk, "silence"), (MaintenanceWindow, running.pk, "maintenance window")):
+        Alert.objects.create(
+            integration=told.integration, service=told.service, dedup_key=held, title=f"Probe of {model.__name__.lower()} failing in Frankfurt",
+            source_severity="warning", severity="SEV3", started_at=now, first_seen=now, last_seen=now, last_event_at=now,
+            labels={"alertname": "ProbeFailed", "region": "eu"}, suppressed_by=f"{held} {pk}: The Frankfurt probe is being replaced",
+        )  # fmt: skip
+    operations_quiet.say_useful(told.alert, True, by=other, now=now)
+    operations_quiet.say_useful(told.alert, False, by=by, now=now)
+    return str(running.pk), str(active.pk)
 
 
 def _heartbeats(told) -> str:

@@ -121,7 +121,7 @@ def test_maintenance_of_a_team_covers_what_it_owns_while_it_lasts(world):
     assert fire(world, "First").suppressed_by == ""
     Service.objects.filter(pk=other.pk).update(team=world.team)
     assert fire(world, "Second").suppressed_by.startswith(f"maintenance window {planned.pk}:")
-    assert [one.window_id for one in queries_quiet.in_force_for(Service.objects.get(pk=other.pk), world.now)] == [planned.pk]
+    assert [one.window_id for one in queries_quiet.in_force_for([Service.objects.get(pk=other.pk)], world.now)[other.pk]] == [planned.pk]
     world.phone.unread.clear()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from tocsin.lib.patterns import full_match
 MOST_MATCHED = 2_000  # open alerts that a preview looks at, the newest
 SAMPLES = 5
 MOST_HELD = 200  # alerts held back that a page counts
+MOST_IN_FORCE = 1_000
 STATES = {"active": "Active", "pending": "Pending", "expired": "Expired"}
 
 
@@ -78,13 +79,17 @@ def label_of(silence: Silence) -> str:
     return f"maintenance window {silence.window_id}" if silence.window_id else f"silence {silence.pk}"
 
 
-def in_force_for(service: Service, now: datetime) -> list[Silence]:
-    """The silences and windows that name this service or its team, in force now, without those that match by labels alone."""
-    mine = Q(service=service)
-    if service.team_id:
-        mine |= Q(service=None, window__team=service.team_id)
-    rows = Silence.objects.filter(mine, starts_at__lte=now, ends_at__gt=now, ended_at=None).select_related("window", "created_by")
-    return list(rows.order_by("ends_at")[:20])
+def in_force_for(services: Iterable[Service], now: datetime) -> dict[int, list[Silence]]:
+    """By service: the silences and windows in force that name it or its team; not those that match by labels alone."""
+    found: dict[int, list[Silence]] = {}
+    rows = Silence.objects.filter(starts_at__lte=now, ends_at__gt=now, ended_at=None).select_related("window", "created_by")
+    scoped = list(rows.filter(Q(service__isnull=False) | Q(window__team__isnull=False)).order_by("ends_at", "pk")[:MOST_IN_FORCE])
+    for service in services:
+        for row in scoped:
+            team = row.window.team_id if row.window and row.service_id is None else None
+            if row.service_id == service.pk or (team and team == service.team_id):
+                found.setdefault(service.pk, []).append(row)
+    return found
 
 
 def occurrences(window: MaintenanceWindow) -> Iterator[tuple[datetime, datetime]]:

@@ -55,3 +55,9 @@ def read(text: str) -> list[dict[str, Any]]:
         is_regex, is_equal = _SIGNS[sign]
         found.append({"name": name, "value": value, "is_regex": is_regex, "is_equal": is_equal})
     return found
+
+
+def fits(name: str) -> bool:
+    """Can a label of that name be written as a matcher?"""
+    match = _LINE.match(f'{name}="x"')
+    return match is not None and match[1] == name

@@ -9,7 +9,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from tocsin.alerts.models import Alert
-from tocsin.web import words
+from tocsin.web import quiet_forms, words
 from tocsin.web.templatetags.tocsin import icon, sev
 
 LONGEST_TITLE = 140
@@ -40,7 +40,7 @@ class Rows:
             parts.append(f"{alert.event_count:,} events")
         parts.append(f"since {self._at(alert.first_seen)}" if alert.status == "firing" else f"resolved {self._at(alert.resolved_at)}")
         if alert.suppressed_by:
-            parts.append(f"held back by {escape(alert.suppressed_by)}")
+            parts.append(f"held back by {quiet_forms.held_link(alert.suppressed_by)}")
         return (
             f'<tr data-row><td><a class="strong plain" href="/alerts/{alert.pk}/">{title}</a><span class="sub">{" · ".join(parts)}</span></td>'
             f'<td>{sev(alert.severity)}</td><td class="nowrap">{self._at(alert.last_seen)}</td>'

@@ -18,7 +18,7 @@ from tocsin import clock as time
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib import markdown as lib_markdown
 from tocsin.obligations.models import Obligation
-from tocsin.web import clocks, words
+from tocsin.web import clocks, quiet_forms, words
 
 register = template.Library()
 
@@ -131,6 +131,17 @@ def at(context: template.Context, when: datetime | None, form: str = "moment") -
     return format_html('<time datetime="{}" title="{}">{}</time>', when.isoformat(), words.full(when), shown)
 
 
+@register.simple_tag
+def clock_span(start: datetime, end: datetime) -> SafeString:
+    """A span by the clock that it carries, not the reader's: "Sun 29 Nov 02:00 to 03:30 CET"; the zone twice only where it changes."""
+    day = f"{end:%a} {end.day} {end:%b} " if end.date() != start.date() else ""
+    zone = f" {start.tzname()}" if start.tzname() != end.tzname() else ""
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time> to <time datetime="{}" title="{}">{}</time>', start.isoformat(), words.full(start),
+        f"{start:%a} {start.day} {start:%b} {start:%H:%M}{zone}", end.isoformat(), words.full(end), f"{day}{end:%H:%M} {end.tzname()}",
+    )  # fmt: skip
+
+
 @register.simple_tag(takes_context=True)
 def since(context: template.Context, when: datetime | None, until: datetime | None = None) -> str:
     """How long ago, or how long it lasted: "26 min"."""
@@ -186,6 +197,18 @@ def item(mapping: Any, key: Any) -> Any:
 def words_list(text: str) -> list[str]:
     """The words of a text, for short loops in templates."""
     return text.split()
+
+
+@register.filter
+def pairs(text: str) -> list[tuple[str, str]]:
+    """ "a:one,b:two" as pairs, for short loops in templates."""
+    return [(key, word) for key, _, word in (one.partition(":") for one in text.split(","))]
+
+
+@register.filter
+def held_by(text: str) -> SafeString:
+    """What holds an alert back, with a link to the silence or the maintenance window."""
+    return quiet_forms.held_link(text)
 
 
 @register.filter

@@ -33,6 +33,6 @@ def report(request: HttpRequest) -> HttpResponse:
     ]  # fmt: skip
     context = {
         "rows": [(row, noise.suggestions(row), row.share(row.acknowledged, row.paged), row.share(row.false_alarms)) for row in rows],
-        "by": by, "days": days, "labels": LABELS, "periods": PERIODS, "counted": counted, "bars": bars, "most": most, "label": LABELS[by],
+        "by": by, "days": days, "labels": LABELS, "periods": PERIODS, "counted": counted, "bars": bars, "most": most, "until": counted[-1][0] if counted else "", "label": LABELS[by],
     }  # fmt: skip
     return pages.page(request, "alerts/noise.html", context)

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from tocsin.accounts.models import Team
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.alerts import operations
+from tocsin.alerts import operations, queries_quiet
 from tocsin.alerts.models import Service
 from tocsin.lib.refusal import Refused, missing
 from tocsin.paging.models import EscalationPolicy
@@ -22,8 +22,10 @@ from tocsin.web import pages
 @require_GET
 def services(request: HttpRequest) -> HttpResponse:
     """Every service with its owner and its policy."""
-    found = Service.objects.filter(removed_at=None).select_related("team", "escalation_policy").order_by("name")
-    return pages.page(request, "services/list.html", {"services": found})
+    found = list(Service.objects.filter(removed_at=None).select_related("team", "escalation_policy").order_by("name"))
+    quiet = queries_quiet.in_force_for(found, pages.now(request))
+    lines = [(one, quiet.get(one.pk, [])) for one in found]
+    return pages.page(request, "services/list.html", {"lines": lines})
 
 
 @needs(Needs.ADMINISTER)
@@ -67,7 +69,8 @@ def _edit(request: HttpRequest, found: Service | None) -> HttpResponse:
          "value": form["leadership_policy"], "hint": "Paged as well where the severity demands it"},
     ]  # fmt: skip
     components = Component.objects.filter(removed_at=None)
-    context = {"service": found, "form": form, "errors": errors, "selects": selects, "components": components}
+    context = {"service": found, "form": form, "errors": errors, "selects": selects, "components": components,
+               "quiet": queries_quiet.in_force_for([found], pages.now(request)).get(found.pk, []) if found else []}  # fmt: skip
     return pages.page(request, "services/service.html", context, status=422 if errors else 200)
 
 
