@@ -11,7 +11,7 @@ from procrastinate.contrib.django import app
 
 from tocsin import clock
 from tocsin.accounts.operations import organisation
-from tocsin.alerts import operations_old, trying
+from tocsin.alerts import operations_deliveries, operations_old, trying
 from tocsin.procedures import operations as procedures
 
 log = logging.getLogger(__name__)
@@ -62,6 +62,15 @@ class _Run:
             self.cut_off = time.monotonic() >= self.until
             time.sleep(min(1.0, (time.monotonic() - began) / 2))  # the paging loops and the database's other users go first
         return after
+
+
+@app.periodic(cron="46 * * * *", periodic_id="deliveries")
+@app.task(name="tocsin.alerts.forget_deliveries", queue="default", queueing_lock="alerts.forget_deliveries")
+def forget_deliveries(timestamp: int) -> None:
+    """Delete the names of deliveries that are older than a day, in batches of their own transactions."""
+    until = time.monotonic() + MOST_SECONDS
+    while operations_deliveries.forget_deliveries(clock.now()) and time.monotonic() < until:
+        continue
 
 
 @app.task(name="tocsin.alerts.try_rules", queue="default")

@@ -7,11 +7,12 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Lower
 
+from tocsin.alerts.models_drop_in import Delivery
 from tocsin.alerts.models_retention import EventRetention
 from tocsin.alerts.models_routing import RoutingTrial, RoutingVersion
 
 __all__ = [
-    "Alert", "Attendance", "ChangeEvent", "EarlyResolution", "EventRetention", "Integration", "RawEvent", "RoutingTrial", "RoutingVersion",
+    "Alert", "Attendance", "ChangeEvent", "Delivery", "EarlyResolution", "EventRetention", "Integration", "RawEvent", "RoutingTrial", "RoutingVersion",
     "Service", "Silence",
 ]  # fmt: skip
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-EventStatus = Literal["firing", "acknowledged", "resolved", "change", "ticket", "none", "handshake", "unknown"]
+EventStatus = Literal["firing", "acknowledged", "resolved", "change", "ticket", "none", "handshake", "unknown", "repeated"]
 SourceSeverity = Literal["critical", "error", "warning", "info"]
 
 
@@ -33,6 +33,7 @@ class Event:
     labels: dict[str, str] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     error: str = ""
+    delivery: str = ""  # its sender's own name for it, the same when it is delivered again
     note: str = ""  # what went wrong while it was read, though it could be: told with its outcome
 
 
@@ -92,6 +93,8 @@ def fold(
     """
     if event.status == "unknown":
         return Folded(state, Change.REFUSED, event.error or "the event could not be read")
+    if event.status == "repeated":
+        return Folded(state, Change.IGNORED, "delivered before")
     if event.status == "change":
         return Folded(state, Change.CHANGE)
     if event.status == "ticket":

@@ -29,8 +29,8 @@ PREFIXES = (
     "/betterstack/",
 )  # fmt: skip
 TABLE = (
-    Address("/in", any_source.PROTOCOL, {"POST": any_source.take}),
-    Address("/in/{key}", any_source.PROTOCOL, {"POST": any_source.take}),
+    Address("/in", any_source.PROTOCOL, {"OPTIONS": any_source.may_send, "POST": any_source.take}),
+    Address("/in/{key}", any_source.PROTOCOL, {"OPTIONS": any_source.may_send, "POST": any_source.take}),
     Address("/in/{key}/change", any_source.PROTOCOL, {"POST": changes.take}),
     Address("/in/{key}/heartbeat", pings.PROTOCOL, _either(pings.take_in)),
     Address("/in/{key}/heartbeat/{name}", pings.PROTOCOL, _either(pings.take_in)),

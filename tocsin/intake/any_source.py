@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs
 
+from tocsin.intake import cloudevents
 from tocsin.intake.request import Answer, Checked, InvalidError, Protocol, Request, decoded, json_answer
 from tocsin.intake.state import integration_of, store
 from tocsin.integrations import reading
@@ -31,7 +32,9 @@ def check(body: bytes, content_type: str = "") -> Checked:
         raise InvalidError(refuse("The body is empty; JSON was expected."))
     if content is not from_form and "json" not in content_type.lower() and _is_text(content):
         return Checked("", "", ACCEPTED, 1)
-    return Checked("", "", ACCEPTED, _events(decoded(content, refuse)))
+    said = decoded(content, refuse)
+    cloudevents.check_object(said, content_type, refuse)
+    return Checked("", "", ACCEPTED, _events(said))
 
 
 def _is_text(content: bytes) -> bool:
@@ -57,7 +60,15 @@ async def take(request: Request) -> Answer:
     integration = await integration_of(request.key())
     if integration is None:
         return refuse("No integration has this key.", 404)
+    if cloudevents.in_headers(request):
+        cloudevents.check_headers(request, refuse)
+        return await store(request, integration, "in", Checked("", "", ACCEPTED, 1))
     return await store(request, integration, "in", check(request.body, request.header(b"content-type")))
+
+
+async def may_send(request: Request) -> Answer:
+    """A sender of CloudEvents asks whether it may send."""
+    return await cloudevents.may_send(request, refuse)
 
 
 async def take_oncall(request: Request) -> Answer:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tocsin.integrations.registry import SOURCES
 
+TEST = "x-tocsin-test"  # the header that marks a sample sent from the page; no sender can bring it, for it is not among the kept ones
 # Kinds whose senders bring a path of their own: the protocol that it is kept as, and the path.
 OWN: dict[str, tuple[str, str]] = {
     "alertmanager_api_v2": ("alertmanager_api", "/api/v2/alerts"),

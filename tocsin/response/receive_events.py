@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from tocsin import clock
 from tocsin.accounts.actor import Actor
 from tocsin.alerts import operations as alerts
-from tocsin.alerts import queries
+from tocsin.alerts import operations_deliveries, queries
 from tocsin.alerts.models import Alert, Integration, RawEvent
 from tocsin.alerts.operations import Effect
 from tocsin.domain.alerts import Change
@@ -91,6 +91,7 @@ def _receive(integration: Integration, rows: Sequence[RawEvent], now: datetime) 
 
 def _fold(integration: Integration, rows: Sequence[RawEvent], procedure: Procedure, now: datetime) -> None:
     readings = [read(integration, row) for row in rows]
+    operations_deliveries.drop_repeated(integration, readings, now)
     watch_heartbeats.hear_watchdogs(integration, readings, now)
     effects = alerts.fold_events(integration, readings, procedure=procedure, now=now)
     for effect in effects:

@@ -6,6 +6,7 @@ Wire format: cloudevents.io spec 1.0, HTTP binding. The subject is the identity,
 from __future__ import annotations
 
 from base64 import b64decode
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -41,9 +42,10 @@ class CloudEvents(JsonSource):
         if "type" not in heads:
             return super().parse(received)
         try:
-            data = body_of(received)
+            data = body_of(received) if "json" in received.content_type.lower() or received.body[:1] in (b"{", b"[") else None
         except UnreadableError:
-            data = received.body.decode("utf-8", "replace")
+            data = None
+        data = received.body.decode("utf-8", "replace") if data is None else data
         return [self.read({**heads, "data": data}, received)]
 
     def read(self, item: dict[str, Any], received: Received) -> Event:
@@ -55,9 +57,10 @@ class CloudEvents(JsonSource):
         inner = obj(data)
         alert = kind.endswith(FIRING + OVER) or any(first(inner, name) for name in ("severity", "status", "state", "priority"))
         said = GENERIC.of(inner, received) if inner else None
-        status = (("resolved" if kind.endswith(OVER) else said.status if said else "firing") if alert else "change") if data else "change"
+        status = "resolved" if kind.endswith(OVER) else said.status if said else "firing"
         key = first(item, "subject") or first(inner, "dedup_key") or first(item, "id")
         named = said.title if said and said.title != UNTITLED else reading.first_line(data)
+        delivery = f"{source} {first(item, 'id')}" if first(item, "id") else ""
         found = event(
             status if alert else "change", key, item, received, title=[named, f"{kind} {first(item, 'subject')}".strip()],
             severity=said.severity if said else None, word=said.severity_word if said else "", service=said.service if said else "",
@@ -65,7 +68,7 @@ class CloudEvents(JsonSource):
             error=said.error if said and alert and status == "unknown" else "",
             labels={**(said.labels if said else {}), "type": kind, "source": source, "subject": first(item, "subject")},
         )  # fmt: skip
-        return found
+        return replace(found, delivery=delivery)
 
     def _data(self, item: dict[str, Any]) -> Any:
         packed = item.get("data_base64")

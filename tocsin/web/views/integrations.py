@@ -15,12 +15,11 @@ from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts import operations
 from tocsin.alerts.models import Integration, RawEvent, Service
 from tocsin.integrations.registry import SOURCES
-from tocsin.integrations.setting_up import protocol_of, sample_of, shown
+from tocsin.integrations.setting_up import TEST, protocol_of, sample_of, shown
 from tocsin.lib.refusal import Refused, missing
 from tocsin.web import pages
 
 CATEGORIES = ("Drop-in", "Monitoring", "Uptime", "Cloud", "Errors", "Logs", "Security", "Automation", "Changes", "Incident response")
-TEST = "x-tocsin-test"  # the header that marks an event as a test
 SEVERITIES = ("critical", "error", "warning", "info")
 
 
