@@ -29,7 +29,11 @@ class BulkBody(Body):
     minutes: int | None = None
     dry_run: bool = False
     confirm: int | None = None
-    key: str = Field("", max_length=64, description="The same key again is the same act.")
+    key: str = Field(
+        "",
+        max_length=64,
+        description="The same key again is the same act; without one the same act on the same selection within a minute is.",
+    )
     by: int | None = None
 
 
@@ -53,8 +57,11 @@ def bulk(request: HttpRequest, body: BulkBody):
     said = {"alerts": len(planned.alert_ids), "changes": planned.changes, "sentences": planned.sentences, "confirm": planned.typed}
     if body.dry_run:
         return {"dry_run": True, **said}
-    key = body.key or f"api-{request.request_id}"  # type: ignore[attr-defined]
-    row = bulk_alerts.carry_out(planned, key=key[:64], typed=str(body.confirm or ""), by=by, now=now)
+    selection = body.filter.model_dump() if body.filter else sorted(body.alerts or [])
+    key = body.key or bulk_alerts.same_act(
+        key=request.headers.get("Idempotency-Key", ""), action=body.action, minutes=body.minutes, selection=selection, by=by, now=now
+    )
+    row = bulk_alerts.carry_out(planned, key=key, typed=str(body.confirm or ""), by=by, now=now)
     return {"dry_run": False, **said, "act": shape(row)}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from tocsin.alerts import operations_bulk, operations_quiet
 from tocsin.alerts.models import Alert, BulkAction
 from tocsin.lib.due import Loop
 from tocsin.lib.refusal import Refused, invalid
+from tocsin.obligations import operations as obligations
 from tocsin.obligations.models import Obligation
 from tocsin.paging import operations as paging
 from tocsin.paging.models import Escalation
@@ -33,6 +36,7 @@ MOST_AT_ONCE = 200  # more are carried out by the worker
 MOST_UNTYPED = 100  # more must be confirmed by typing their number
 SHORTEST_SNOOZE, LONGEST_SNOOZE = 5, 10_080  # minutes
 PIECE = 50
+SAME_WITHIN = timedelta(minutes=1)
 UNDO_LIMIT = timedelta(seconds=30)  # the page offers it for 10 s; the rest is for slow hands and lines
 _RUNS = (Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED)
 
@@ -70,7 +74,7 @@ def plan(*, action: str, alert_ids: Sequence[int], minutes: int | None = None, b
     said: list[str] = []
     if action in ("acknowledge", "snooze"):
         changes = takes
-        said.append(f"{_alerts(takes)} will be yours; {_pages(paging_now)} {'stops' if paging_now == 1 else 'stop'}.")
+        said.append(f"{_alerts(takes)} will be yours; {_pages(paging_now)}.")
         if known > takes:
             said.append(f"{_alerts(known - takes)} stay as they are: somebody has them, or nobody is paged for them.")
         again = now + timedelta(minutes=minutes) if action == "snooze" and minutes else None
@@ -80,7 +84,7 @@ def plan(*, action: str, alert_ids: Sequence[int], minutes: int | None = None, b
             said.append(f"Up to {expiring:,} will page again when the acknowledgement runs out, as the procedure says for their severity.")
     elif action == "resolve":
         changes = firing
-        said.append(f"{_alerts(firing)} will be resolved; {_pages(paging_now)} {'stops' if paging_now == 1 else 'stop'}.")
+        said.append(f"{_alerts(firing)} will be resolved; {_pages(paging_now)}.")
         if known > firing:
             said.append(f"{_alerts(known - firing)} are resolved already.")
         said.append("What a source reports again is a new alert and pages again.")
@@ -99,7 +103,7 @@ def _alerts(number: int) -> str:
 
 
 def _pages(number: int) -> str:
-    return f"paging for {number:,} of them" if number else "nobody is being paged for them, so nothing"
+    return f"paging for {number:,} of them stops" if number else "nobody is being paged for them"
 
 
 def _expiring(found) -> int:  # type: ignore[no-untyped-def]
@@ -178,14 +182,39 @@ def undo(row: BulkAction, *, by: Actor, now: datetime) -> int:
                     alert_effects.released(alert, procedure, now=now)
             else:
                 mine = Escalation.objects.filter(alert=alert, status=Escalation.Status.ACKNOWLEDGED, acknowledged_at__gte=row.created_at)
-                paging.expire_at([run.pk for run in mine], now, by=by, now=now)
-                record(
-                    "undone", f"{by.label} took the acknowledgement back: paging starts again", by=by, now=now, alert_id=alert.pk, key=True
-                )
+                again = paging.expire_at([run.pk for run in mine], now, by=by, now=now)
+                said = "paging starts again" if again else "somebody must take it"
+                record("undone", f"{by.label} took the acknowledgement back: {said}", by=by, now=now, alert_id=alert.pk, key=True)
+                _owe_again(alert, row, by, now)
             back += 1
         operations_bulk.undone(row, now)
         announce("alerts", "board")
         return back
+
+
+def _owe_again(alert: Alert, row: BulkAction, by: Actor, now: datetime) -> None:
+    """What the acknowledgement kept is open again, as if it had not been; its clock never stopped."""
+    kept = Obligation.objects.select_for_update().filter(
+        kind="acknowledge", alert_id=alert.pk, state__in=(Obligation.State.MET, Obligation.State.LATE), stopped_at__gte=row.created_at
+    )
+    for promise in kept:
+        obligations.reopen(promise)
+        text = f"The promise to acknowledge is open again: {by.label} took the acknowledgement back"
+        record("undone", text, by=by, now=now, alert_id=alert.pk, data={"obligation": promise.pk})
+
+
+def same_act(*, key: str, action: str, minutes: int | None, selection: object, by: Actor, now: datetime) -> str:
+    """The key of an act that came without one: the same act on the same selection by the same actor within a minute is one act.
+
+    `key` is the sender's own (an Idempotency-Key), empty where there is none; `selection` is what they named, as JSON has it.
+    """
+    who = f"user:{by.user.pk}" if by.user else by.label
+    said = json.dumps([who, key, action, minutes, selection], sort_keys=True, default=str)
+    base = "auto-" + hashlib.sha256(said.encode()).hexdigest()[:40]
+    latest = BulkAction.objects.filter(key__startswith=base).order_by("-id").first()
+    if latest and latest.undone_at is None and (key or now - latest.created_at < SAME_WITHIN):
+        return latest.key
+    return f"{base}-{latest.pk}" if latest else base
 
 
 def take() -> int:

@@ -42,11 +42,16 @@ class Rows:
         if alert.suppressed_by:
             parts.append(f"held back by {quiet_forms.held_link(alert.suppressed_by)}")
         return (
-            f'<tr data-row><td><a class="strong plain" href="/alerts/{alert.pk}/">{title}</a><span class="sub">{" · ".join(parts)}</span></td>'
+            f'<tr data-row>{self._pick(alert, title)}<td><a class="strong plain" href="/alerts/{alert.pk}/">{title}</a><span class="sub">{" · ".join(parts)}</span></td>'
             f'<td>{sev(alert.severity)}</td><td class="nowrap">{self._at(alert.last_seen)}</td>'
             f"<td>{self._answer(alert, promise, escalation)}</td>"
             f'<td class="right nowrap">{self._buttons(alert, title, promise, escalation)}</td></tr>'
         )
+
+    def _pick(self, alert: Alert, title: str) -> str:
+        if not self.may:
+            return ""
+        return f'<td class="pick"><label class="check"><input type="checkbox" name="alert" value="{alert.pk}"><span class="sr">Select {title}</span></label></td>'
 
     def _buttons(self, alert: Alert, title: str, promise: Any, escalation: Any) -> str:
         if not self.may or alert.status != "firing":

@@ -5,6 +5,7 @@ from django.urls import path
 from tocsin.web.views import (
     action_items,
     alerts,
+    alerts_bulk,
     board,
     declare,
     escalation,
@@ -57,6 +58,9 @@ urlpatterns = [
     # alerts and the events behind them
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/noise/", noise.report, name="noise"),
+    path("alerts/bulk/", alerts_bulk.bulk, name="bulk"),
+    path("alerts/bulk/<int:act_id>/", alerts_bulk.act, name="bulk_act"),
+    path("alerts/bulk/<int:act_id>/undo/", alerts_bulk.undo, name="bulk_undo"),
     path("alerts/views/", saved_views.views, name="saved_views"),
     path("alerts/views/<int:view_id>/", saved_views.view, name="saved_view"),
     path("alerts/silences/", silences.silences, name="silences"),

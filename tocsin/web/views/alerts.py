@@ -23,7 +23,7 @@ from tocsin.response.link_alert import link_alert
 from tocsin.response.verify_alert import verify_alert
 from tocsin.web import filters, pages
 from tocsin.web.alert_rows import Rows
-from tocsin.web.views import saved_views
+from tocsin.web.views import alerts_bulk, saved_views
 from tocsin.web.views.board import with_answers
 
 SHOWN, ENTRIES, PAGES = 50, 100, 60
@@ -45,6 +45,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
         "count": filters.count(wanted, found, request, now) if not errors else "", "chosen": filters.choices(wanted), "chips": filters.chips(wanted),
         "typed": request.GET if errors else wanted.to_plain(), "label": request.GET.get("label", ""), "sorts": listing.SORTS, "window": f"{listing.WINDOW:,}",
         "chips_of_views": saved.chips(wanted), **saved_views.offered(request),
+        "acts": alerts_bulk.acts_of(request, now) if may else [], "snoozes": alerts_bulk.SNOOZES,
         "statuses": [(key, label, filters.address(replace(wanted, status=key))) for key, label in STATUSES.items()],
     }  # fmt: skip
     return pages.page(request, "alerts/alerts.html", context, status=400 if errors else 200)
