@@ -20,6 +20,7 @@ PAGES: dict[str, str] = {
     "maintenance-window": "/maintenance/{window}/",
     "maintenance-new": "/maintenance/new/",
     "raw-event": "/events/{raw}/",
+    "replay-many": "/events/replay/?look=1&since=2026-01-01T00:00",
     "page-someone": "/page/",
     "page-to-acknowledge": "/ack/{ack}",
     "search": "/search/?q=checkout",

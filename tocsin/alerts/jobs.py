@@ -1,4 +1,4 @@
-"""When are old raw events deleted, and when are routing rules tried?"""
+"""When are old raw events deleted, when are many taken in again, and when are routing rules tried?"""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from tocsin import clock
 from tocsin.accounts.operations import organisation
-from tocsin.alerts import operations_deliveries, operations_old, trying
+from tocsin.alerts import operations_deliveries, operations_old, operations_replay, trying
 from tocsin.procedures import operations as procedures
 
 log = logging.getLogger(__name__)
 MOST_SECONDS = 45.0  # of one run; what is left waits for the next, a minute later
 SWEEP_EVERY = timedelta(hours=1)
+REPLAY_SECONDS = 20.0  # of one job of a replay; the next job goes on
+REPLAY_PAUSE = 0.1  # while others wait to be read
 
 
 @app.periodic(cron="* * * * *", periodic_id="alerts")  # each minute, so that it keeps up with a storm that goes on for days
@@ -77,3 +80,14 @@ def forget_deliveries(timestamp: int) -> None:
 def try_rules(trial_id: int) -> None:
     """Find out what other routing rules would have made of the last days."""
     trying.run(trial_id, procedures.document(procedures.current()), clock.now())
+
+
+@app.task(name="tocsin.alerts.replay_events", queue="default", retry=RetryStrategy(max_attempts=100, wait=10))
+def replay_events(replay_id: int) -> None:
+    """Take many events in once more; a run that was cut off goes on where it was."""
+    until = time.monotonic() + REPLAY_SECONDS
+    while (taken := operations_replay.take_piece(replay_id, clock.now())) is not None:
+        if time.monotonic() >= until:
+            replay_events.defer(replay_id=replay_id)
+            return
+        time.sleep(0 if taken else REPLAY_PAUSE)

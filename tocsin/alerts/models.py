@@ -8,12 +8,13 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from tocsin.alerts.models_drop_in import Delivery
+from tocsin.alerts.models_replay import EventReplay
 from tocsin.alerts.models_retention import EventRetention
 from tocsin.alerts.models_routing import RoutingTrial, RoutingVersion
 
 __all__ = [
-    "Alert", "Attendance", "ChangeEvent", "Delivery", "EarlyResolution", "EventRetention", "Integration", "RawEvent", "RoutingTrial", "RoutingVersion",
-    "Service", "Silence",
+    "Alert", "Attendance", "ChangeEvent", "Delivery", "EarlyResolution", "EventReplay", "EventRetention", "Integration", "RawEvent", "RoutingTrial",
+    "RoutingVersion", "Service", "Silence",
 ]  # fmt: skip
 
 EVENT_RATE = 5_000  # as many as are folded a second

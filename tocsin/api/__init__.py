@@ -25,6 +25,7 @@ ROUTERS: list[tuple[str, str]] = [
     ("/services", "services"),
     ("", "integrations"),
     ("/events", "events"),
+    ("", "event_replays"),
     ("/change-events", "change_events"),
     ("/silences", "silences"),
     ("/routing-rules", "routing_rules"),

@@ -63,14 +63,14 @@ def _noise(by: str, days: int) -> list[Noise]:
 def alerts_csv(request: HttpRequest, wanted: Query[Filters]):
     """The alerts that match, the newest first, as CSV; at most 100,000."""
     rows = ([_cell(shape(row)[name]) for name in COLUMNS] for row in _all(wanted.read()))
-    return _file(csv_rows.lines(COLUMNS, rows), "text/csv; charset=utf-8", "alerts.csv")
+    return as_file(csv_rows.lines(COLUMNS, rows), "text/csv; charset=utf-8", "alerts.csv")
 
 
 @router.get("/alerts.jsonl")
 @needs(Needs.READ)
 def alerts_jsonl(request: HttpRequest, wanted: Query[Filters]):
     """The alerts that match, the newest first, one JSON object a line; at most 100,000."""
-    return _file((json.dumps(shape(row)) + "\n" for row in _all(wanted.read())), "application/jsonl", "alerts.jsonl")
+    return as_file((json.dumps(shape(row)) + "\n" for row in _all(wanted.read())), "application/jsonl", "alerts.jsonl")
 
 
 def _cell(value: Any) -> Any:
@@ -91,5 +91,6 @@ def _all(wanted: AlertFilter) -> Iterator[Alert]:
             return
 
 
-def _file(lines: Iterator[str], kind: str, name: str) -> StreamingHttpResponse:
+def as_file(lines: Iterator[str], kind: str, name: str) -> StreamingHttpResponse:
+    """Lines as a file that browsers save, sent while they are made."""
     return StreamingHttpResponse(lines, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})

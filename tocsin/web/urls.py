@@ -26,6 +26,7 @@ from tocsin.web.views import (
     people,
     postmortems,
     procedure,
+    replays,
     routing,
     routing_edit,
     saved_views,
@@ -73,6 +74,8 @@ urlpatterns = [
     path("maintenance/<int:window_id>/end/", maintenance.end, name="maintenance_window_end"),
     path("alerts/<int:alert_id>/", alerts.alert, name="alert"),
     path("alerts/<int:alert_id>/do/<slug:deed>/", alerts.do, name="alert_do"),
+    path("events/replay/", replays.replay_many_events, name="event_replay_many"),
+    path("events/replays/<int:replay_id>/", replays.progress, name="event_replay_progress"),
     path("events/<int:event_id>/", events.event, name="event"),
     path("events/<int:event_id>/replay/", events.replay, name="event_replay"),
     # paging
