@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.test_frame import call, token
 from tocsin import clock
+from tocsin.accounts.models import Organisation
 from tocsin.alerts import operations, operations_quiet, queries_noise
 from tocsin.alerts.models import Alert, BulkAction, Feedback, MaintenanceWindow
 from tocsin.domain.noise import Noise, suggestions
@@ -108,6 +109,7 @@ def test_a_window_that_cannot_be_names_the_field(world, wrong, field):
 
 
 def test_many_are_acknowledged_after_saying_what_will_happen_and_taken_back(world):
+    Organisation.objects.update(group_minutes=0)  # three causes, not one
     world.policy([world.ana])
     alerts = [fire(world, f"Disk{n}") for n in range(3)]
     world.settle()

@@ -134,17 +134,17 @@ def test_the_database_failing_for_one_integration_holds_up_no_other(monkeypatch)
 
 
 def test_one_alert_whose_end_fails_does_not_keep_the_others_from_ending(monkeypatch):
-    house = House("alertmanager_api_v2")
+    house = House("alertmanager_api_v2", group_minutes=0)
     house.send([{"labels": {"alertname": name, "severity": "critical"}} for name in "AB"], protocol="alertmanager_api")
     house.fold()
-    real = alert_effects.resolved
+    real = alert_effects.expired
 
-    def broken(alert, why, **more):
-        if alert.title == "A":
+    def broken(rows, why, **more):
+        if any(row.state.title == "A" for row in rows):
             raise RuntimeError("this one is broken")
-        real(alert, why, **more)
+        real(rows, why, **more)
 
-    monkeypatch.setattr(alert_effects, "resolved", broken)
+    monkeypatch.setattr(alert_effects, "expired", broken)
     clock.shift(timedelta(minutes=6))
     house.fold()
     assert set(Alert.objects.values_list("status", flat=True)) == {"resolved"}

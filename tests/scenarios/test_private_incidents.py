@@ -13,7 +13,7 @@ from tocsin.accounts.models import Role, User
 from tocsin.alerts.models import Alert
 from tocsin.paging import messages
 from tocsin.paging.models import Escalation, Notification
-from tocsin.response import alert_effects
+from tocsin.response import alert_reach
 from tocsin.response.acknowledge import acknowledge_by_link
 from tocsin.response.declare_incident import declare
 
@@ -43,7 +43,7 @@ def secret(house: Organisation) -> tuple[Alert, str]:
 def with_procedure(alert: Alert) -> None:
     from tocsin.procedures import operations as procedures
 
-    alert_effects.opened(alert, procedures.document(procedures.current()), accepted_at=clock.now(), now=clock.now())
+    alert_reach.first(alert, procedures.document(procedures.current()), accepted_at=clock.now(), now=clock.now())
 
 
 def read(user: User, path: str) -> str:
@@ -59,7 +59,7 @@ def test_its_alert_says_nothing_of_it_to_outsiders_over_http(house: Organisation
         seen = read(house.cy, path)
         assert ref not in seen and "Mallory" not in seen, seen
         assert ref in read(house.ana, path)
-    assert "alert_opened" in read(house.lea, f"/api/v1/alerts/{alert.pk}/timeline")
+    assert "escalation_started" in read(house.lea, f"/api/v1/alerts/{alert.pk}/timeline")
 
 
 def test_nor_on_its_page(house: Organisation):

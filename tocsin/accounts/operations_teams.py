@@ -148,6 +148,10 @@ def _tidy(field: str, value: Any) -> Any:
         return _whole(field, value, LONGEST_EVENT_DAYS)
     if field == "event_gigabytes":
         return _whole(field, value, MOST_EVENT_GIGABYTES)
+    if field == "group_minutes":
+        if not isinstance(value, int) or not 0 <= value <= 1440:
+            raise invalid(group_minutes="From 0 (never) to 1,440 minutes.")
+        return value
     if field in ("day_starts", "day_ends"):
         return value if isinstance(value, time) else _time(field, str(value))
     raise invalid(**{field: "There is no such setting."})

@@ -8,14 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.audit import audit
 from tocsin.accounts.models import Team
 from tocsin.alerts import queries
 from tocsin.alerts.models import Alert, Integration, RawEvent, Service, Silence
-from tocsin.alerts.operations_fold import Effect, Reading, apply, expire_due, fold_events, write_outcomes
+from tocsin.alerts.operations_fold import Folded, Reading, apply, expire_due, fold_events
+from tocsin.alerts.operations_rows import Outcome, Row, write_outcomes
 from tocsin.domain.alerts import Change
 from tocsin.domain.procedure.model import Procedure
 from tocsin.domain.routing import route
@@ -25,13 +26,15 @@ from tocsin.lib.patterns import full_match
 from tocsin.lib.refusal import Refused, invalid
 from tocsin.paging.models import EscalationPolicy
 
-__all__ = ["Effect", "Reading", "accept", "expire_due", "fold_events", "write_outcomes"]
+__all__ = ["Folded", "Outcome", "Reading", "Row", "accept", "expire_due", "fold_events", "write_outcomes"]
 KEYS_CHANNEL = "tocsin_integrations"
 LOOP_NAME = "raw_events"
 READ_BY_OWNER = ("mapping", "severity_words", "identity_labels", "ignored_labels")  # before and after are kept in the audit
 MOST_TRIES = 3
 MOST_RATE = 100_000  # events a second of one integration
 MOST_BURST = 10_000_000  # events at once of one integration
+LONGEST_GROUPING = 1440  # minutes
+LONGEST_STALE = 8760  # hours
 
 
 # -- services -----------------------------------------------------------------------------------------------------------
@@ -61,6 +64,8 @@ def change_service(service: Service, *, by: Actor, now: datetime, **fields: Any)
                 errors[field] = "There is no such one."
     if (mapping := fields.get("severity_map")) is not None and not _is_map(mapping):
         errors["severity_map"] = "It maps critical, error, warning or info to a severity of the procedure."
+    if (minutes := fields.get("group_minutes")) is not None and not 0 <= minutes <= LONGEST_GROUPING:
+        errors["group_minutes"] = "From 0 (never) to 1,440 minutes, or empty for the organisation's own."
     if len(fields.get("description") or "") > 2000:
         errors["description"] = "At most 2,000 characters."
     if (runbook := fields.get("runbook")) and not _is_address(runbook):
@@ -127,6 +132,9 @@ def change_integration(integration: Integration, *, by: Actor, now: datetime, **
             errors["service"] = "There is no such service."
     if "default_severity" in fields and fields["default_severity"] not in ("critical", "error", "warning", "info"):
         errors["default_severity"] = "It is critical, error, warning or info."
+    for field in ("stale_hours", "auto_resolve_hours"):
+        if fields.get(field) is not None and not (0 if field == "stale_hours" else 1) <= fields[field] <= LONGEST_STALE:
+            errors[field] = "At most 8,760 hours, or empty."
     for field in ("identity_labels", "ignored_labels"):
         if len(fields.get(field) or []) > 50 or any(not 0 < len(name) <= 200 for name in fields.get(field) or []):
             errors[field] = "At most 50 labels of at most 200 characters."
@@ -209,12 +217,63 @@ def set_verdict(alert: Alert, verdict: str, note: str, by: Actor, now: datetime)
     return alert
 
 
+def join(causes: Mapping[int, tuple[int, datetime]]) -> None:
+    """So many more alerts joined these causes, the last one then: by the alert that leads each."""
+    if causes:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE alerts_alert a SET member_count = a.member_count + u.more, cause_at = greatest(a.cause_at, u.at)"
+                " FROM unnest(%s::bigint[], %s::int[], %s::timestamptz[]) AS u(id, more, at) WHERE a.id = u.id",
+                [list(causes), [more for more, _ in causes.values()], [at for _, at in causes.values()]],
+            )
+
+
+def begin_cause(alert: Alert, *, severity: str, at: datetime, reason: str = "") -> None:
+    """The alert leads a cause of that severity from now on."""
+    alert.lead, alert.cause_severity, alert.cause_at = None, severity, at
+    alert.group_reason = reason[:300] or alert.group_reason
+    alert.save(update_fields=["lead", "cause_severity", "cause_at", "group_reason"])
+
+
+def leave_cause(alert: Alert, *, reason: str, now: datetime) -> None:
+    """Take an alert out of the cause that it joined: it leads one of its own."""
+    Alert.objects.filter(members=alert, member_count__gt=0).update(member_count=F("member_count") - 1)
+    begin_cause(alert, severity=alert.severity, at=now, reason=reason)
+
+
+def settle_in(alert: Alert, row: Row) -> None:
+    """Keep what was decided about the cause of a stored alert."""
+    alert.lead_id, alert.cause_at, alert.cause_severity = row.lead_id, row.cause_at, row.cause_severity
+    alert.group_reason, alert.member_count = row.group_reason, alert.member_count + row.member_count
+    alert.save(update_fields=["lead", "cause_at", "cause_severity", "group_reason", "member_count"])
+
+
+def calm_due(now: datetime, limit: int = 200) -> list[Alert]:
+    """Flapping alerts that have been calm for long enough; they flap no more. Locked."""
+    rows = Alert.objects.select_for_update(skip_locked=True, of=("self",)).filter(calm_at__lte=now).order_by("calm_at")
+    found = list(rows.select_related("service")[:limit])
+    Alert.objects.filter(pk__in=[row.pk for row in found]).update(calm_at=None)
+    return found
+
+
+def stale_due(now: datetime, limit: int = 200) -> list[Alert]:
+    """Firing alerts that may not have been renewed for long, the longest due first. Locked."""
+    rows = Alert.objects.select_for_update(skip_locked=True, of=("self",)).filter(status=Alert.Status.FIRING, stale_at__lte=now)
+    return list(rows.select_related("service__team", "integration").order_by("stale_at")[:limit])
+
+
+def look_again(alert: Alert, *, at: datetime | None, asked_at: datetime | None) -> None:
+    """When the alert is looked at again for want of a renewal, and since when somebody is asked whether it is still real."""
+    alert.stale_at, alert.asked_at = at, asked_at
+    alert.save(update_fields=["stale_at", "asked_at"])
+
+
 def resolve(alert: Alert, *, now: datetime) -> bool:
     """End an alert by hand; False when it had ended already. The next event of its key opens a new one."""
     ended = Alert.objects.filter(pk=alert.pk, status=Alert.Status.FIRING).update(
-        status=Alert.Status.RESOLVED, resolved_at=now, ends_at=None
+        status=Alert.Status.RESOLVED, resolved_at=now, ends_at=None, stale_at=None, asked_at=None, calm_at=None
     )
-    alert.refresh_from_db(fields=["status", "resolved_at", "ends_at"])
+    alert.refresh_from_db(fields=["status", "resolved_at", "ends_at", "stale_at", "asked_at", "calm_at"])
     return bool(ended)
 
 
@@ -233,8 +292,14 @@ def release(now: datetime, procedure: Procedure) -> list[Alert]:
         prefixes |= Q(suppressed_by__startswith=f"{queries.as_rule(silence).label}:")
     held = Alert.objects.select_for_update(of=("self",)).filter(prefixes, status=Alert.Status.FIRING)
     for alert in held.select_related("integration", "service"):
-        apply(alert, route(queries.subject(alert, alert.integration), directory, procedure, now, full_match))
-        alert.save(update_fields=["service", "severity", "severity_reason", "suppressed_by", "trace"])
+        decision = route(queries.subject(alert, alert.integration), directory, procedure, now, full_match)
+        own = {name: value for name, value in alert.labels.items() if name not in alert.added_labels}
+        apply(alert, decision, own, alert.group_key.removeprefix("named "))
+        alert.labels = {**own, **alert.added_labels}
+        alert.save(update_fields=[
+            "service", "severity", "severity_reason", "suppressed_by", "trace", "route", "rule_id", "policy", "links", "added_labels", "labels",
+            "group_key", "group_minutes",
+        ])  # fmt: skip
         if not alert.suppressed_by:
             released.append(alert)
     Silence.objects.filter(pk__in=[silence.pk for silence in over]).update(released_at=now)

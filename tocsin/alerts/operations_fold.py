@@ -1,31 +1,23 @@
-"""How do accepted events become alerts? A batch at a time: one query to load, a pure fold, one bulk write."""
+"""How do accepted events become alerts? A batch at a time: one query to load, a pure fold, one statement each to write."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.db import connection
-from django.db.models import Max
-
+from tocsin.alerts import operations_rows as stored
 from tocsin.alerts import queries
 from tocsin.alerts.models import Alert, ChangeEvent, EarlyResolution, Integration, RawEvent
+from tocsin.alerts.operations_rows import Outcome, Row, write_outcomes
 from tocsin.domain.alerts import AlertState, Change, Event, expire, fold
+from tocsin.domain.grouping import key_of
 from tocsin.domain.procedure.model import Procedure
 from tocsin.domain.routing import Decision, Directory, Subject, route
 from tocsin.lib.patterns import full_match
 
 EARLY = timedelta(minutes=5)  # for so long the end of an unknown condition is remembered
-STATE_FIELDS = tuple(AlertState.__dataclass_fields__)
-_UPDATED = {
-    "status": "text", "title": "text", "source_severity": "text", "severity": "text", "severity_reason": "text", "link": "text",
-    "runbook": "text", "labels": "jsonb", "details": "jsonb", "trace": "jsonb", "started_at": "timestamptz", "last_seen": "timestamptz",
-    "last_event_at": "timestamptz", "ends_at": "timestamptz", "resolved_at": "timestamptz", "event_count": "bigint",
-    "last_raw_event_id": "bigint", "service_id": "bigint", "suppressed_by": "text", "rule_id": "bigint", "route": "jsonb",
-}  # fmt: skip
+STALE_HOURS = 24  # asked about after that, where the integration says nothing else
 _INFRASTRUCTURE = ("terraform", "infrastructure", "ansible", "cluster", "node pool", "firewall", "dns", "database migration")
 
 
@@ -38,55 +30,52 @@ class Reading:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Something that people may have to hear of: an alert opened, got worse, was resolved or acknowledged at its source."""
-
-    alert: Alert
-    change: Change
-    raw: RawEvent
-
-
 @dataclass(slots=True)
-class _Row:
-    """The newest alert of a key while a batch is folded."""
+class Folded:
+    """What a batch did: every alert that it made or changed, and those that their own source acknowledged."""
 
-    state: AlertState
-    alert: Alert
-    new: bool = False
-    changed: bool = False
+    rows: list[Row]
+    acknowledged: list[Row]
 
 
-def fold_events(integration: Integration, readings: Sequence[Reading], *, procedure: Procedure, now: datetime) -> list[Effect]:
-    """Fold what was read into alerts and give every raw event its outcome (R2). Call it in a transaction that has claimed the integration."""
+Place = Callable[[list[Row]], None]
+
+
+def fold_events(
+    integration: Integration, readings: Sequence[Reading], *, procedure: Procedure, now: datetime, place: Place | None = None
+) -> Folded:
+    """Fold what was read into alerts and give every raw event its outcome (R2). Call it in a transaction that has claimed the integration.
+
+    `place` decides for the new alerts whether they join a cause or lead one; before they are written.
+    """
     batch = _Batch(integration, _load(integration, readings), queries.directory(now), procedure, now)
     batch.early = _early(integration, readings, batch.rows)
     for reading in readings:
         batch.take(reading)
-    batch.write()
+    batch.write(place)
     Integration.objects.filter(pk=integration.pk).update(last_event_at=readings[-1].raw.received_at)
-    return [effect for effect in batch.effects if effect.change in _HEARD]
-
-
-_HEARD = (Change.OPENED, Change.WORSENED, Change.RESOLVED, Change.ACKNOWLEDGED)
+    return Folded([row for row in batch.all_rows() if row.new or row.changed], batch.acknowledged)
 
 
 class _Batch:
-    def __init__(self, integration: Integration, rows: dict[str, _Row], directory: Directory, procedure: Procedure, now: datetime) -> None:
+    def __init__(self, integration: Integration, rows: dict[str, Row], directory: Directory, procedure: Procedure, now: datetime) -> None:
         self.integration, self.rows, self.directory, self.procedure, self.now = integration, rows, directory, procedure, now
-        self.ended: list[_Row] = []  # resolved and followed by a new alert of the same key within the batch
+        self.ended: list[Row] = []  # resolved and followed by a new alert of the same key within the batch
         self.early: dict[str, EarlyResolution] = {}
         self.new_early: dict[str, EarlyResolution] = {}
         self.changes: list[ChangeEvent] = []
-        self.effects: list[Effect] = []
-        self.outcomes: list[tuple[RawEvent, list[tuple[Alert | None, Change, str]], str]] = []
+        self.acknowledged: list[Row] = []
+        self.outcomes: list[tuple[RawEvent, list[tuple[Row | None, Change, str]], str]] = []
+
+    def all_rows(self) -> list[Row]:
+        return [*self.ended, *self.rows.values()]
 
     def take(self, reading: Reading) -> None:
         """Fold the events of one raw event."""
         outcomes = [self._fold(event, reading.raw) for event in reading.events]
         self.outcomes.append((reading.raw, outcomes, reading.error))
 
-    def _fold(self, event: Event, raw: RawEvent) -> tuple[Alert | None, Change, str]:
+    def _fold(self, event: Event, raw: RawEvent) -> tuple[Row | None, Change, str]:
         row = self.rows.get(event.dedup_key)
         before = row.state if row else None
         early = None if row else self.early.get(event.dedup_key)
@@ -100,15 +89,19 @@ class _Batch:
         if folded.change is Change.OPENED and folded.state:
             row = self._open(folded.state, event, raw, row)
         elif row and folded.state is not None and folded.state is not before:
-            row.state, row.changed = folded.state, True
-            row.alert.last_raw_event = raw
-            if folded.change is Change.WORSENED:
-                self._judge(row.alert, event, folded.state)
-        alert = row.alert if row else None
-        if alert and folded.change in _HEARD:
-            self.effects.append(Effect(alert, folded.change, raw))
-        held = alert.suppressed_by if alert and folded.change is Change.OPENED else ""
-        return alert, folded.change, "; ".join(why for why in (folded.reason, f"held back by {held}" if held else "", event.note) if why)
+            self._go_on(row, folded.state, folded.change, event, raw)
+        return row, folded.change, "; ".join(why for why in (folded.reason, event.note) if why)
+
+    def _go_on(self, row: Row, state: AlertState, change: Change, event: Event, raw: RawEvent) -> None:
+        before, row.state, row.changed, row.last_raw_event_id = row.state, state, True, raw.pk
+        _add_labels(row)
+        if row.asked_at:  # renewed: nobody need answer any more
+            row.asked_at = row.stale_at = None
+        if change is Change.WORSENED or (change is Change.REOPENED and state.source_severity != before.source_severity):
+            self._judge(row, event, state)
+            row.worsened = row.worsened or change is Change.WORSENED
+        elif change is Change.ACKNOWLEDGED and row not in self.acknowledged:
+            self.acknowledged.append(row)
 
     def _remember(self, event: Event, raw: RawEvent) -> None:
         at = min(event.occurred_at or raw.received_at, raw.received_at)
@@ -116,20 +109,24 @@ class _Batch:
             integration=self.integration, dedup_key=event.dedup_key, at=at, received_at=raw.received_at
         )
 
-    def _open(self, state: AlertState, event: Event, raw: RawEvent, before: _Row | None) -> _Row:
-        alert = Alert(integration=self.integration, first_raw_event=raw, last_raw_event=raw)
-        self._judge(alert, event, state)
+    def _open(self, state: AlertState, event: Event, raw: RawEvent, before: Row | None) -> Row:
+        row = Row(state, self.integration.pk, raw.pk, raw.pk, new=True, accepted_at=raw.received_at)
+        self._judge(row, event, state)
         if before and (before.new or before.changed):
             self.ended.append(before)
-        row = self.rows[event.dedup_key] = _Row(state, alert, new=True)
+        self.rows[event.dedup_key] = row
         return row
 
-    def _judge(self, alert: Alert, event: Event, state: AlertState) -> None:
+    def _judge(self, row: Row, event: Event, state: AlertState) -> None:
         subject = Subject(
             state.title, state.source_severity, event.severity_word, event.service, state.labels, self.integration.name, self.integration.service_id,
             self.integration.pk, state.status, state.dedup_key, state.details,
         )  # fmt: skip
-        apply(alert, route(subject, self.directory, self.procedure, self.now, full_match))
+        decision = route(subject, self.directory, self.procedure, self.now, full_match)
+        apply(row, decision, state.labels, event.service)
+        if decision.runbook and not state.runbook:
+            row.state = replace(row.state, runbook=decision.runbook)
+        _add_labels(row)
 
     def _change_event(self, event: Event, raw: RawEvent) -> ChangeEvent:
         named = self.directory.named(event.service)
@@ -139,23 +136,27 @@ class _Batch:
             received_at=raw.received_at, link=event.link, details=event.details, raw_event=raw,
         )  # fmt: skip
 
-    def write(self) -> None:
+    def write(self, place: Place | None) -> None:
         """Write alerts, change events and outcomes. Resolved ones go first: only one alert of a key may be open."""
-        rows = [*self.ended, *self.rows.values()]
+        rows = self.all_rows()
+        new = [row for row in rows if row.new]
+        stored.number(new)
         for row in rows:
-            for name in STATE_FIELDS:
-                setattr(row.alert, name, getattr(row.state, name))
-        write_alerts([row.alert for row in rows if row.changed and not row.new])
-        Alert.objects.bulk_create([row.alert for row in rows if row.new])
-        ChangeEvent.objects.bulk_create(self.changes)
+            row.stale_at = self._stale_at(row)
+        if place and new:
+            place(new)
+        stored.update([row for row in rows if row.changed and not row.new])
+        stored.insert(new)
+        if self.changes:
+            ChangeEvent.objects.bulk_create(self.changes)
         self._write_early()
-        write_outcomes(
-            [
-                (raw, [{"alert": alert.pk if alert else None, "change": str(change), "reason": why} for alert, change, why in done], error)
-                for raw, done, error in self.outcomes
-            ],
-            self.now,
-        )
+        write_outcomes([Outcome(raw, [_line(*one) for one in done], error) for raw, done, error in self.outcomes], self.now)
+
+    def _stale_at(self, row: Row) -> datetime | None:
+        # Renewals do not move it (that would be an index entry each time): whoever finds it due looks when the alert was last seen.
+        if row.state.status == "resolved" or row.state.ends_at:
+            return None
+        return row.stale_at or stale_at(self.integration, row.state.last_seen)
 
     def _write_early(self) -> None:
         if not self.new_early:
@@ -166,60 +167,45 @@ class _Batch:
         )
 
 
-def apply(alert: Alert, decision: Decision) -> None:
-    """Put a routing decision on an alert (not saved)."""
+def _line(row: Row | None, change: Change, why: str) -> dict[str, object]:
+    if row and change is Change.OPENED:
+        held = f"held back by {row.suppressed_by}" if row.suppressed_by else row.group_reason if row.lead_id else ""
+        why = "; ".join(one for one in (held, why) if one)
+    return {"alert": row.id if row else None, "change": str(change), "reason": why}
+
+
+def _add_labels(row: Row) -> None:
+    if row.added_labels and not row.added_labels.items() <= row.state.labels.items():
+        row.state = replace(row.state, labels={**row.state.labels, **row.added_labels})
+
+
+def apply(alert: Row | Alert, decision: Decision, labels: dict[str, str], named: str) -> None:
+    """Put a routing decision on an alert (not saved). `named`: the service that the message names, if none of ours is called so."""
     alert.service_id, alert.severity, alert.severity_reason = decision.service_id, decision.severity, decision.severity_reason
     alert.suppressed_by, alert.trace = decision.suppressed_by, list(decision.trace)
-    alert.rule_id, alert.route = decision.rule_id, dict(decision.path)
+    alert.rule_id, alert.policy_id, alert.group_minutes = decision.rule_id, decision.policy_id, decision.group_minutes
+    alert.route, alert.links = dict(decision.path), [{"text": text, "url": url} for text, url in decision.links]
+    alert.added_labels = dict(decision.labels)
+    shared = {**labels, **decision.labels}
+    alert.group_key = key_of(decision.rule_id, decision.group_by, shared, named, service=decision.service_id is not None)
 
 
-def state_of(alert: Alert) -> AlertState:
-    """A stored alert as the fold sees it."""
-    return AlertState(**{name: getattr(alert, name) for name in STATE_FIELDS})
+def stale_at(integration: Integration, seen: datetime) -> datetime | None:
+    """When somebody is asked about an alert that was last seen then, or when it ends without a question; None: never."""
+    hours = STALE_HOURS if integration.stale_hours is None else integration.stale_hours
+    known = [one for one in (hours, integration.auto_resolve_hours) if one]
+    return seen + timedelta(hours=min(known)) if known else None
 
 
-def _load(integration: Integration, readings: Iterable[Reading]) -> dict[str, _Row]:
+def _load(integration: Integration, readings: Iterable[Reading]) -> dict[str, Row]:
     keys = {event.dedup_key for reading in readings for event in reading.events if event.status in ("firing", "resolved", "acknowledged")}
-    newest = Alert.objects.filter(integration=integration, dedup_key__in=keys).values("dedup_key").annotate(newest=Max("id"))
-    rows = Alert.objects.filter(pk__in=newest.values("newest")).select_for_update(of=("self",)).order_by("pk") if keys else []
-    return {alert.dedup_key: _Row(state_of(alert), alert) for alert in rows}
+    return {row.state.dedup_key: row for row in stored.newest(integration.pk, list(keys))} if keys else {}
 
 
-def _early(integration: Integration, readings: Iterable[Reading], known: dict[str, _Row]) -> dict[str, EarlyResolution]:
+def _early(integration: Integration, readings: Iterable[Reading], known: dict[str, Row]) -> dict[str, EarlyResolution]:
     fresh = {event.dedup_key for reading in readings for event in reading.events if event.status == "firing"} - known.keys()
     rows = EarlyResolution.objects.filter(integration=integration, dedup_key__in=fresh) if fresh else []
     return {row.dedup_key: row for row in rows}
-
-
-def write_alerts(alerts: Sequence[Alert]) -> None:
-    """Update many alerts in one statement."""
-    if not alerts:
-        return
-    columns: list[list[Any]] = [[alert.pk for alert in alerts]]
-    for name, kind in _UPDATED.items():
-        values = [getattr(alert, name) for alert in alerts]
-        columns.append([json.dumps(value) for value in values] if kind == "jsonb" else values)
-    sets = ", ".join(f"{name} = u.{name}{'::jsonb' if kind == 'jsonb' else ''}" for name, kind in _UPDATED.items())
-    arrays = ", ".join(["%s::bigint[]", *(f"%s::{'text' if kind == 'jsonb' else kind}[]" for kind in _UPDATED.values())])
-    statement = f"UPDATE alerts_alert a SET {sets} FROM unnest({arrays}) AS u(id, {', '.join(_UPDATED)}) WHERE a.id = u.id"  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(statement, columns)
-
-
-def write_outcomes(done: Sequence[tuple[RawEvent, list[dict[str, Any]], str]], now: datetime) -> None:
-    """Give raw events their outcomes: done, or refused where the body or an item of it cannot be read."""
-    states, errors = [], []
-    for _, outcomes, error in done:
-        refused = [one["reason"] for one in outcomes if one["change"] == Change.REFUSED]
-        states.append(RawEvent.State.REFUSED.value if error or refused else RawEvent.State.DONE.value)
-        errors.append((error or "; ".join(refused))[:1000])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE alerts_rawevent r SET state = u.state, outcomes = u.outcomes::jsonb, error = u.error, processed_at = %s,"
-            " attempts = r.attempts + 1 FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) AS u(id, state, outcomes, error)"
-            " WHERE r.id = u.id",
-            [now, [raw.pk for raw, _, _ in done], states, [json.dumps(outcomes) for _, outcomes, _ in done], errors],
-        )
 
 
 def _kind_of(event: Event) -> str:
@@ -230,13 +216,10 @@ def _kind_of(event: Event) -> str:
     return "infrastructure" if any(word in words for word in _INFRASTRUCTURE) else "deployment"
 
 
-def expire_due(now: datetime, limit: int = 200) -> list[Alert]:
+def expire_due(now: datetime, limit: int = 200) -> list[Row]:
     """Resolve alerts that their source did not renew in time; those with events still waiting are left until these are folded."""
-    due = Alert.objects.select_for_update(skip_locked=True, of=("self",)).filter(status=Alert.Status.FIRING, ends_at__lte=now)
-    waiting = queries.waiting_integrations()
-    alerts = list(due.exclude(integration_id__in=waiting).order_by("ends_at")[:limit])
-    for alert in alerts:
-        state = expire(state_of(alert), now)
-        alert.status, alert.resolved_at, alert.ends_at = state.status, state.resolved_at, state.ends_at
-    write_alerts(alerts)
-    return alerts
+    rows = stored.expired(now, queries.waiting_integrations(), limit)
+    for row in rows:
+        row.state, row.stale_at, row.asked_at, row.changed = expire(row.state, now), None, None, True
+    stored.update(rows)
+    return rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
 from datetime import datetime
 from time import perf_counter, thread_time
 from typing import NamedTuple
@@ -11,6 +13,7 @@ from django.db.models import Count, F, Min, Q, QuerySet
 
 from tocsin.alerts import queries_routing
 from tocsin.alerts.models import Alert, Integration, RawEvent, Service, Silence
+from tocsin.domain.grouping import Topology
 from tocsin.domain.routing import Directory, Matcher, ServiceFacts, SilenceRule, Subject
 
 LOCK_CLASS = 0x70C51  # advisory locks of this room: one worker at a time folds the events of an integration
@@ -44,10 +47,13 @@ def hold_folding() -> None:
 
 
 class Overdue(NamedTuple):
-    """Has an alert run out; has a silence ended that nobody looked at; is it time to say again that somebody is at work?"""
+    """Has an alert run out; has a silence ended that nobody looked at; is a flapping alert calm; was one not renewed for long; is it time to
+    say again that somebody is at work?"""
 
     expired: bool
     ended: bool
+    calm: bool
+    stale: bool
     unattended: bool
 
 
@@ -65,6 +71,8 @@ def overdue() -> Overdue:
         cursor.execute(
             f"SELECT EXISTS (SELECT 1 FROM alerts_alert a WHERE a.status = 'firing' AND a.ends_at <= clock.at) AND NOT {IN_GRACE},"  # noqa: S608
             " EXISTS (SELECT 1 FROM alerts_silence s WHERE s.released_at IS NULL AND least(s.ends_at, s.ended_at) <= clock.at),"
+            " EXISTS (SELECT 1 FROM alerts_alert a WHERE a.calm_at <= clock.at),"
+            f" EXISTS (SELECT 1 FROM alerts_alert a WHERE a.status = 'firing' AND a.stale_at <= clock.at) AND NOT {IN_GRACE},"
             f" NOT EXISTS (SELECT 1 FROM alerts_attendance w WHERE w.at > clock_timestamp() - interval '{ATTEND_EVERY}')"
             " FROM (SELECT tocsin_now() AS at) clock"
         )
@@ -72,9 +80,41 @@ def overdue() -> Overdue:
 
 
 def waiting_events(integration_id: int, limit: int) -> list[RawEvent]:
-    """The oldest events of an integration that are not folded yet, in the order of acceptance, locked."""
-    rows = RawEvent.objects.select_for_update(skip_locked=True).filter(integration_id=integration_id, state=RawEvent.State.NEW)
-    return list(rows.order_by("id")[:limit])
+    """The oldest events of an integration that are not folded yet, in the order of acceptance. The claim keeps others away."""
+    return list(RawEvent.objects.filter(integration_id=integration_id, state=RawEvent.State.NEW).order_by("id")[:limit])
+
+
+class GroupingFacts(NamedTuple):
+    """What grouping needs to know: which service depends on which, for how many minutes alerts are one cause, and who is paged for each."""
+
+    topology: Topology
+    minutes: int  # where the service says nothing else
+    of_service: dict[int, tuple[int | None, int | None]]  # minutes, policy
+
+
+def grouping_facts() -> GroupingFacts:
+    """One question for all services."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce((SELECT group_minutes FROM accounts_organisation WHERE id = 1), 5),"
+            " (SELECT json_agg(json_build_array(s.id, s.name, s.group_minutes, s.escalation_policy_id)) FROM alerts_service s"
+            " WHERE s.removed_at IS NULL)::text,"
+            " (SELECT json_agg(json_build_array(d.from_service_id, d.to_service_id)) FROM alerts_service_depends_on d)::text"
+        )
+        minutes, services, edges = cursor.fetchone()
+    known = {id: (name, own, policy) for id, name, own, policy in json.loads(services or "[]")}
+    depends: dict[int, list[int]] = {}
+    for user, used in json.loads(edges or "[]"):
+        if user in known and used in known:
+            depends.setdefault(user, []).append(used)
+    topology = Topology(depends, {id: one[0] for id, one in known.items()})
+    return GroupingFacts(topology, minutes, {id: (one[1], one[2]) for id, one in known.items()})
+
+
+def hold_grouping(regions: Collection[int]) -> None:
+    """Become the only one who decides about causes of these regions of services, until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, one) FROM unnest(%s::int[]) AS one", [LOCK_CLASS + 1, sorted(regions)])
 
 
 def directory(now: datetime) -> Directory:
@@ -145,6 +185,11 @@ def next_expiry() -> datetime | None:
             return None
     firing = Alert.objects.filter(status=Alert.Status.FIRING, ends_at__isnull=False)
     return firing.aggregate(at=Min("ends_at"))["at"]
+
+
+def next_calm() -> datetime | None:
+    """When the next flapping alert has been calm for long enough."""
+    return Alert.objects.filter(calm_at__isnull=False).aggregate(at=Min("calm_at"))["at"]
 
 
 def ended_silences(now: datetime) -> list[Silence]:

@@ -20,10 +20,11 @@ from tocsin.api.paging import Paging, page
 from tocsin.api.shapes import Body, rfc3339
 from tocsin.incidents import queries as incident_queries
 from tocsin.lib.refusal import invalid, missing
-from tocsin.response import simulate_routing
+from tocsin.response import simulate_routing, stale
 from tocsin.response.acknowledge import acknowledge_alert
 from tocsin.response.declare_incident import declare
 from tocsin.response.resolve_alert import resolve_alert
+from tocsin.response.ungroup import ungroup as ungroup_alert
 from tocsin.response.verify_alert import verify_alert
 from tocsin.timeline.models import Entry
 
@@ -65,7 +66,8 @@ def shape(alert: Alert) -> dict[str, Any]:
         "integration": {"id": alert.integration_id, "name": alert.integration.name, "kind": alert.integration.kind},
         "started_at": rfc3339(alert.started_at), "first_seen": rfc3339(alert.first_seen), "last_seen": rfc3339(alert.last_seen),
         "resolved_at": rfc3339(alert.resolved_at), "event_count": alert.event_count, "link": alert.link or None,
-        "labels": alert.labels, "suppressed_by": alert.suppressed_by, "verdict": alert.verdict or None,
+        "labels": alert.labels, "suppressed_by": alert.suppressed_by, "verdict": alert.verdict or None, "lead": alert.lead_id,
+        "member_count": alert.member_count, "flapping": alert.calm_at is not None, "asked_at": rfc3339(alert.asked_at),
     }  # fmt: skip
 
 
@@ -76,6 +78,7 @@ def detail(alert: Alert, request: HttpRequest) -> dict[str, Any]:
         **shape(alert), "details": alert.details, "runbook": alert.runbook or None, "ends_at": rfc3339(alert.ends_at), "trace": alert.trace,
         "verdict_note": alert.verdict_note, "verdict_at": rfc3339(alert.verdict_at), "verdict_by": incident_shapes.person(alert.verdict_by),
         "escalation": _escalation(alert, request), "incidents": [incident.ref for incident in incidents],
+        "group_reason": alert.group_reason, "cause_severity": alert.cause_severity or None, "links": alert.links,
         "first_event": alert.first_raw_event_id, "last_event": alert.last_raw_event_id,
     }  # fmt: skip
 
@@ -164,6 +167,22 @@ def acknowledge(request: HttpRequest, alert_id: int, body: For):
 def resolve(request: HttpRequest, alert_id: int, body: For):
     """End it by hand."""
     resolve_alert(alert=_alert(alert_id), by=acting(request, body.by), now=clock.now())
+    return detail(_alert(alert_id), request)
+
+
+@router.post(ID + "/keep")
+@needs(Needs.RESPOND)
+def keep(request: HttpRequest, alert_id: int, body: For):
+    """Say that an alert that was not renewed for long is still real."""
+    stale.keep(alert=_alert(alert_id), by=acting(request, body.by), now=clock.now())
+    return detail(_alert(alert_id), request)
+
+
+@router.post(ID + "/ungroup")
+@needs(Needs.RESPOND)
+def ungroup(request: HttpRequest, alert_id: int, body: For):
+    """Take it out of the cause that it joined: it is paged by itself."""
+    ungroup_alert(alert=_alert(alert_id), by=acting(request, body.by), now=clock.now())
     return detail(_alert(alert_id), request)
 
 

@@ -22,6 +22,7 @@ from tocsin.integrations.setting_up import address_of, shown
 from tocsin.lib.refusal import Refused, missing
 from tocsin.response.preview_mapping import preview
 
+EMPTY = ("service", "stale_hours", "auto_resolve_hours")  # null means something for them
 router = Router(tags=["Integrations"])
 
 
@@ -39,6 +40,8 @@ class NewIntegration(Body):
     enabled: bool = True
     event_rate: int = Field(EVENT_RATE, description="Events a second that it may send; above it the sender is told to come again.")
     event_burst: int = Field(EVENT_BURST, description="Events that may come at once, before the rate counts.")
+    stale_hours: int | None = Field(None, description="Ask about alerts that were not renewed for so long; 0 never, null: a day.")
+    auto_resolve_hours: int | None = Field(None, description="End alerts that were not renewed for so long, without asking; null: never.")
 
 
 class IntegrationChanges(Body):
@@ -54,6 +57,8 @@ class IntegrationChanges(Body):
     enabled: bool | None = None
     event_rate: int | None = None
     event_burst: int | None = None
+    stale_hours: int | None = None
+    auto_resolve_hours: int | None = None
 
 
 def address(integration: Integration) -> str:
@@ -68,6 +73,7 @@ def shape(integration: Integration, secret: bool = True) -> dict[str, Any]:
         "default_severity": integration.default_severity, "identity_labels": integration.identity_labels,
         "ignored_labels": integration.ignored_labels, "enabled": integration.enabled,
         "event_rate": integration.event_rate, "event_burst": integration.event_burst,
+        "stale_hours": integration.stale_hours, "auto_resolve_hours": integration.auto_resolve_hours,
         "mapping": integration.mapping, "severity_words": integration.severity_words,
         "last_event_at": rfc3339(integration.last_event_at), "created_at": rfc3339(integration.created_at),
     }  # fmt: skip
@@ -111,7 +117,7 @@ def get_integration(request: HttpRequest, integration_id: int):
 @needs(Needs.ADMINISTER)
 def change_integration(request: HttpRequest, integration_id: int, body: IntegrationChanges):
     """Change an integration; `service: null` leaves the choice to what the messages say."""
-    changes: dict[str, Any] = {field: value for field, value in given(body).items() if value is not None or field == "service"}
+    changes: dict[str, Any] = {field: value for field, value in given(body).items() if value is not None or field in EMPTY}
     row = operations.change_integration(_integration(integration_id), **changes, by=request.actor, now=clock.now())  # type: ignore[attr-defined]
     return shape(row)
 

@@ -33,6 +33,7 @@ class OrganisationChanges(Body):
     event_days: int | None = Field(None, description="Days that raw events are kept for after they were read")
     refused_event_days: int | None = Field(None, description="Days that raw events are kept for that could not be read")
     event_gigabytes: int | None = Field(None, description="Gigabytes of raw events that are kept; above it the oldest go sooner")
+    group_minutes: int | None = Field(None, description="Alerts of a service within so many minutes are one cause; 0: none")
 
 
 def shape(row: Organisation) -> dict[str, Any]:
@@ -50,6 +51,7 @@ def shape(row: Organisation) -> dict[str, Any]:
         "event_days": row.event_days,
         "refused_event_days": row.refused_event_days,
         "event_gigabytes": row.event_gigabytes,
+        "group_minutes": row.group_minutes,
     }
 
 

@@ -31,6 +31,7 @@ class NewService(Body):
     critical: bool = Field(False, description="Its alerts are one severity step worse.")
     severity_map: dict[str, str] = Field(default_factory=dict, description='{"critical": "SEV1"}: overrides the procedure\'s table.')
     runbook: str = Field("", max_length=1000)
+    group_minutes: int | None = Field(None, description="Alerts within so many minutes are one cause; 0 never, null: as the organisation.")
 
 
 class ServiceChanges(Body):
@@ -45,6 +46,7 @@ class ServiceChanges(Body):
     critical: bool | None = None
     severity_map: dict[str, str] | None = None
     runbook: str | None = Field(None, max_length=1000)
+    group_minutes: int | None = None
 
 
 REFERENCES = ("team", "escalation_policy", "leadership_policy")
@@ -56,7 +58,7 @@ def shape(service: Service) -> dict[str, Any]:
         "id": service.pk, "name": service.name, "description": service.description, "team": service.team_id,
         "escalation_policy": service.escalation_policy_id, "leadership_policy": service.leadership_policy_id,
         "components": [component.pk for component in service.components.all()], "critical": service.critical,
-        "severity_map": service.severity_map, "runbook": service.runbook or None, "created_at": rfc3339(service.created_at),
+        "severity_map": service.severity_map, "runbook": service.runbook or None, "group_minutes": service.group_minutes, "created_at": rfc3339(service.created_at),
     }  # fmt: skip
 
 
@@ -92,7 +94,9 @@ def get_service(request: HttpRequest, service_id: int):
 @needs(Needs.ADMINISTER)
 def change_service(request: HttpRequest, service_id: int, body: ServiceChanges):
     """Change a service; null takes a team or a policy away."""
-    changes: dict[str, Any] = {field: value for field, value in given(body).items() if value is not None or field in REFERENCES}
+    changes: dict[str, Any] = {
+        field: value for field, value in given(body).items() if value is not None or field in (*REFERENCES, "group_minutes")
+    }
     return shape(operations.change_service(_service(service_id), **changes, by=request.actor, now=clock.now()))  # type: ignore[attr-defined]
 
 

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from tocsin.domain import flapping
+
 EventStatus = Literal["firing", "acknowledged", "resolved", "change", "ticket", "none", "handshake", "unknown", "repeated"]
 SourceSeverity = Literal["critical", "error", "warning", "info"]
 
@@ -41,6 +43,7 @@ class Change(StrEnum):
     """What one event did."""
 
     OPENED = "opened"  # a new alert
+    REOPENED = "reopened"  # it flaps: the same alert once more
     FOLDED = "folded"  # counted into the open alert
     WORSENED = "worsened"  # folded, and its severity got worse
     RESOLVED = "resolved"
@@ -52,7 +55,10 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """What the monitor says about one open condition. `last_event_at` is the source's own time of its newest event."""
+    """What the monitor says about one open condition. `last_event_at` is the source's own time of its newest event.
+
+    `openings` are the recent ones of its key; `calm_at` is set while it flaps: until when it must neither open nor end.
+    """
 
     dedup_key: str
     status: Literal["firing", "resolved"]
@@ -69,6 +75,9 @@ class AlertState:
     ends_at: datetime | None = None
     resolved_at: datetime | None = None
     event_count: int = 1
+    openings: tuple[datetime, ...] = ()
+    reopened: int = 0
+    calm_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +125,16 @@ def fold(
         return Folded(counted, Change.ACKNOWLEDGED)
     if occurred and occurred < state.last_event_at:
         return Folded(counted, Change.FOLDED, "it is older than the newest event of the alert; only counted")
-    return Folded(
-        replace(counted, status="resolved", resolved_at=at, ends_at=None, last_event_at=occurred or state.last_event_at), Change.RESOLVED
-    )
+    ended = replace(
+        counted, status="resolved", resolved_at=at, ends_at=None, last_event_at=occurred or state.last_event_at,
+        calm_at=at + flapping.CALM if state.calm_at else None,
+    )  # fmt: skip
+    return Folded(ended, Change.RESOLVED)
 
 
 def expire(state: AlertState, now: datetime) -> AlertState:
     """The alert after its source let it run out."""
-    return replace(state, status="resolved", resolved_at=now, ends_at=None)
+    return replace(state, status="resolved", resolved_at=now, ends_at=None, calm_at=now + flapping.CALM if state.calm_at else None)
 
 
 def _firing(state: AlertState | None, event: Event, at: datetime, occurred: datetime | None, default: SourceSeverity) -> Folded:
@@ -131,27 +142,45 @@ def _firing(state: AlertState | None, event: Event, at: datetime, occurred: date
     if state is None or state.status == "resolved":
         if late:
             return Folded(state, Change.IGNORED, "it is older than the resolution of its alert")
-        return Folded(opened(event, at, occurred, default), Change.OPENED)
-    counted = replace(
-        state, event_count=state.event_count + 1, last_seen=max(state.last_seen, at), ends_at=_later(state.ends_at, event.ends_at)
-    )
+        openings = flapping.recent(state.openings if state else (), at)
+        if state and flapping.flaps(openings, state.calm_at, at):
+            again = replace(
+                _newer(state, event, at, occurred), status="firing", resolved_at=None, ends_at=event.ends_at, openings=openings,
+                reopened=state.reopened + 1, calm_at=at + flapping.CALM,
+            )  # fmt: skip
+            return Folded(again, Change.REOPENED, "it flaps: the same alert opens again, nobody is paged for each time")
+        return Folded(opened(event, at, occurred, default, openings), Change.OPENED)
     if late:
+        counted = replace(
+            state, event_count=state.event_count + 1, last_seen=max(state.last_seen, at), ends_at=_later(state.ends_at, event.ends_at)
+        )
         return Folded(counted, Change.FOLDED, "it is older than the newest event of the alert; only counted")
-    severity = event.severity or state.source_severity
-    newer = replace(
-        counted, title=event.title, source_severity=severity, link=event.link or state.link, runbook=event.runbook or state.runbook,
-        labels=event.labels or state.labels, details=event.details or state.details,
+    newer = _newer(state, event, at, occurred)
+    return Folded(newer, Change.WORSENED if worse(newer.source_severity, state.source_severity) else Change.FOLDED)
+
+
+def worse(one: SourceSeverity, other: SourceSeverity) -> bool:
+    """Is the first of two severities the worse one?"""
+    return _RANK[one] < _RANK[other]
+
+
+def _newer(state: AlertState, event: Event, at: datetime, occurred: datetime | None) -> AlertState:
+    return replace(
+        state, event_count=state.event_count + 1, last_seen=max(state.last_seen, at), ends_at=_later(state.ends_at, event.ends_at),
+        title=event.title, source_severity=event.severity or state.source_severity, link=event.link or state.link,
+        runbook=event.runbook or state.runbook, labels=event.labels or state.labels, details=event.details or state.details,
         started_at=min(state.started_at, event.started_at or state.started_at), last_event_at=occurred or state.last_event_at,
     )  # fmt: skip
-    return Folded(newer, Change.WORSENED if _RANK[severity] < _RANK[state.source_severity] else Change.FOLDED)
 
 
-def opened(event: Event, at: datetime, occurred: datetime | None, default: SourceSeverity) -> AlertState:
+def opened(
+    event: Event, at: datetime, occurred: datetime | None, default: SourceSeverity, openings: tuple[datetime, ...] = ()
+) -> AlertState:
     """A new alert from its first event."""
     return AlertState(
         event.dedup_key, "firing", event.title, event.severity or default, event.link, event.runbook, event.labels, event.details,
         started_at=event.started_at or at, first_seen=at, last_seen=at, last_event_at=occurred or min(event.started_at or at, at),
-        ends_at=event.ends_at,
+        ends_at=event.ends_at, openings=openings or (at,),
     )  # fmt: skip
 
 

@@ -52,6 +52,36 @@ def link_alert(incident: Incident, alert: Alert, *, cause: bool, by: User | None
     return link
 
 
+def link_members(alert_ids: Sequence[int], *, now: datetime) -> dict[int, int]:
+    """Alerts that joined a cause belong to the open incidents of the alert that leads it; those incidents, by that alert."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH linked AS (INSERT INTO incidents_incidentalert (incident_id, alert_id, cause, linked_at)"
+            " SELECT l.incident_id, a.id, false, %s FROM alerts_alert a JOIN incidents_incidentalert l ON l.alert_id = a.lead_id"
+            " JOIN incidents_incident i ON i.id = l.incident_id AND i.status NOT IN ('resolved', 'closed')"
+            " WHERE a.id = ANY(%s) ON CONFLICT DO NOTHING RETURNING incident_id, alert_id)"
+            " SELECT DISTINCT a.lead_id, linked.incident_id FROM linked JOIN alerts_alert a ON a.id = linked.alert_id",
+            [now, list(alert_ids)],
+        )
+        return dict(cursor.fetchall())
+
+
+def link_cause(incident: Incident, alert: Alert, *, now: datetime) -> int:
+    """Every alert of the cause that this one leads belongs to the incident; how many more that are."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO incidents_incidentalert (incident_id, alert_id, cause, linked_at) SELECT %s, a.id, false, %s"
+            " FROM alerts_alert a WHERE a.lead_id = %s ON CONFLICT DO NOTHING",
+            [incident.pk, now, alert.pk],
+        )
+        return cursor.rowcount
+
+
+def unlink_alert(incident: Incident, alert: Alert) -> None:
+    """The alert does not belong to the incident after all."""
+    IncidentAlert.objects.filter(incident=incident, alert=alert).delete()
+
+
 def change_severity(incident: Incident, *, after: str, reason: str, by: User | None, now: datetime) -> SeverityChange:
     """Give it another severity, with the reason."""
     change = SeverityChange.objects.create(incident=incident, before=incident.severity, after=after, reason=reason, at=now, by=by)

@@ -119,6 +119,13 @@ def not_applicable(
 cancel = not_applicable
 
 
+def not_applicable_of_alerts(kind: str, alert_ids: Iterable[int], *, reason: str, at: datetime) -> int:
+    """The same for many alerts at once."""
+    return Obligation.objects.filter(state=State.OPEN, kind=kind, alert_id__in=list(alert_ids)).update(
+        state=State.NOT_APPLICABLE, stopped_at=at, next_at=None, reason=reason[:1000]
+    )
+
+
 def miss(kind: str | None = None, *, incident_id: int | None = None, alert_id: int | None = None, reason: str, at: datetime) -> int:
     """The subject ended and the promise can no longer be kept: missed; how many were open."""
     return _open(kind, incident_id, alert_id, None, None).update(state=State.MISSED, stopped_at=at, next_at=None, reason=reason[:1000])

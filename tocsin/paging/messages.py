@@ -60,16 +60,19 @@ def message(row: Notification, now: datetime) -> Message:
     where = str(subject.get("link") or "")
     if where.startswith("/"):
         where = settings.TOCSIN_URL + where
+    joined = getattr(row, "joined", None) or 0  # alerts of the same cause, by now: a claim reads it
     facts: dict[str, Any] = {
         "notification": row.id, "kind": row.kind, "escalation": row.escalation_id, "incident": subject.get("incident_ref") or None,
         "alert": row.alert_id, "severity": subject.get("severity"), "service": subject.get("service"), "reason": row.reason,
-        "subject_url": where or None, "merged_count": row.merged_count, "attempt": row.attempt, "possible_duplicate": row.possible_duplicate,
+        "subject_url": where or None, "merged_count": row.merged_count,
+        "alerts_joined": joined, "attempt": row.attempt, "possible_duplicate": row.possible_duplicate,
         "person": row.user_id,
     }  # fmt: skip
     title = row.title
-    if row.merged_count:
-        title = f"{title[:280]} (and {row.merged_count} more)"
-    text = row.text + ("\nPossible duplicate of a page before." if row.possible_duplicate else "")
+    if more := row.merged_count + joined:
+        title = f"{title[:280]} (and {more:,} more)"
+    text = row.text + (f"\n{joined:,} more alert{'s' if joined > 1 else ''} of the same cause." if joined else "")
+    text = text + ("\nPossible duplicate of a page before." if row.possible_duplicate else "")
     return Message(title, text, link=link, urgent=row.kind != "notice", facts=facts)
 
 

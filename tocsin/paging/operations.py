@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -286,6 +286,14 @@ def stop(
     pages = Notification.objects.filter(Q(escalation__in=rows) | (notifications.of_subject(alert_id, incident_id) & Q(escalation=None)))
     notifications.cancel(pages.filter(kind__in=notifications.PAGES), reason, now)
     return stopped
+
+
+def with_pages(alert_ids: Collection[int]) -> list[int]:
+    """Those of these alerts about which a page, an escalation or its expiry could still go on."""
+    ids = list(alert_ids)
+    escalations = Escalation.objects.filter(alert_id__in=ids).exclude(status=Status.STOPPED).order_by()
+    pages = Notification.objects.filter(alert_id__in=ids, escalation=None, state=Notification.State.PENDING).order_by()
+    return sorted(escalations.values_list("alert_id", flat=True).union(pages.values_list("alert_id", flat=True)))  # type: ignore[type-var]
 
 
 def attach(*, alert_ids: Sequence[int | None], incident_id: int, subject: dict[str, Any] | None = None, now: datetime) -> int:

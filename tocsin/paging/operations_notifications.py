@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Case, IntegerField, Max, Q, QuerySet, Value, When
+from django.db.models import Case, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from tocsin.accounts.actor import SYSTEM
 from tocsin.accounts.models import User
+from tocsin.alerts.models import Alert
 from tocsin.domain import delivery as rules
 from tocsin.domain.ports import Outcome, Receipt
 from tocsin.lib import due
@@ -122,6 +123,7 @@ def claim(kind: str, limit: int, owner: str, now: datetime) -> list[Notification
         Notification.objects.select_for_update(skip_locked=True, of=("self",))
         .filter(method_kind=kind, state=State.PENDING, due_at__lte=now)
         .select_related("user", "contact_method", "escalation")
+        .annotate(joined=Subquery(Alert.objects.filter(pk=OuterRef("alert_id")).values("member_count")))
         .order_by(first, "due_at", "id")[: limit * 4]
     )
     claimed: list[Notification] = []

@@ -27,7 +27,7 @@ from tocsin.paging import messages
 from tocsin.paging import operations as paging
 from tocsin.paging.models import Escalation
 from tocsin.procedures import operations as procedures
-from tocsin.response import frame
+from tocsin.response import causes, frame
 from tocsin.timeline.operations import announce, record
 
 VIA = {"api": "the API", "web": "the page", "link": "the link in a page", "cli": "the command line", "chat": "chat"}
@@ -45,31 +45,40 @@ class Acknowledgement:
 
 @again_on_conflict
 def acknowledge_alert(*, alert: Alert, by: Actor, now: datetime, via: str | None = None) -> Acknowledgement:
-    """Acknowledge an alert; whoever already had it keeps it. Its incident, where it has one, is acknowledged with it."""
+    """Acknowledge an alert with all of its cause; whoever already had it keeps it. Its incident, where it has one, is acknowledged with it."""
     by = replace(by, via=via) if via else by
     with transaction.atomic():
         frame.require_responder(by)
-        open_ones = _open_incidents(alert)  # locks go incident, alert, escalation, notification
-        alert = Alert.objects.select_for_update(of=("self",)).select_related("service").get(pk=alert.pk)
-        open_ones += [one for one in _open_incidents(alert) if one.pk not in {known.pk for known in open_ones}]
-        document = procedures.document(procedures.current())
-        over = alert.status == Alert.Status.RESOLVED and all(one.resolved_at for one in open_ones)
-        subject = {"title": alert.title, "severity": alert.severity, "service": alert.service.name if alert.service else ""}
-        taken = paging.acknowledge(
-            alert_id=alert.pk, by=by, now=now, expires_minutes=None if over else _expiry(document, alert.severity), subject=subject
-        )
-        if not taken and not _owed(alert_id=alert.pk):
-            return _already(Escalation.objects.filter(alert=alert))
-        entry = record(
-            "acknowledged", f"{by.label} acknowledged by {VIA.get(by.via, by.via)}", by=by, now=now, alert_id=alert.pk, key=True,
-            data={"escalations": [row.id for row in taken]},
-        )  # fmt: skip
-        obligations.meet("acknowledge", alert_id=alert.pk, at=now, evidence=frame.evidence(entry))
-        for incident in open_ones:
-            if incident.acknowledged_at is None:
-                _incident(incident, by, now)
-        announce("board")
-        return Acknowledgement(True, by.label, now, tuple(taken))
+        lead = Alert.objects.filter(members=alert.pk).first() or alert  # that one is paged for all of its cause
+        answer = _cause(lead, by, now)
+        if answer.taken and lead.pk != alert.pk:
+            record("acknowledged", f"{by.label} acknowledged its cause, alert {lead.pk}", by=by, now=now, alert_id=alert.pk, key=True)
+        return answer
+
+
+def _cause(alert: Alert, by: Actor, now: datetime) -> Acknowledgement:
+    open_ones = _open_incidents(alert)  # locks go incident, alert, escalation, notification
+    alert = Alert.objects.select_for_update(of=("self",)).select_related("service").get(pk=alert.pk)
+    open_ones += [one for one in _open_incidents(alert) if one.pk not in {known.pk for known in open_ones}]
+    document = procedures.document(procedures.current())
+    severity = alert.cause_severity or alert.severity
+    over = not causes.still_firing([alert.pk]) and all(one.resolved_at for one in open_ones)
+    subject = {"title": alert.title, "severity": severity, "service": alert.service.name if alert.service else ""}
+    taken = paging.acknowledge(
+        alert_id=alert.pk, by=by, now=now, expires_minutes=None if over else _expiry(document, severity), subject=subject
+    )
+    if not taken and not _owed(alert_id=alert.pk):
+        return _already(Escalation.objects.filter(alert=alert))
+    entry = record(
+        "acknowledged", f"{by.label} acknowledged by {VIA.get(by.via, by.via)}", by=by, now=now, alert_id=alert.pk, key=True,
+        data={"escalations": [row.id for row in taken]},
+    )  # fmt: skip
+    obligations.meet("acknowledge", alert_id=alert.pk, at=now, evidence=frame.evidence(entry))
+    for incident in open_ones:
+        if incident.acknowledged_at is None:
+            _incident(incident, by, now)
+    announce("board")
+    return Acknowledgement(True, by.label, now, tuple(taken))
 
 
 def _open_incidents(alert: Alert) -> list[Incident]:

@@ -20,7 +20,7 @@ from tocsin.domain.procedure.model import Procedure
 from tocsin.integrations import reading
 from tocsin.paging import operations as paging
 from tocsin.paging.models import Escalation, EscalationPolicy
-from tocsin.response import alert_effects
+from tocsin.response import alert_effects, alert_reach
 from tocsin.response.acknowledge import acknowledge_alert
 from tocsin.response.page_someone import page_someone
 from tocsin.timeline.operations import announce, record
@@ -67,7 +67,8 @@ def carry_out(integration: Integration, raw: RawEvent, *, procedure: Procedure, 
 
 
 def _outcome(raw: RawEvent, alert: Alert | None, change: Change, why: str, now: datetime) -> None:
-    alerts.write_outcomes([(raw, [{"alert": alert.pk if alert else None, "change": str(change), "reason": why}], "")], now)
+    line: dict[str, object] = {"alert": alert.pk if alert else None, "change": str(change), "reason": why}
+    alerts.write_outcomes([alerts.Outcome(raw, [line])], now)
 
 
 def _body(raw: RawEvent) -> dict[str, Any]:
@@ -185,9 +186,8 @@ def _priority(request: _Request) -> Done:
     edits.edit(alert, details={**alert.details, "priority": word})
     event = Event("firing", alert.title, alert.dedup_key, severity, word, labels=alert.labels, details=alert.details)
     read = alerts.Reading(request.raw, [event])
-    for effect in alerts.fold_events(alert.integration, [read], procedure=request.procedure, now=request.now):
-        if effect.change is Change.WORSENED:
-            alert_effects.worsened(effect.alert, request.procedure, now=request.now)
+    done = alerts.fold_events(alert.integration, [read], procedure=request.procedure, now=request.now)
+    alert_effects.folded(done, alert.integration, request.procedure, now=request.now)
     request.tell("alert_edited", f"{request.by.label} set the priority to {word}")
     return Change.FOLDED, ""
 
@@ -229,7 +229,7 @@ def _page(request: _Request, wanted: list[dict[str, Any]]) -> Done:
             page_someone(user=user, reason="asked for by the source", alert=request.alert, by=request.by, now=request.now)
         elif kind in ("team", "escalation") and (policy := EscalationPolicy.objects.filter(name__iexact=name, removed_at=None).first()):
             reason = f"{request.by.label} asked for {policy.name}"
-            subject = alert_effects.subject(request.alert)
+            subject = alert_reach.subject(request.alert)
             paging.start(policy=policy, track="asked", subject=subject, alert=request.alert, reason=reason, by=request.by, now=request.now)
         else:
             request.tell("gap", f"{request.by.label} asked for {kind} {name!r}: nobody and no escalation policy here has that name")

@@ -1,131 +1,181 @@
-"""Who must hear of an alert? Pages, messages, tickets and promises that its severity demands, in the caller's transaction."""
+"""Who must hear of what a batch of events did? Pages, messages, tickets and promises that severities demand, in the caller's transaction."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from django.conf import settings
-
-from tocsin.accounts.actor import SYSTEM
-from tocsin.accounts.models import Organisation
-from tocsin.alerts.models import Alert, Service
-from tocsin.domain import obligations as rules
+from tocsin.accounts.actor import SYSTEM, Actor
+from tocsin.alerts import operations as alerts
+from tocsin.alerts.models import Alert, Integration
+from tocsin.alerts.operations import Folded, Row
 from tocsin.domain.procedure.model import Procedure
-from tocsin.incidents import operations_work as work
-from tocsin.incidents.models import Ticket
+from tocsin.domain.severity import worse_of
+from tocsin.incidents import operations as incidents
 from tocsin.obligations import operations as obligations
-from tocsin.obligations.models import Obligation
-from tocsin.obligations.queries import calendar_of
 from tocsin.paging import operations as paging
-from tocsin.paging.models import EscalationPolicy
-from tocsin.response import reopen
-from tocsin.timeline.operations import announce, record
+from tocsin.response import alert_reach, causes
+from tocsin.response.acknowledge import acknowledge_alert
+from tocsin.timeline.operations import Line, announce, record, record_of_alerts
 
 
-def opened(alert: Alert, procedure: Procedure, *, accepted_at: datetime, now: datetime) -> None:
-    """A new alert: on the record, its acknowledgement promised from the acceptance of its first event, and whom it demands is reached."""
-    _with_service(alert)
-    record(
-        "alert_opened", f"{alert.title}: proposed {alert.severity}, {alert.severity_reason}", by=SYSTEM, now=now, alert_id=alert.pk,
-        data={"severity": alert.severity, "service": alert.service.name if alert.service else ""}, key=True,
-    )  # fmt: skip
-    if alert.status == Alert.Status.RESOLVED:  # it ended within the same batch: nobody is woken for what is over
+def folded(done: Folded, integration: Integration, procedure: Procedure, *, now: datetime) -> None:
+    """Put on the record what a batch did, and reach whom that demands: once for a cause, however many alerts are of it."""
+    record_of_alerts([line for row in done.rows for line in _lines(row)], now=now)
+    leads = [row for row in done.rows if row.new and row.firing and not row.suppressed_by and row.lead_id is None]
+    if leads:
+        known = _with_services(row.id for row in leads)
+        for row in leads:
+            alert_reach.first(known[row.id], procedure, accepted_at=row.accepted_at or now, now=now)
+    _joined([row for row in done.rows if row.new and row.lead_id is not None], now)
+    for row in done.acknowledged:
+        _acknowledged(row, integration, now)
+    _worsened([row for row in done.rows if row.worsened and row.firing], procedure, now)
+    _reopened([row for row in done.rows if not row.new and row.firing and row.was and row.was.status == "resolved"], procedure, now)
+    over = [row for row in done.rows if not row.new and not row.firing and row.was and row.was.status == "firing" and not row.state.calm_at]
+    _causes_over({row.leader for row in over}, {row.id for row in over}, "resolved by its source", now)
+    announce(*{f"alert:{row.id}:0" for row in done.rows if not row.new})
+
+
+def _acknowledged(row: Row, integration: Integration, now: datetime) -> None:
+    by = Actor(None, integration.name, "source")
+    if row.lead_id is None:
+        acknowledge_alert(alert=Alert(pk=row.id), by=by, now=now, via="source")
         return
-    if alert.suppressed_by:
-        record("suppressed", f"Nobody is paged: {alert.suppressed_by}", by=SYSTEM, now=now, alert_id=alert.pk)
-        return
-    started = accepted_at if procedure.settings.acknowledge_starts == "event_accepted" else now
-    _promise(alert, procedure, started, now)
-    if incident := reopen.recurrence(alert, now):
-        record(
-            "recurrence", f"It came back: {incident.ref} is open again", by=SYSTEM, now=now, alert_id=alert.pk, data={"ref": incident.ref}
+    text = "Acknowledged at its source. The alert that leads its cause is not: its pages go on."
+    record("acknowledged_at_source", text, by=by, now=now, alert_id=row.id)
+
+
+def _lines(row: Row) -> Iterable[Line]:
+    state, was = row.state, row.was
+    if row.new:
+        joined = f". {row.group_reason}" if row.lead_id else ""
+        text = f"{state.title}: proposed {row.severity}, {row.severity_reason}{joined}"
+        yield Line("alert_opened", text, row.id, {"severity": row.severity, "lead": row.lead_id}, key=True)
+        if row.suppressed_by and row.firing:
+            yield Line("suppressed", f"Nobody is paged: {row.suppressed_by}", row.id)
+    elif row.worsened and row.firing:
+        text = f"Its source calls it {state.source_severity} now: proposed {row.severity}"
+        yield Line("alert_worsened", text, row.id, key=True)
+        if row.suppressed_by:
+            yield Line("suppressed", f"Nobody more is paged: {row.suppressed_by}", row.id)
+    if state.calm_at and not (was and was.calm_at):
+        yield Line(
+            "flapping",
+            f"It flaps: it opened {len(state.openings)} times within 10 minutes. Nobody is paged for each time.",
+            row.id,
+            key=True,
         )
-    _reach(alert, procedure, now)
+    elif not row.firing and not state.calm_at and (row.new or (was and was.status == "firing")):
+        yield Line("alert_resolved", f"{state.title}: resolved by its source", row.id, key=True)
 
 
-def worsened(alert: Alert, procedure: Procedure, *, now: datetime) -> None:
-    """Its source calls it worse than before: whom the new severity demands is reached as well."""
-    text = f"Its source calls it {alert.source_severity} now: proposed {alert.severity}"
-    record("alert_worsened", text, by=SYSTEM, now=now, alert_id=alert.pk, key=True)
-    if alert.status != Alert.Status.FIRING:
+def _with_services(ids: Iterable[int]) -> Mapping[int, Alert]:
+    """The alerts with service, team and policies at once: each question to the database is time before the first page."""
+    rows = Alert.objects.select_related("service__team", "service__escalation_policy", "service__leadership_policy", "policy")
+    return rows.in_bulk(list(ids))
+
+
+# -- more alerts of a cause ---------------------------------------------------------------------------------------------
+
+
+def _joined(rows: Sequence[Row], now: datetime) -> None:
+    if not rows:
         return
-    if alert.suppressed_by:
-        record("suppressed", f"Nobody more is paged: {alert.suppressed_by}", by=SYSTEM, now=now, alert_id=alert.pk)
+    per_lead: dict[int, int] = {}
+    for row in rows:
+        per_lead[row.leader] = per_lead.get(row.leader, 0) + 1
+    incident_of = incidents.link_members([row.id for row in rows], now=now)
+    for id, count in Alert.objects.filter(pk__in=per_lead).values_list("id", "member_count"):
+        if len(str(count)) != len(str(count - per_lead[id])) or count == per_lead[id]:  # at 1, 10, 100 …: the record is no second storm
+            text = f"{count:,} more alert{'s' if count > 1 else ''} of the same cause so far"
+            record("cause_grew", text, by=SYSTEM, now=now, alert_id=id, incident_id=incident_of.get(id), data={"count": count})
+    announce(*{f"alert:{id}:0" for id in per_lead})
+
+
+def _worsened(rows: Sequence[Row], procedure: Procedure, now: datetime) -> None:
+    """Alerts that got worse, and new ones that are worse than everything in their cause: the cause is paged for the worst of them."""
+    worst: dict[int, Row] = {}
+    for row in rows:
+        if not row.suppressed_by and (before := worst.setdefault(row.leader, row)) is not row:
+            worst[row.leader] = row if worse_of(procedure, row.severity, before.severity) != before.severity else before
+    if not worst:
         return
-    if not Obligation.objects.filter(alert_id=alert.pk, kind="acknowledge").exists():  # what held it back no longer does
-        _promise(alert, procedure, now, now)
-    _reach(alert, procedure, now)
+    known = _with_services(worst)
+    for lead, row in worst.items():
+        alert = known[lead]
+        known_as = alert.cause_severity
+        alert.cause_severity = worse_of(procedure, row.severity, *([known_as] if known_as else []))
+        if alert.cause_severity == known_as:
+            continue
+        alerts.begin_cause(alert, severity=alert.cause_severity, at=alert.cause_at or now)
+        if row.id != lead:
+            text = f"An alert of the same cause is {row.severity}: {row.state.title}"
+            record("alert_worsened", text, by=SYSTEM, now=now, alert_id=lead, data={"alert": row.id}, key=True)
+        alert_reach.again(alert, procedure, now=now)
 
 
 def released(alert: Alert, procedure: Procedure, *, now: datetime) -> None:
-    """The silence over it ended and it still fires: paged as if it were new."""
-    record("silence_ended", "The silence over it ended and it still fires", by=SYSTEM, now=now, alert_id=alert.pk)
-    _promise(alert, procedure, now, now)
-    _reach(alert, procedure, now)
+    """What held it back is over and it still fires: paged as if it were new, unless it is one more sign of a cause."""
+    record("silence_ended", "What held it back is over and it still fires", by=SYSTEM, now=now, alert_id=alert.pk)
+    if alert.lead_id is None:
+        alert_reach.first(_with_services([alert.pk])[alert.pk], procedure, accepted_at=now, now=now, restarted=True)
 
 
-def resolved(alert: Alert, why: str, *, now: datetime, by: object = SYSTEM) -> None:
-    """It is over: on the record, its pages stop, and an acknowledgement that nobody gave is no longer owed."""
-    record("alert_resolved", f"{alert.title}: {why}", by=by, now=now, alert_id=alert.pk, key=True)  # type: ignore[arg-type]
-    paging.stop(alert_id=alert.pk, reason=why, by=by, now=now)  # type: ignore[arg-type]
-    obligations.not_applicable("acknowledge", alert_id=alert.pk, reason=f"Alert {why}", at=now)
+# -- ends and flaps -----------------------------------------------------------------------------------------------------
+
+
+def resolved(alert: Alert, why: str, *, now: datetime, by: Actor = SYSTEM) -> None:
+    """It is over: on the record; and where nothing of its cause fires any more, pages stop and no acknowledgement is owed."""
+    record("alert_resolved", f"{alert.title}: {why}", by=by, now=now, alert_id=alert.pk, key=True)
+    _causes_over({alert.lead_id or alert.pk}, {alert.pk}, why, now, by)
     announce("board")
 
 
-def _with_service(alert: Alert) -> None:
-    """Fetch service, team and policies at once: each question to the database is time before the first page."""
-    if alert.service_id:
-        alert.service = Service.objects.select_related("team", "escalation_policy", "leadership_policy").get(pk=alert.service_id)
+def expired(rows: Sequence[Row], why: str, *, now: datetime) -> None:
+    """The same for many at once, that nobody renewed."""
+    record_of_alerts([Line("alert_resolved", f"{row.state.title}: {why}", row.id, key=True) for row in rows], now=now)
+    _causes_over({row.leader for row in rows if not row.state.calm_at}, {row.id for row in rows}, why, now)
+    announce("alerts", "board", *(f"alert:{row.id}:0" for row in rows))
 
 
-def subject(alert: Alert) -> dict[str, object]:
-    """What pages about this alert say."""
-    return {
-        "title": alert.title, "severity": alert.severity, "service": alert.service.name if alert.service else "",
-        "team_id": alert.service.team_id if alert.service else None, "link": f"{settings.TOCSIN_URL}/alerts/{alert.pk}/", "incident_ref": "",
-    }  # fmt: skip
-
-
-def _promise(alert: Alert, procedure: Procedure, started_at: datetime, now: datetime) -> None:
-    team = alert.service.team if alert.service else None
-    obligations.owe([rules.acknowledgement(procedure, alert.severity, started_at, calendar_of(team, now))], alert_id=alert.pk)
-
-
-def _reach(alert: Alert, procedure: Procedure, now: datetime) -> None:
-    demanded = procedure.severity(alert.severity).escalation
-    for track in demanded.page:
-        if track == "leadership" and procedure.settings.leadership_on_declare_only:
-            continue
-        policy = _policy(alert, track)
-        if policy is None and track != "on_call":
-            record("gap", f"{track.capitalize()} could not be paged: no policy is set for it", by=SYSTEM, now=now, alert_id=alert.pk)
-            continue
-        paging.start(policy=policy, track=track, subject=subject(alert), alert=alert, reason=f"{alert.severity}: {demanded.text}", now=now)
-    if demanded.team_channel:
-        _tell_team(alert, now)
-    if demanded.ticket:
-        _make_ticket(alert, procedure, now)
-
-
-def _policy(alert: Alert, track: str) -> EscalationPolicy | None:
-    if track == "leadership":
-        return (alert.service.leadership_policy if alert.service else None) or Organisation.objects.get(pk=1).leadership_policy
-    return alert.service.escalation_policy if alert.service else None
-
-
-def _tell_team(alert: Alert, now: datetime) -> None:
-    if alert.service is None or alert.service.team_id is None:
-        record("gap", "No team was told: the alert has no service with a team", by=SYSTEM, now=now, alert_id=alert.pk)
+def _causes_over(leads: Collection[int], ended: Collection[int], why: str, now: datetime, by: Actor = SYSTEM) -> None:
+    if not leads:
         return
-    text = f"{alert.severity} {alert.service.name}: {alert.title}"
-    record("team_message", text, by=SYSTEM, now=now, alert_id=alert.pk, team_id=alert.service.team_id, data={"severity": alert.severity})
+    going_on = causes.still_firing(leads)
+    over = set(leads) - going_on
+    for id in paging.with_pages(over):
+        paging.stop(alert_id=id, reason=why, by=by, now=now)
+    obligations.not_applicable_of_alerts("acknowledge", over, reason=f"Alert {why}", at=now)
+    for id in sorted(going_on & set(ended)):  # the one that leads it ended, others of the cause still fire
+        following = Alert.objects.filter(lead=id, status=Alert.Status.FIRING).order_by("id").first()
+        if following:
+            text = f"It ended, but the cause goes on: “{following.title}” still fires. Its pages go on, whoever has it keeps it."
+            record("cause_goes_on", text, by=SYSTEM, now=now, alert_id=id, data={"alert": following.pk})
+            paging.retitle(alert_id=id, subject={"title": following.title}, now=now)
 
 
-def _make_ticket(alert: Alert, procedure: Procedure, now: datetime) -> None:
-    if Ticket.objects.filter(alert=alert).exists():
+def _reopened(rows: Sequence[Row], procedure: Procedure, now: datetime) -> None:
+    """The same alert once more. Somebody who has it keeps it; where nobody is asked for any more, paging starts once, not for each flap."""
+    rows = [row for row in rows if not row.suppressed_by]
+    if not rows:
         return
-    team = alert.service.team if alert.service else None
-    due = rules.response_due(procedure.severity(alert.severity), now, calendar_of(team, now))
-    ticket = work.create_ticket(title=alert.title, alert=alert, team=team, due_at=due, now=now)
-    text = f"Ticket T-{ticket.number} created, due {due:%Y-%m-%d %H:%M} UTC"
-    record("ticket", text, by=SYSTEM, now=now, alert_id=alert.pk, data={"ticket": ticket.pk})
+    answered = causes.asked_for({row.leader for row in rows})
+    known = _with_services(row.id for row in rows if row.leader not in answered)
+    for row in rows:
+        told = row.was is not None and row.was.calm_at is not None and not procedure.severity(row.severity).escalation.page
+        if row.leader in answered or told:
+            continue
+        alert = known[row.id]
+        if alert.lead_id:  # its cause is over: it leads one of its own
+            alert.lead = None
+        alerts.begin_cause(alert, severity=alert.severity, at=now)
+        alert_reach.again(alert, procedure, now=now)
+
+
+def calm(alert: Alert, *, now: datetime) -> None:
+    """It no longer flaps: on the record, and where it has ended meanwhile its pages stop."""
+    times = f"It opened again {alert.reopened} time{'s' if alert.reopened > 1 else ''} in all."
+    record("calm", f"It is calm again: 10 minutes without a change. {times}", by=SYSTEM, now=now, alert_id=alert.pk, key=True)
+    if alert.status == Alert.Status.RESOLVED:
+        resolved(alert, "resolved by its source, and calm since", now=now)

@@ -22,7 +22,7 @@ from tocsin.obligations.models import Obligation
 from tocsin.paging import operations as paging
 from tocsin.paging.models import Escalation
 from tocsin.procedures import operations as procedures
-from tocsin.response import alert_effects, frame
+from tocsin.response import alert_effects, causes, frame
 from tocsin.response.acknowledge import acknowledge_alert
 from tocsin.response.resolve_alert import resolve_alert
 from tocsin.timeline.operations import announce, record
@@ -172,13 +172,14 @@ def undo(row: BulkAction, *, by: Actor, now: datetime) -> int:
         row = BulkAction.objects.select_for_update(of=("self",)).get(pk=row.pk)
         back = 0
         procedure = procedures.document(procedures.current())
-        for alert in Alert.objects.filter(pk__in=row.changed_ids).select_related("service"):
+        for alert in Alert.objects.filter(pk__in=row.changed_ids).select_related("service", "integration"):
             if row.action == "resolve":
                 if not operations_bulk.fire_again(alert):
                     continue
                 alert.refresh_from_db(fields=["status", "resolved_at"])
                 record("undone", f"{by.label} took the resolution back: it fires again", by=by, now=now, alert_id=alert.pk, key=True)
                 if not alert.suppressed_by:
+                    causes.settle_stored([alert], procedure, now)
                     alert_effects.released(alert, procedure, now=now)
             else:
                 mine = Escalation.objects.filter(alert=alert, status=Escalation.Status.ACKNOWLEDGED, acknowledged_at__gte=row.created_at)

@@ -60,6 +60,8 @@ def declare(
 ) -> Incident:
     """Open an incident. The title is enough: without a severity it is proposed, and when unsure the worse is taken.
 
+    From an alert it is declared with all alerts of the same cause.
+
     `reason` is the sentence it was chosen by, often an example of the procedure; one that asks for it makes the incident private.
     """
     with transaction.atomic():
@@ -81,6 +83,10 @@ def declare(
             incidents.join(incident, by.user, now=now)
         if alert:
             incidents.link_alert(incident, alert, cause=True, by=by.user, now=now)
+            if more := incidents.link_cause(incident, alert, now=now):
+                frame.tell(
+                    "alert", f"{more:,} more alert{'s' if more > 1 else ''} of the same cause belong to it", incident, by=by, now=now
+                )
             paging.attach(alert_ids=[alert.pk], incident_id=incident.pk, subject=frame.subject(incident), now=now)
             text = f"{incident.ref} was declared from this alert"
             record("incident_declared", text, by=by, now=now, alert_id=alert.pk, data={"ref": incident.ref})
@@ -158,6 +164,7 @@ def _proposed(procedure: Procedure, title: str, example: str, alert: Alert | Non
 
 
 def _free_alert(alert: Alert) -> Alert:
+    alert = Alert.objects.filter(members=alert.pk).first() or alert  # the one that is paged for its cause
     alert = Alert.objects.select_for_update(of=("self",)).select_related("service__team").get(pk=alert.pk)
     taken = Incident.objects.filter(alert_links__alert=alert).exclude(status="closed").first()
     if taken:

@@ -10,17 +10,13 @@ from itertools import groupby
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 from tocsin import clock
-from tocsin.accounts.actor import Actor
 from tocsin.alerts import operations as alerts
 from tocsin.alerts import operations_deliveries, queries
-from tocsin.alerts.models import Alert, Integration, RawEvent
-from tocsin.alerts.operations import Effect
-from tocsin.domain.alerts import Change
+from tocsin.alerts.models import Integration, RawEvent
 from tocsin.domain.procedure.model import Procedure
 from tocsin.lib.due import Loop
 from tocsin.procedures import operations as procedures
-from tocsin.response import act_on_alert, alert_effects, watch_heartbeats
-from tocsin.response.acknowledge import acknowledge_alert
+from tocsin.response import act_on_alert, alert_effects, causes, stale, watch_heartbeats
 from tocsin.response.read_event import read
 from tocsin.timeline.operations import announce
 
@@ -41,6 +37,7 @@ def take() -> int:
                 close_old_connections()
     overdue = queries.overdue()
     done += (_expire() if overdue.expired else 0) + (_release() if overdue.ended else 0)
+    done += (_calm() if overdue.calm else 0) + (stale.take() if overdue.stale else 0)
     if overdue.unattended:
         alerts.attend()
     if failed and not done:
@@ -93,40 +90,38 @@ def _fold(integration: Integration, rows: Sequence[RawEvent], procedure: Procedu
     readings = [read(integration, row) for row in rows]
     operations_deliveries.drop_repeated(integration, readings, now)
     watch_heartbeats.hear_watchdogs(integration, readings, now)
-    effects = alerts.fold_events(integration, readings, procedure=procedure, now=now)
-    for effect in effects:
-        _carry_out(effect, integration, procedure, now)
-    announce(*(("alerts", "board") if effects else ("alerts",)))
-
-
-def _carry_out(effect: Effect, integration: Integration, procedure: Procedure, now: datetime) -> None:
-    if effect.change is Change.OPENED:
-        alert_effects.opened(effect.alert, procedure, accepted_at=effect.raw.received_at, now=now)
-    elif effect.change is Change.WORSENED:
-        alert_effects.worsened(effect.alert, procedure, now=now)
-    elif effect.change is Change.RESOLVED:
-        alert_effects.resolved(effect.alert, "resolved by its source", now=now)
-    elif effect.change is Change.ACKNOWLEDGED:
-        acknowledge_alert(alert=effect.alert, by=Actor(None, integration.name, "source"), now=now, via="source")
+    done = alerts.fold_events(
+        integration, readings, procedure=procedure, now=now, place=lambda new: causes.place(new, integration, procedure, now)
+    )
+    alert_effects.folded(done, integration, procedure, now=now)
+    announce(*(("alerts", "board") if any(row.new or row.worsened or not row.firing for row in done.rows) else ("alerts",)))
 
 
 def _expire() -> int:
+    why = "not renewed by its source in time"
     with transaction.atomic():
         now = clock.now()
         ended = alerts.expire_due(now)
-        for alert in ended:
-            _end(alert, now)
+        try:
+            with transaction.atomic():
+                alert_effects.expired(ended, why, now=now)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("what follows from the end of %d alerts failed; each is tried alone", len(ended))
+            for row in ended:
+                _end(row, why, now)
         return len(ended)
 
 
-def _end(alert: Alert, now: datetime) -> None:
+def _end(row: alerts.Row, why: str, now: datetime) -> None:
     try:
         with transaction.atomic():
-            alert_effects.resolved(alert, "not renewed by its source in time", now=now)
+            alert_effects.expired([row], why, now=now)
     except (OperationalError, InterfaceError):
         raise
     except Exception:  # its pages go on; the others end all the same
-        log.exception("what follows from the end of alert %d failed", alert.pk)
+        log.exception("what follows from the end of alert %d failed", row.id)
 
 
 def _release() -> int:
@@ -134,13 +129,23 @@ def _release() -> int:
         now = clock.now()
         procedure = procedures.document(procedures.current())
         released = alerts.release(now, procedure)
+        causes.settle_stored(released, procedure, now)
         for alert in released:
             alert_effects.released(alert, procedure, now=now)
         return len(released)
 
 
+def _calm() -> int:
+    with transaction.atomic():
+        now = clock.now()
+        calm = alerts.calm_due(now)
+        for alert in calm:
+            alert_effects.calm(alert, now=now)
+        return len(calm)
+
+
 def _next_due() -> datetime | None:
-    times = [at for at in (queries.next_expiry(), queries.next_silence_end()) if at]
+    times = [at for at in (queries.next_expiry(), queries.next_silence_end(), queries.next_calm()) if at]
     return min(times, default=None)
 
 

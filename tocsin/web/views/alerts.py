@@ -18,8 +18,11 @@ from tocsin.incidents import queries as incidents
 from tocsin.lib.refusal import Refused
 from tocsin.obligations.models import Obligation
 from tocsin.paging.models import Escalation, Notification
+from tocsin.response import stale
 from tocsin.response.acknowledge import acknowledge_alert
 from tocsin.response.link_alert import link_alert
+from tocsin.response.resolve_alert import resolve_alert
+from tocsin.response.ungroup import ungroup
 from tocsin.response.verify_alert import verify_alert
 from tocsin.web import filters, pages
 from tocsin.web.alert_rows import Rows
@@ -27,6 +30,7 @@ from tocsin.web.views import alerts_bulk, saved_views
 from tocsin.web.views.board import with_answers
 
 SHOWN, ENTRIES, PAGES = 50, 100, 60
+MEMBERS = 20  # of a cause, on the page of the alert that leads it
 
 
 @needs(Needs.READ)
@@ -54,7 +58,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
 @needs(Needs.READ)
 def alert(request: HttpRequest, alert_id: int) -> HttpResponse:
     """One alert."""
-    row = get_object_or_404(Alert.objects.select_related("service__team", "integration", "verdict_by"), pk=alert_id)
+    row = get_object_or_404(Alert.objects.select_related("service__team", "integration", "verdict_by", "lead"), pk=alert_id)
     known, runs = incidents.known_of_alert(row, request.user)  # type: ignore[arg-type]
     escalations = list(runs.select_related("acknowledged_by", "policy").order_by("-id"))
     sent = Notification.objects.filter(escalation__in=[e.pk for e in escalations]).select_related("user").order_by("-id")[:PAGES]
@@ -63,7 +67,7 @@ def alert(request: HttpRequest, alert_id: int) -> HttpResponse:
     paging = any(e.status in (Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED) for e in escalations)
     context = {
         "alert": row, "escalations": escalations, "escalation": escalations[0] if escalations else None, "sent": list(sent),
-        "promise": promise,
+        "promise": promise, "lead": row.lead, "members": list(row.members.order_by("-id")[:MEMBERS]) if row.member_count else [],
         "entries": list(known.select_related("actor").order_by("-id")[:ENTRIES]),
         "incident": mine.filter(alert_links__alert=row).order_by("-id").first(),
         "open_incidents": mine.exclude(status__in=("resolved", "closed")).order_by("severity", "-id")[:30],
@@ -76,12 +80,15 @@ def alert(request: HttpRequest, alert_id: int) -> HttpResponse:
 @needs(Needs.RESPOND)
 @require_POST
 def do(request: HttpRequest, alert_id: int, deed: str) -> HttpResponse:
-    """Acknowledge it, say what it is, or link it to an incident."""
+    """Acknowledge it, say what it is, link it to an incident, keep or end it, or take it out of its cause."""
     row = get_object_or_404(Alert, pk=alert_id)
     deeds: dict[str, tuple[Callable[[HttpRequest, Alert, dict], object], str]] = {
         "acknowledge": (_acknowledge, "It is yours. Paging has stopped."),
         "verify": (_verify, "Noted."),
         "link": (_link, "The alert belongs to the incident now."),
+        "keep": (lambda _, alert, who: stale.keep(alert=alert, **who), "Noted: it is still real."),
+        "ungroup": (lambda _, alert, who: ungroup(alert=alert, **who), "It is a cause of its own now."),
+        "resolve": (lambda _, alert, who: resolve_alert(alert=alert, **who), "Resolved."),
     }
     if deed not in deeds:
         raise Http404

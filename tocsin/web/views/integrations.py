@@ -21,6 +21,7 @@ from tocsin.web import pages
 
 CATEGORIES = ("Drop-in", "Monitoring", "Uptime", "Cloud", "Errors", "Logs", "Security", "Automation", "Changes", "Incident response")
 SEVERITIES = ("critical", "error", "warning", "info")
+NUMBERS = ("event_rate", "event_burst", "stale_hours", "auto_resolve_hours")
 
 
 @needs(Needs.READ)
@@ -63,7 +64,7 @@ def integration(request: HttpRequest, integration_id: int) -> HttpResponse:
         raise missing("integration")
     errors: dict[str, str] = {}
     form = {"name": found.name, "service": found.service_id, "default_severity": found.default_severity, "enabled": found.enabled,
-            "event_rate": found.event_rate, "event_burst": found.event_burst}  # fmt: skip
+            **{field: getattr(found, field) for field in NUMBERS}}  # fmt: skip
     if request.method == "POST":
         try:
             return _act(request, found)
@@ -71,7 +72,7 @@ def integration(request: HttpRequest, integration_id: int) -> HttpResponse:
             if refused.status in (403, 404):
                 raise
             errors = refused.errors or {"name": refused.detail}
-            form |= {field: request.POST.get(field, "")[:200] for field in ("name", "event_rate", "event_burst")}
+            form |= {field: request.POST.get(field, "")[:200] for field in ("name", *NUMBERS)}
     key = found.key if request.user.is_administrator else "{key}"  # type: ignore[union-attr]
     context = {
         "integration": found, "form": form, "errors": errors, "services": _services(), "severities": SEVERITIES,
@@ -103,7 +104,7 @@ def _act(request: HttpRequest, found: Integration) -> HttpResponse:
     changes = {
         "name": pages.text(request, "name", 200), "service": pages.number(request, "service"),
         "default_severity": request.POST.get("default_severity", ""), "enabled": request.POST.get("enabled") == "1",
-        **{field: pages.number(request, field) for field in ("event_rate", "event_burst") if field in request.POST},
+        **{field: pages.number(request, field) for field in NUMBERS if field in request.POST},
     }  # fmt: skip
     operations.change_integration(found, by=by, now=now, **changes)
     messages.success(request, "Saved.")

@@ -1,0 +1,112 @@
+"""Whom does the severity of a cause demand? Its promise, its pages, the message to its team, its ticket."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+
+from tocsin.accounts.actor import SYSTEM
+from tocsin.accounts.models import Organisation
+from tocsin.alerts.models import Alert
+from tocsin.domain import obligations as rules
+from tocsin.domain.procedure.model import Procedure
+from tocsin.incidents import operations_work as work
+from tocsin.incidents.models import Incident, Ticket
+from tocsin.obligations import operations as obligations
+from tocsin.obligations.models import Obligation
+from tocsin.obligations.queries import calendar_of
+from tocsin.paging import operations as paging
+from tocsin.paging.models import EscalationPolicy
+from tocsin.response import reopen
+from tocsin.timeline.operations import record
+
+
+def first(alert: Alert, procedure: Procedure, *, accepted_at: datetime, now: datetime, restarted: bool = False) -> None:
+    """A new cause: its acknowledgement is promised from the acceptance of its first event, and whom it demands is reached.
+
+    `restarted`: it was known before, so no incident that is over opens again for it.
+    """
+    from_acceptance = procedure.settings.acknowledge_starts == "event_accepted"
+    _promise(alert, procedure, accepted_at if from_acceptance else now, now)
+    if not restarted and (incident := reopen.recurrence(alert, now)):
+        text = f"It came back: {incident.ref} is open again"
+        record("recurrence", text, by=SYSTEM, now=now, alert_id=alert.pk, data={"ref": incident.ref})
+    _reach(alert, procedure, now)
+
+
+def again(alert: Alert, procedure: Procedure, *, now: datetime) -> None:
+    """The cause got worse or came back: whom its severity demands is reached as well; who has it is asked again."""
+    if not Obligation.objects.filter(alert_id=alert.pk, kind="acknowledge").exists():
+        _promise(alert, procedure, now, now)
+    paging.retitle(alert_id=alert.pk, subject={"severity": severity_of(alert)}, now=now)
+    _reach(alert, procedure, now)
+
+
+def severity_of(alert: Alert) -> str:
+    """The severity of the cause that an alert leads: the worst of its alerts."""
+    return alert.cause_severity or alert.severity
+
+
+def subject(alert: Alert) -> dict[str, object]:
+    """What pages about this alert say."""
+    return {
+        "title": alert.title, "severity": severity_of(alert), "service": alert.service.name if alert.service else "",
+        "team_id": alert.service.team_id if alert.service else None, "link": f"{settings.TOCSIN_URL}/alerts/{alert.pk}/", "incident_ref": "",
+    }  # fmt: skip
+
+
+def _promise(alert: Alert, procedure: Procedure, started_at: datetime, now: datetime) -> None:
+    team = alert.service.team if alert.service else None
+    promised = rules.acknowledgement(procedure, severity_of(alert), started_at, calendar_of(team, now))
+    obligations.owe([promised], alert_id=alert.pk)
+
+
+def _reach(alert: Alert, procedure: Procedure, now: datetime) -> None:
+    severity = severity_of(alert)
+    demanded = procedure.severity(severity).escalation
+    incident = _incident(alert)
+    for track in demanded.page:
+        if track == "leadership" and procedure.settings.leadership_on_declare_only:
+            continue
+        policy = _policy(alert, track)
+        if policy is None and track != "on_call":
+            record("gap", f"{track.capitalize()} could not be paged: no policy is set for it", by=SYSTEM, now=now, alert_id=alert.pk)
+            continue
+        paging.start(
+            policy=policy, track=track, subject={**subject(alert), **({"incident_ref": incident.ref} if incident else {})}, alert=alert,
+            incident_id=incident.pk if incident else None, reason=f"{severity}: {demanded.text}", now=now,
+        )  # fmt: skip
+    if demanded.team_channel:
+        _tell_team(alert, severity, now)
+    if demanded.ticket:
+        _make_ticket(alert, severity, procedure, now)
+
+
+def _incident(alert: Alert) -> Incident | None:
+    """The open incident that an alert belongs to: further pages about it are the incident's."""
+    return Incident.objects.filter(alert_links__alert=alert).exclude(status__in=["resolved", "closed"]).order_by("-id").first()
+
+
+def _policy(alert: Alert, track: str) -> EscalationPolicy | None:
+    if track == "leadership":
+        return (alert.service.leadership_policy if alert.service else None) or Organisation.objects.get(pk=1).leadership_policy
+    return alert.policy or (alert.service.escalation_policy if alert.service else None)
+
+
+def _tell_team(alert: Alert, severity: str, now: datetime) -> None:
+    if alert.service is None or alert.service.team_id is None:
+        record("gap", "No team was told: the alert has no service with a team", by=SYSTEM, now=now, alert_id=alert.pk)
+        return
+    text = f"{severity} {alert.service.name}: {alert.title}"
+    record("team_message", text, by=SYSTEM, now=now, alert_id=alert.pk, team_id=alert.service.team_id, data={"severity": severity})
+
+
+def _make_ticket(alert: Alert, severity: str, procedure: Procedure, now: datetime) -> None:
+    if Ticket.objects.filter(alert=alert).exists():
+        return
+    team = alert.service.team if alert.service else None
+    due = rules.response_due(procedure.severity(severity), now, calendar_of(team, now))
+    ticket = work.create_ticket(title=alert.title, alert=alert, team=team, due_at=due, now=now)
+    text = f"Ticket T-{ticket.number} created, due {due:%Y-%m-%d %H:%M} UTC"
+    record("ticket", text, by=SYSTEM, now=now, alert_id=alert.pk, data={"ticket": ticket.pk})
