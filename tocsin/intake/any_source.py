@@ -10,6 +10,7 @@ from tocsin.intake.request import Answer, Checked, InvalidError, Protocol, Reque
 from tocsin.intake.state import integration_of, store
 from tocsin.integrations import reading
 
+WHOLE = ("multipart/form-data", "message/rfc822")  # read part by part later, whatever character sets their parts are in
 BATCHES = ("alerts", "events", "Records")
 ACCEPTED = json_answer(202, status="accepted")
 
@@ -30,6 +31,8 @@ def check(body: bytes, content_type: str = "") -> Checked:
         content = from_form = parse_qs(content.decode("utf-8", "replace"), max_num_fields=20).get("payload", [""])[0].encode()
     if not content:
         raise InvalidError(refuse("The body is empty; JSON was expected."))
+    if content_type.lower().startswith(WHOLE):
+        return Checked("", "", ACCEPTED, 1)
     if content is not from_form and "json" not in content_type.lower() and _is_text(content):
         return Checked("", "", ACCEPTED, 1)
     said = decoded(content, refuse)

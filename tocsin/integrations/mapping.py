@@ -15,6 +15,7 @@ from tocsin.domain.alerts import Event, SourceSeverity
 from tocsin.domain.identity import chosen
 from tocsin.domain.ports import Received, UnreadableError
 from tocsin.integrations import reading
+from tocsin.integrations.email.source import SOURCE as EMAIL
 from tocsin.integrations.generic import words
 from tocsin.integrations.generic.guess import Guessed, guess
 from tocsin.integrations.generic.source import SOURCE as GENERIC
@@ -93,7 +94,7 @@ def mapped(parse: Callable[[Received], list[Event]], received: Received, rules: 
     found = _found(parse, received, rules.expressions.get("items", ""))
     if not rules.expressions:
         return [Mapped(_settled(one.event, rules, {}), one.event, one.paths) for one, _, _ in found]
-    body = _values(received)
+    body = _values(parse, received)
     scope = cel.Scope({"body": body, "headers": dict(received.headers), "item": body}, budget)
     return [_mapped(one, item, why, scope, rules, received.received_at) for one, item, why in found]
 
@@ -102,7 +103,7 @@ def _found(parse: Callable[[Received], list[Event]], received: Received, path: s
     """Each event as it is read without expressions, the item it came from, and why the owner's path to the items could not be used."""
     why = ""
     if path:
-        body = _values(received)
+        body = _values(parse, received)
         items = _at(body, path)
         if isinstance(items, list) and len(items) <= MOST_ITEMS:
             return [
@@ -123,9 +124,9 @@ def _guess(item: Any, body: Any, received: Received, at: str) -> Guessed:
         return Guessed(reading.unreadable(error))
 
 
-def _values(received: Received) -> Any:
+def _values(parse: Callable[[Received], list[Event]], received: Received) -> Any:
     try:
-        return text_or_values(received)
+        return EMAIL.values(received) if parse == EMAIL.parse else text_or_values(received)
     except UnreadableError:
         return None
 

@@ -35,6 +35,16 @@ def body_of(received: Received) -> Any:
         return mended
 
 
+def form_of(received: Received) -> dict[str, bytes]:
+    """The fields of a form (multipart or not) as the bytes that were sent. Raises UnreadableError."""
+    if received.content_type.lower().startswith("multipart/form-data"):
+        return {
+            name: text.encode("utf-8", "surrogateescape")
+            for name, text in _multipart(received.body, received.content_type, "surrogateescape").items()
+        }
+    return {name: text.encode("utf-8", "surrogateescape") for name, text in _form(received.body, "surrogateescape").items()}
+
+
 def as_json(value: Any) -> Any:
     """What a text that holds JSON says; any other value as it is."""
     if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
@@ -48,21 +58,22 @@ def as_json(value: Any) -> Any:
 _NEVER = reading.EARLIEST
 
 
-def _form(body: bytes) -> dict[str, str]:
+def _form(body: bytes, errors: str = "replace") -> dict[str, str]:
     try:
-        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FORM_FIELDS))
+        written = body.decode("utf-8", errors)
+        return dict(parse_qsl(written, keep_blank_values=True, max_num_fields=MOST_FORM_FIELDS, errors=errors))
     except ValueError:
         raise UnreadableError(f"the form has more than {MOST_FORM_FIELDS} fields") from None
 
 
-def _multipart(body: bytes, content_type: str) -> dict[str, str]:
+def _multipart(body: bytes, content_type: str, errors: str = "replace") -> dict[str, str]:
     head = f"Content-Type: {reading.text(content_type, 300)}\r\n\r\n".encode()
     fields: dict[str, str] = {}
     try:
         for part in list(message_from_bytes(head + body + b"\r\n", policy=HTTP).iter_parts())[:MOST_FORM_FIELDS]:  # type: ignore[attr-defined]
             name = part.get_param("name", header="content-disposition")
             if isinstance(name, str):
-                fields[name] = bytes(part.get_payload(decode=True) or b"").decode("utf-8", "replace")
+                fields[name] = bytes(part.get_payload(decode=True) or b"").decode("utf-8", errors)
     except Exception:
         raise UnreadableError("the multipart form cannot be read") from None
     if not fields:

@@ -41,7 +41,8 @@ class Lazy(Mapping[str, Part], Generic[Part]):
 
 KINDS = (
     "airbrake", "alertmanager", "alertmanager_api_v2", "argocd", "aws_cloudwatch", "aws_sns", "awx", "axiom", "azure_monitor",
-    "azure_monitor_legacy", "betterstack", "change", "checkly", "checkmk", "cloudevents", "coralogix", "dash0", "datadog", "falco", "flux",
+    "azure_monitor_legacy", "betterstack", "change", "checkly", "checkmk", "cloudevents", "coralogix", "dash0", "datadog", "email", "falco",
+    "flux",
     "freshping", "freshstatus", "gcp_monitoring", "generic", "github", "gitlab", "grafana_legacy", "grafana_oncall", "grafana_unified",
     "graylog", "harbor", "heartbeat", "honeybadger", "icinga", "insping", "jira", "kubernetes", "librato", "libre_nms", "linear",
     "nagios", "netbox",
