@@ -42,7 +42,7 @@ class Rows:
         if alert.suppressed_by:
             parts.append(f"held back by {quiet_forms.held_link(alert.suppressed_by)}")
         return (
-            f'<tr data-row>{self._pick(alert, title)}<td><a class="strong plain" href="/alerts/{alert.pk}/">{title}</a><span class="sub">{" · ".join(parts)}</span></td>'
+            f'<tr data-row>{self._pick(alert, title)}<td><a class="strong plain" data-drawer href="/alerts/{alert.pk}/">{title}</a><span class="sub">{" · ".join(parts)}</span></td>'
             f'<td>{sev(alert.severity)}</td><td class="nowrap">{self._at(alert.last_seen)}</td>'
             f"<td>{self._answer(alert, promise, escalation)}</td>"
             f'<td class="right nowrap">{self._buttons(alert, title, promise, escalation)}</td></tr>'

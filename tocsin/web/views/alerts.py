@@ -11,26 +11,23 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.alerts import listing
+from tocsin.alerts import listing, operations_quiet
 from tocsin.alerts.models import Alert
 from tocsin.domain.alert_filters import STATUSES
 from tocsin.incidents import queries as incidents
 from tocsin.lib.refusal import Refused
-from tocsin.obligations.models import Obligation
-from tocsin.paging.models import Escalation, Notification
 from tocsin.response import stale
 from tocsin.response.acknowledge import acknowledge_alert
 from tocsin.response.link_alert import link_alert
 from tocsin.response.resolve_alert import resolve_alert
 from tocsin.response.ungroup import ungroup
 from tocsin.response.verify_alert import verify_alert
-from tocsin.web import filters, pages
+from tocsin.web import alert_page, filters, pages
 from tocsin.web.alert_rows import Rows
 from tocsin.web.views import alerts_bulk, saved_views
 from tocsin.web.views.board import with_answers
 
-SHOWN, ENTRIES, PAGES = 50, 100, 60
-MEMBERS = 20  # of a cause, on the page of the alert that leads it
+SHOWN = 50
 
 
 @needs(Needs.READ)
@@ -59,32 +56,19 @@ def alerts(request: HttpRequest) -> HttpResponse:
 def alert(request: HttpRequest, alert_id: int) -> HttpResponse:
     """One alert."""
     row = get_object_or_404(Alert.objects.select_related("service__team", "integration", "verdict_by", "lead"), pk=alert_id)
-    known, runs = incidents.known_of_alert(row, request.user)  # type: ignore[arg-type]
-    escalations = list(runs.select_related("acknowledged_by", "policy").order_by("-id"))
-    sent = Notification.objects.filter(escalation__in=[e.pk for e in escalations]).select_related("user").order_by("-id")[:PAGES]
-    mine = incidents.visible_to(request.user)  # type: ignore[arg-type]
-    promise = Obligation.objects.filter(alert_id=row.pk, kind="acknowledge").order_by("-id").first()
-    paging = any(e.status in (Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED) for e in escalations)
-    context = {
-        "alert": row, "escalations": escalations, "escalation": escalations[0] if escalations else None, "sent": list(sent),
-        "promise": promise, "lead": row.lead, "members": list(row.members.order_by("-id")[:MEMBERS]) if row.member_count else [],
-        "entries": list(known.select_related("actor").order_by("-id")[:ENTRIES]),
-        "incident": mine.filter(alert_links__alert=row).order_by("-id").first(),
-        "open_incidents": mine.exclude(status__in=("resolved", "closed")).order_by("severity", "-id")[:30],
-        "may": bool(getattr(request.user, "may_respond", False)), "here": request.path,
-        "waits": paging or (promise is not None and promise.state == Obligation.State.OPEN),
-    }  # fmt: skip
-    return pages.page(request, "alerts/alert.html", context)
+    return pages.page(request, "alerts/alert.html", alert_page.context(request, row), fragments={"drawer": "alerts/_drawer.html"})
 
 
 @needs(Needs.RESPOND)
 @require_POST
 def do(request: HttpRequest, alert_id: int, deed: str) -> HttpResponse:
-    """Acknowledge it, say what it is, link it to an incident, keep or end it, or take it out of its cause."""
+    """Acknowledge it, say what it is and whether it was useful, link it to an incident, keep or end it, or take it out of its cause."""
     row = get_object_or_404(Alert, pk=alert_id)
     deeds: dict[str, tuple[Callable[[HttpRequest, Alert, dict], object], str]] = {
         "acknowledge": (_acknowledge, "It is yours. Paging has stopped."),
         "verify": (_verify, "Noted."),
+        "useful": (_useful, "Noted: it was useful. You can change it."),
+        "noise": (_noise, "Noted: it was noise. You can change it."),
         "link": (_link, "The alert belongs to the incident now."),
         "keep": (lambda _, alert, who: stale.keep(alert=alert, **who), "Noted: it is still real."),
         "ungroup": (lambda _, alert, who: ungroup(alert=alert, **who), "It is a cause of its own now."),
@@ -105,6 +89,14 @@ def _acknowledge(request, row, who):
 
 def _verify(request, row, who):
     verify_alert(alert=row, verdict=request.POST.get("verdict", ""), note=pages.text(request, "note", 2000), **who)
+
+
+def _useful(request, row, who):
+    operations_quiet.say_useful(row, True, **who)
+
+
+def _noise(request, row, who):
+    operations_quiet.say_useful(row, False, **who)
 
 
 def _link(request, row, who):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts import queries_evidence
 from tocsin.alerts.models import RawEvent
 from tocsin.response.replay import replay as replay_event
 from tocsin.web import pages
@@ -22,20 +21,12 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
     """One raw event."""
     row = get_object_or_404(RawEvent.objects.select_related("integration", "replay_of"), pk=event_id)
     body = bytes(row.body)
+    text, cut = queries_evidence.readable(body, SHOWN)
     context = {
-        "event": row, "size": len(body), "body": readable(body[:SHOWN]), "cut": len(body) > SHOWN,
+        "event": row, "size": len(body), "body": text, "cut": cut,
         "replays": RawEvent.objects.filter(replay_of=row).order_by("-id")[:20], "may": bool(getattr(request.user, "may_respond", False)),
     }  # fmt: skip
     return pages.page(request, "events/event.html", context)
-
-
-def readable(body: bytes) -> str:
-    """The body as people read it: JSON with indentation, else as text."""
-    text = body.decode("utf-8", "replace")
-    try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except ValueError:
-        return text
 
 
 @needs(Needs.RESPOND)
@@ -43,5 +34,5 @@ def readable(body: bytes) -> str:
 def replay(request: HttpRequest, event_id: int) -> HttpResponse:
     """Read it again as if it had just arrived."""
     row = get_object_or_404(RawEvent, pk=event_id)
-    to = reverse("event", args=[row.pk])
+    to = pages.back(request, reverse("event", args=[row.pk]))
     return pages.act(request, lambda: replay_event(row, by=pages.actor(request), now=pages.now(request)), to, "It is read again.")

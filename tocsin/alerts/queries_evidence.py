@@ -1,0 +1,94 @@
+"""What came in about an alert, and which earlier alerts are like it? Bounded and quick, however many alerts and events there are."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import NamedTuple
+
+from django.db import OperationalError, connection, transaction
+
+from tocsin.alerts.listing import WORDS
+from tocsin.alerts.models import Alert, RawEvent
+from tocsin.domain.alert_filters import words
+
+MOST_EVENTS = 20
+LOOKED_AT = 500  # events of the integration, from the alert's last one back, among which its own are looked for
+MOST_SIMILAR = 8
+NEAR = 2_000  # alerts of the same words that are put in order
+MOST_WORDS = 6
+SIMILAR_MILLISECONDS = 300  # then the search by words is given up
+_KINDS = ("the same key", "the same words", "the same service")
+
+
+class Outcome(NamedTuple):
+    """One event of the alert: the row without its body, and what was made of it for this alert."""
+
+    raw: RawEvent
+    change: str
+    reason: str
+
+
+def events_of(alert: Alert) -> list[Outcome]:
+    """Its newest events with their outcomes, and its first one, newest first."""
+    if alert.last_raw_event_id is None:
+        return []
+    newest = RawEvent.objects.filter(integration_id=alert.integration_id, pk__lte=alert.last_raw_event_id).order_by("-id")
+    ids = list(newest.values_list("pk", flat=True)[:LOOKED_AT])
+    own = RawEvent.objects.defer("body", "headers").filter(pk__in=ids, outcomes__contains=[{"alert": alert.pk}])
+    rows = list(own.order_by("-id")[:MOST_EVENTS])
+    ends = {pk for pk in (alert.first_raw_event_id, alert.last_raw_event_id) if pk} - {row.pk for row in rows}
+    rows += RawEvent.objects.defer("body", "headers").filter(pk__in=ends)
+    return [Outcome(row, *_outcome(row, alert.pk)) for row in sorted(rows, key=lambda row: -row.pk)]
+
+
+def _outcome(row: RawEvent, alert_id: int) -> tuple[str, str]:
+    mine = [one for one in row.outcomes if one.get("alert") == alert_id]
+    said = (mine or row.outcomes or [{}])[-1]
+    return str(said.get("change") or row.state), str(said.get("reason") or (row.error if row.state == RawEvent.State.REFUSED else ""))
+
+
+def similar(alert: Alert) -> list[tuple[Alert, str]]:
+    """Other alerts and what they share with this one: its key, the words of its title, its service; the nearest and newest first."""
+    found: dict[int, str] = {}
+    key = Alert.objects.filter(integration_id=alert.integration_id, dedup_key=alert.dedup_key).exclude(pk=alert.pk)
+    for pk in key.order_by("-id").values_list("pk", flat=True)[:MOST_SIMILAR]:
+        found[pk] = _KINDS[0]
+    if len(found) < MOST_SIMILAR:
+        found |= {pk: _KINDS[1] for pk in _of_words(alert) if pk not in found}
+    if len(found) < MOST_SIMILAR and alert.service_id:
+        same = Alert.objects.filter(service_id=alert.service_id).exclude(pk=alert.pk).order_by("-id")
+        found |= {pk: _KINDS[2] for pk in same.values_list("pk", flat=True)[:MOST_SIMILAR] if pk not in found}
+    chosen = dict(list(found.items())[:MOST_SIMILAR])
+    rows = Alert.objects.select_related("service", "verdict_by").defer("details", "trace", "labels").in_bulk(chosen)
+    return [(rows[pk], why) for pk, why in chosen.items() if pk in rows]
+
+
+def _of_words(alert: Alert) -> list[int]:
+    """Alerts whose titles have all the first words of this one's, those with digits left out: they name hosts, numbers and times."""
+    said = [word.lower() for word in words(alert.title) if len(word) > 2 and word.isalpha()][:MOST_WORDS]
+    if len(said) < 2:
+        return []
+    statement = (
+        f"SELECT id FROM (SELECT id FROM alerts_alert WHERE {WORDS} @@ to_tsquery('simple', %s) AND id <> %s LIMIT {NEAR}) near"  # noqa: S608 - our own words
+        f" ORDER BY id DESC LIMIT {MOST_SIMILAR}"
+    )
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = '{SIMILAR_MILLISECONDS}ms'")
+            cursor.execute(statement, [" & ".join(f"'{word}'" for word in said), alert.pk])
+            found = [row[0] for row in cursor.fetchall()]
+            cursor.execute("SET LOCAL statement_timeout = DEFAULT")
+            return found
+    except OperationalError as error:
+        if "statement timeout" not in str(error):
+            raise
+        return []
+
+
+def readable(body: bytes, most: int) -> tuple[str, bool]:
+    """A body as people read it, JSON with indentation, at most so many characters; and whether that is not all."""
+    text = body.decode("utf-8", "replace")
+    with contextlib.suppress(ValueError, RecursionError):
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    return text[:most], len(text) > most

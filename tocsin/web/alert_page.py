@@ -1,0 +1,94 @@
+"""What stands on the page of one alert and in its drawer?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpRequest
+
+from tocsin.alerts import queries_evidence
+from tocsin.alerts.models import Alert, Feedback, RawEvent
+from tocsin.incidents import queries as incidents
+from tocsin.obligations.models import Obligation
+from tocsin.paging.models import Escalation, Notification
+from tocsin.postmortems.models import Postmortem
+from tocsin.response import simulate_routing
+from tocsin.web import pages
+
+ENTRIES, PAGES, INCIDENTS, MEMBERS = 100, 60, 10, 20
+BODY_SHOWN = 20_000  # characters of a body
+MOST_RULES = 200
+
+
+def context(request: HttpRequest, row: Alert) -> dict[str, Any]:
+    """Everything that is known of an alert, as far as this person may know it."""
+    known, runs = incidents.known_of_alert(row, request.user)  # type: ignore[arg-type]
+    escalations = list(runs.select_related("acknowledged_by", "policy").order_by("-id"))
+    sent = Notification.objects.filter(escalation__in=[e.pk for e in escalations]).select_related("user").order_by("-id")[:PAGES]
+    mine = incidents.visible_to(request.user)  # type: ignore[arg-type]
+    linked = list(mine.filter(alert_links__alert=row).order_by("-id")[:INCIDENTS])
+    promise = Obligation.objects.filter(alert_id=row.pk, kind="acknowledge").order_by("-id").first()
+    paging = any(e.status in (Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED) for e in escalations)
+    return {
+        "alert": row, "escalations": escalations, "escalation": escalations[0] if escalations else None, "sent": list(sent), "promise": promise,
+        "entries": list(known.select_related("actor").order_by("-id")[:ENTRIES]), "linked": linked, "incident": linked[0] if linked else None,
+        "open_incidents": mine.exclude(status__in=("resolved", "closed")).order_by("severity", "-id")[:30],
+        "may": bool(getattr(request.user, "may_respond", False)), "here": request.path,
+        "waits": paging or (promise is not None and promise.state == Obligation.State.OPEN),
+        "rules": simulate_routing.told_of(row, pages.now(request))[:MOST_RULES], "events": queries_evidence.events_of(row),
+        "similar": similar(request, row), "lead": row.lead, "members": list(row.members.order_by("-id")[:MEMBERS]) if row.member_count else [],
+        "bodies": bodies(row), "details": details(row), "feedback": feedback(request, row), "links": [one for one in row.links if isinstance(one, dict)],
+    }  # fmt: skip
+
+
+def feedback(request: HttpRequest, row: Alert) -> dict[str, Any]:
+    """What people think of it, and what this one said: useful, noise, or nothing yet."""
+    said = dict(Feedback.objects.filter(alert=row).values_list("user_id", "useful"))
+    own = said.get(request.user.pk or 0)
+    return {
+        "useful": sum(said.values()),
+        "noise": len(said) - sum(said.values()),
+        "own": "" if own is None else "useful" if own else "noise",
+    }
+
+
+def details(row: Alert) -> list[tuple[str, Any]]:
+    """Its details without what stands elsewhere on the page already."""
+    told = {str(value) for value in (row.title, row.link, row.runbook, row.dedup_key, *row.labels.values())}
+    return [(name, value) for name, value in row.details.items() if value not in ("", None, [], {}) and str(value) not in told]
+
+
+def bodies(row: Alert) -> list[dict[str, Any]]:
+    """The last and the first event as they came, readable and bounded."""
+    wanted = {row.last_raw_event_id: "Last event", row.first_raw_event_id: "First event"}
+    if row.first_raw_event_id == row.last_raw_event_id:
+        wanted = {row.last_raw_event_id: "Event"}
+    rows = RawEvent.objects.in_bulk([pk for pk in wanted if pk])
+    found = []
+    for pk, label in wanted.items():
+        if pk in rows:
+            raw = rows[pk]
+            text, cut = queries_evidence.readable(bytes(raw.body), BODY_SHOWN)
+            found.append({"raw": raw, "label": label, "text": text, "cut": cut, "size": len(raw.body)})
+    return found
+
+
+def similar(request: HttpRequest, row: Alert) -> list[dict[str, Any]]:
+    """Alerts like it: what they share, how they ended, who had them, and the incidents and post-mortems that this person may see."""
+    near = queries_evidence.similar(row)
+    ids = [one.pk for one, _ in near]
+    visible = incidents.visible_to(request.user).filter(alert_links__alert__in=ids)  # type: ignore[arg-type]
+    known = Q(incident_id=None) | Q(incident_id__in=list(visible.values_list("pk", flat=True)))
+    runs = Escalation.objects.filter(known, alert_id__in=ids, acknowledged_at__isnull=False).select_related("acknowledged_by")
+    had = {run.alert_id: run for run in runs.order_by("id")}
+    of_alert: dict[int, list[Any]] = {}
+    for incident in visible.distinct().prefetch_related("alert_links")[:50]:
+        for link in incident.alert_links.all():
+            of_alert.setdefault(link.alert_id, []).append(incident)
+    shown = {incident.pk for found in of_alert.values() for incident in found}
+    written = set(Postmortem.objects.filter(incident_id__in=shown).values_list("incident_id", flat=True))
+    return [
+        {"alert": one, "why": why, "run": had.get(one.pk), "incidents": [(found, found.pk in written) for found in of_alert.get(one.pk, [])[:3]]}
+        for one, why in near
+    ]  # fmt: skip
