@@ -198,27 +198,6 @@ def while_paging(options: argparse.Namespace, tocsin: Tocsin) -> dict[str, Any]:
         phone.close()
 
 
-def beside_a_flood(options: argparse.Namespace, tocsin: Tocsin) -> dict[str, Any]:
-    """How soon is a quiet integration answered while another sends far more than it may?"""
-    import threading
-
-    loud = tocsin.server.api(
-        "POST", "/integrations", {"name": "Loud", "kind": "alertmanager_api_v2", "event_rate": 100, "event_burst": 100}
-    )
-    quiet = tocsin.server.api("POST", "/integrations", {"name": "Quiet", "kind": "alertmanager_api_v2"})
-    alone = measure(Requests(tocsin.url, quiet["key"], 1, True), 1, options.seconds / 2)
-    found: list[Any] = []
-    flood = threading.Thread(target=lambda: found.append(measure(Requests(tocsin.url, loud["key"], 1, True), 64, options.seconds)))
-    flood.start()
-    time.sleep(0.2)
-    beside = measure(Requests(tocsin.url, quiet["key"], 1, True), 1, options.seconds / 2)
-    flood.join()
-    return {
-        "quiet_alone_p99": round(alone.at(0.99), 2), "quiet_beside_p99": round(beside.at(0.99), 2), "quiet_statuses": beside.statuses,
-        "loud_statuses": found[0].statuses,
-    }  # fmt: skip
-
-
 def table(measured: list[dict[str, Any]]) -> Iterator[str]:
     """Medians over the rounds, and ratios to the floor and to Alertmanager, as a Markdown table."""
     yield "| open alerts | connections | alerts/request | keys | program | events/s | p50 ms | p99 ms | × floor | × Alertmanager |"
@@ -263,7 +242,7 @@ def main() -> None:
         before = tocsin.memory()
         measured = rounds(options, tocsin, others)
         more: dict[str, Callable[[], dict[str, Any]]] = {
-            "while pages go out": lambda: while_paging(options, tocsin), "beside a flood": lambda: beside_a_flood(options, tocsin),
+            "while pages go out": lambda: while_paging(options, tocsin),
             "memory": lambda: {"mb_before": round(before), "mb_after": round(tocsin.memory()), "requests_kept": tocsin.kept()},
         }  # fmt: skip
         beside = {name: look() for name, look in more.items()}

@@ -496,3 +496,96 @@ async def _many_bodies(monkeypatch):
     await first
     await request()
     assert answered == [503, 202, 202] and intake.state.held == 0
+
+
+def test_a_key_above_its_rate_is_refused_before_its_body_is_kept_or_read(monkeypatch):
+    loops.run(_flood_of_bodies(monkeypatch))
+
+
+async def _flood_of_bodies(monkeypatch):
+    monkeypatch.setattr(intake.state, "writer", object())
+    monkeypatch.setattr(intake.state.keys, "known", {"loud": 1, "quiet": 2})
+    empty, full = Bucket(10, 1, time.monotonic()), Bucket(10, 1, time.monotonic())
+    empty.take(1_000, time.monotonic())
+    monkeypatch.setattr(intake.state.keys, "buckets", {1: empty, 2: full})
+    read: list[str] = []
+
+    async def take(request):
+        read.append(request.key())
+        assert intake.state.held_of[2] == len(request.body) == 150
+        return any_source.ACCEPTED
+
+    monkeypatch.setitem(addresses.find("/in/k")[0].takes, "POST", take)
+    held: list[int] = []
+
+    async def ask(key, parts=(b"x" * 75, b"x" * 75)):
+        left, answered = list(parts), []
+
+        async def receive():
+            held.append(intake.state.held)
+            return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+        async def send(message):
+            answered.append(message)
+
+        await intake.app({"type": "http", "method": "POST", "path": f"/in/{key}", "headers": [], "query_string": b""}, receive, send)
+        assert not left, "the body is read to its end, else its sender never sees the answer"
+        return answered[0]["status"], dict(answered[0]["headers"])
+
+    status, headers = await ask("loud")
+    assert status == 503 and int(headers[b"retry-after"]) > 1 and read == [] and held == [0, 0]
+    assert (await ask("quiet"))[0] == 202 and read == ["quiet"]
+    assert not intake.state.held and not +intake.state.held_of and not +intake.state.at_once_of
+
+
+def test_one_key_cannot_take_every_place_or_all_the_room(monkeypatch):
+    loops.run(_one_of_two(monkeypatch))
+
+
+async def _one_of_two(monkeypatch):
+    monkeypatch.setattr(intake, "MOST_AT_ONCE_OF_ONE", 2)
+    monkeypatch.setattr(intake, "MOST_HELD_OF_ONE", 100)
+    monkeypatch.setattr(intake.state, "writer", object())
+    monkeypatch.setattr(intake.state.keys, "known", {"loud": 1, "quiet": 2})
+    gate, arrived = asyncio.Event(), asyncio.Event()
+
+    async def take(request):
+        await gate.wait()
+        return any_source.ACCEPTED
+
+    monkeypatch.setitem(addresses.find("/in/k")[0].takes, "POST", take)
+
+    async def ask(key, size, *, slow=False):
+        status = []
+
+        async def receive():
+            if slow:
+                await arrived.wait()
+            return {"type": "http.request", "body": b"x" * size, "more_body": False}
+
+        async def send(message):
+            if message["type"] == "http.response.start":
+                status.append(message["status"])
+
+        await intake.app({"type": "http", "method": "POST", "path": f"/in/{key}", "headers": [], "query_string": b""}, receive, send)
+        return status[0]
+
+    large = asyncio.create_task(ask("loud", 150))
+    await asyncio.sleep(0)
+    assert await ask("loud", 10) == 503, "its bodies hold all of its room"
+    slow = asyncio.create_task(ask("loud", 0, slow=True))
+    await asyncio.sleep(0)
+    quiet = asyncio.create_task(ask("quiet", 50))
+    await asyncio.sleep(0)
+    gate.set()
+    arrived.set()
+    assert await quiet == 202 and await large == 202 and await slow in (202, 503)
+    gate.clear()
+    places = [asyncio.create_task(ask("loud", 1)) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert await ask("loud", 1) == 503, "its places are taken"
+    other = asyncio.create_task(ask("quiet", 1))
+    await asyncio.sleep(0)
+    gate.set()
+    assert [await other, *[await one for one in places]] == [202, 202, 202]
+    assert not intake.state.at_once and not +intake.state.at_once_of and not +intake.state.held_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -25,6 +26,7 @@ BODY_SECONDS = 10.0
 DRAINED = 16_000_000  # bytes of a body that is too large; above that the connection ends with the answer
 MOST_AT_ONCE = 2_000  # requests being read or stored
 MOST_HELD = 96_000_000  # bytes of bodies being read or stored: strangers without a key can send bodies too
+MOST_AT_ONCE_OF_ONE, MOST_HELD_OF_ONE = 1_000, 48_000_000  # of one integration: the others always find room
 JSON = (b"content-type", b"application/json")
 
 
@@ -42,15 +44,19 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     take = takes.get("GET" if method == "HEAD" else method)
     if take is None:
         return await _answer(send, _not_allowed(protocol, takes))
-    if state.at_once >= MOST_AT_ONCE:
+    request = Request(method, path, parts, scope["headers"], scope["query_string"])
+    sender = state.keys.known.get(request.key())
+    if state.at_once >= MOST_AT_ONCE or state.at_once_of[sender] >= MOST_AT_ONCE_OF_ONE:
         return await _answer(send, _overloaded(protocol))
     state.at_once += 1
+    state.at_once_of[sender] += 1
     try:
-        request = Request(method, path, parts, scope["headers"], scope["query_string"])
-        result = await _judged(scope, receive, request, protocol, take)
+        result = await _judged(scope, receive, request, protocol, take, sender)
     finally:
-        state.at_once -= 1
-        state.held -= scope.get("tocsin.held", 0)
+        held = scope.get("tocsin.held", 0)
+        state.at_once, state.held = state.at_once - 1, state.held - held
+        state.at_once_of[sender] -= 1
+        state.held_of[sender] -= held
     if result is not None:
         await _answer(send, result)
 
@@ -60,14 +66,17 @@ def _path(scope: Scope) -> str:
     return raw.decode("latin-1") if raw else scope["path"]
 
 
-async def _judged(scope: Scope, receive: Receive, request: Request, protocol: Protocol, take: Take) -> Answer | None:
+async def _judged(scope: Scope, receive: Receive, request: Request, protocol: Protocol, take: Take, sender: int | None) -> Answer | None:
     """The answer to a request; None when its sender went away."""
     refuse = protocol.refuse
     try:
         if state.writer is None:
             await start()
         if request.method not in ("GET", "HEAD"):
-            body = await _body(scope, receive, protocol.largest)
+            throttled = _throttled(sender) if protocol.metered else None
+            body = await _body(scope, receive, protocol.largest, sender, kept=throttled is None)
+            if throttled is not None:
+                return refuse(str(throttled), protocol.overloaded, throttled.seconds)
             if body is None:
                 return None
             request.body = compression.unpacked(body, compression.encoding_of(request.headers), protocol.largest)
@@ -96,6 +105,17 @@ async def _judged(scope: Scope, receive: Receive, request: Request, protocol: Pr
         return refuse("It could not be stored; send it again.", 503, RETRY_AFTER)
 
 
+def _throttled(sender: int | None) -> ThrottledError | None:
+    """Known before the body is read, so that a flood costs neither memory nor the reading of its bodies."""
+    bucket = None if sender is None else state.keys.buckets.get(sender)
+    if bucket is not None:
+        try:
+            bucket.look(time.monotonic())
+        except ThrottledError as throttled:
+            return throttled
+    return None
+
+
 def _overloaded(protocol: Protocol) -> Answer:
     return protocol.refuse("Too much is waiting; send it again.", protocol.overloaded, RETRY_AFTER)
 
@@ -117,15 +137,15 @@ class _SlowError(Exception):
     pass
 
 
-async def _body(scope: Scope, receive: Receive, largest: int) -> bytes | None:
-    """The whole body; None when the sender went away. Raises _TooLargeError, _SlowError."""
+async def _body(scope: Scope, receive: Receive, largest: int, sender: int | None = None, *, kept: bool = True) -> bytes | None:
+    """The whole body; None when the sender went away. One that is not kept is read to its end all the same. Raises _TooLargeError, _SlowError."""
     for name, value in scope["headers"]:
         if name == b"content-length" and (not value.isdigit() or int(value) > DRAINED):
             raise _TooLargeError
     parts: list[bytes] = []
     size = 0
     try:
-        if state.held > MOST_HELD:
+        if kept and (state.held > MOST_HELD or state.held_of[sender] > MOST_HELD_OF_ONE):
             raise OverloadedError
         async with asyncio.timeout(BODY_SECONDS):
             while True:
@@ -139,9 +159,11 @@ async def _body(scope: Scope, receive: Receive, largest: int) -> bytes | None:
                     if size > DRAINED or not message.get("more_body"):
                         raise _TooLargeError
                     continue
-                parts.append(part)
-                state.held += len(part)
-                scope["tocsin.held"] = size
+                if kept:
+                    parts.append(part)
+                    state.held += len(part)
+                    state.held_of[sender] += len(part)
+                    scope["tocsin.held"] = size
                 if not message.get("more_body"):
                     return parts[0] if len(parts) == 1 else b"".join(parts)
     except TimeoutError:

@@ -71,8 +71,8 @@ def refuse_opsgenie(sentence: str, status: int = 400, retry_after: int = 0) -> A
     return json_answer(status, retry_after, message=sentence, took=0.0, requestId=str(uuid.uuid4()))
 
 
-PROTOCOL = Protocol(refuse, LARGEST)
-OPSGENIE = Protocol(refuse_opsgenie, LARGEST, 429)
+PROTOCOL = Protocol(refuse, LARGEST, metered=False)
+OPSGENIE = Protocol(refuse_opsgenie, LARGEST, 429, metered=False)
 HEARD = Answer(200, b"OK", 0, TEXT)
 UNKNOWN = "No heartbeat has this address."
 

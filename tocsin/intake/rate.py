@@ -31,8 +31,12 @@ class Bucket:
     def take(self, events: int, now: float) -> None:
         """Take a token for each event. A request is never cut: while there is a token it comes in whole, and what it took too much is
         missing later. Raises ThrottledError."""
+        self.look(now)
+        self.tokens -= events
+
+    def look(self, now: float) -> None:
+        """Take nothing. Raises ThrottledError where nothing could be taken."""
         self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
         self.at = now
         if self.tokens < 1:
             raise ThrottledError(self.rate, min(LONGEST_WAIT, math.ceil((1 - self.tokens) / self.rate)))
-        self.tokens -= events

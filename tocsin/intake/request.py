@@ -71,6 +71,7 @@ class Protocol(NamedTuple):
     refuse: Refuse
     largest: int = LARGEST  # bytes of a body
     overloaded: int = 503  # what makes its clients come again
+    metered: bool = True  # its requests take from the integration's bucket
 
 
 Take = Callable[[Request], Awaitable[Answer]]

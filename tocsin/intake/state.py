@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import time
+from collections import Counter
 from pathlib import Path
 
 import asyncpg
@@ -38,6 +39,9 @@ class State:
         self.listener: asyncio.Task[None] | None = None
         self.at_once = 0
         self.held = 0
+        # The same by integration; whose key is not known yet, or stands in the body, shares with all of those (None).
+        self.at_once_of: Counter[int | None] = Counter()
+        self.held_of: Counter[int | None] = Counter()
         self.starting: asyncio.Lock | None = None
 
 
