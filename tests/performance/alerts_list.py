@@ -1,4 +1,4 @@
-"""How long do the alerts page and the API take for 50 rows, with 1,000, 100,000 and 1,000,000 open alerts? Prints p50 and p95 (milliseconds in the server).
+"""How long do the alerts page and the API take for 50 rows, with 1,000, 100,000 and 1,000,000 open alerts? Prints p50 and p95 by the clock and the p50 of processor time (milliseconds in the server).
 
     python -m pytest -q -s tests/performance/alerts_list.py
 
@@ -57,16 +57,18 @@ def fill(start: int, until: int) -> None:
         cursor.execute("VACUUM ANALYZE alerts_alert")
 
 
-def measure(client: Client, path: str) -> tuple[float, float]:
+def measure(client: Client, path: str) -> tuple[float, float, float]:
+    """The median and the 95th percentile by the clock, and the median of processor time of this process, which other work disturbs less."""
     for _ in range(2):
         answer = client.get(path)
         assert answer.status_code == 200, answer.content[:300]
-    times = []
+    times, worked = [], []
     for _ in range(RUNS):
-        begin = time.perf_counter()
+        begin, busy = time.perf_counter(), time.thread_time()
         client.get(path)
         times.append((time.perf_counter() - begin) * 1000)
-    return statistics.median(times), statistics.quantiles(times, n=20)[-1]
+        worked.append((time.thread_time() - busy) * 1000)
+    return statistics.median(times), statistics.quantiles(times, n=20)[-1], statistics.median(worked)
 
 
 def deep(client: Client) -> str:
@@ -92,7 +94,10 @@ def test_alerts_list():
             page = f"/alerts/?after={cursor}" if question == "deep" else f"/alerts/?{question}"
             api = f"/api/v1/alerts?status=firing&cursor={cursor}" if question == "deep" else f"/api/v1/alerts?status=firing&{question}"
             shown, told = measure(client, page), measure(client, api)
-            print(f"{size:>9,}  {name:24} page {shown[0]:6.1f} / {shown[1]:6.1f}   API {told[0]:6.1f} / {told[1]:6.1f}", flush=True)
+            print(
+                f"{size:>9,}  {name:24} page {shown[0]:6.1f} / {shown[1]:6.1f}, processor {shown[2]:5.1f}   API {told[0]:6.1f} / {told[1]:6.1f}, processor {told[2]:5.1f}",
+                flush=True,
+            )
         if os.environ.get("EXPLAIN"):
             explain(size)
 

@@ -150,3 +150,16 @@ def test_an_act_taken_back_can_be_done_again_at_once(story):
     assert call("POST", f"/alerts/bulk/{first}/undo", bearer=bearer).json()["again"] == 1
     again = call("POST", "/alerts/bulk", body, bearer=bearer).json()["act"]
     assert again["id"] != first and again["changed"] == 1
+
+
+def test_what_nobody_is_paged_for_is_taken_and_given_back_as_it_was_said(page, story):
+    rows = many(story, 2)
+    form = {"action": "acknowledge", "alert": [row.pk for row in rows]}
+    told = page.post("/alerts/bulk/", form).content.decode()
+    assert "2 alerts will be yours; nobody is being paged for them." in told
+    page.post("/alerts/bulk/", {**hidden(told), "confirm": "yes"})
+    act = BulkAction.objects.get()
+    assert len(act.changed_ids) == 2
+    assert "Somebody has them all already; nothing changes." in page.post("/alerts/bulk/", form).content.decode()
+    page.post(f"/alerts/bulk/{act.pk}/undo/")
+    assert "2 alerts will be yours" in page.post("/alerts/bulk/", form).content.decode()

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import OperationalError, connection, transaction
+from django.db.models import QuerySet
 
 from tocsin.alerts.models import Alert
 from tocsin.domain.alert_filters import SORTS, AlertFilter, age, words
@@ -119,12 +120,16 @@ _ORDERS = {
 }
 
 
-def page(wanted: AlertFilter, now: datetime, *, cursor: str | None = None, limit: int = 50) -> Found:
-    """One page in the wanted order. Raises Refused where the cursor is of another list, or the search takes too long."""
+def page(
+    wanted: AlertFilter, now: datetime, *, cursor: str | None = None, limit: int = 50, rows_with: QuerySet[Alert] | None = None
+) -> Found:
+    """One page in the wanted order; `rows_with` says which columns are read. Raises Refused where the cursor is of another list, or the search takes too long."""
     where, after = _Where(wanted, now), _read(cursor, wanted.sort)
     walked = wanted.sort == "newest" or (wanted.sort == "severity" and wanted.status == "firing")
     ids = _walk(where, wanted.sort, after, limit + 1) if walked else _sorted(where, wanted.sort, after, limit + 1)
-    by_id = Alert.objects.select_related("service", "integration").defer("details", "trace").in_bulk(ids)
+    if rows_with is None:
+        rows_with = Alert.objects.select_related("service", "integration").defer("details", "trace")
+    by_id = rows_with.in_bulk(ids)
     rows = [by_id[one] for one in ids if one in by_id]
     more = len(ids) > limit
     rows = rows[:limit]
@@ -153,18 +158,22 @@ def count(wanted: AlertFilter, now: datetime, most: int = MOST_COUNTED) -> Count
         if near[0] > NEAR // 80:
             return Count(near[0], True)
     condition, values = where.sql()
-    number = _ask(f"SELECT count(*) FROM (SELECT 1 FROM alerts_alert WHERE {condition} LIMIT {most + 1}) one", values, slow=True)[0][0]
+    number = _ask(
+        f"SELECT count(*) FROM (SELECT 1 FROM alerts_alert WHERE {condition} LIMIT {most + 1}) one", values, slow=bool(where.others)
+    )[0][0]
     return Count(min(number, most), number > most)
 
 
 def waiting(most: int = 500) -> Count:
     """How many firing alerts belong to no incident; counted to `most` among the newest, because every page asks."""
-    near, number = _ask(
-        f"SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM incidents_incidentalert l WHERE l.alert_id = a.id)) FROM"
-        f" (SELECT id FROM alerts_alert WHERE status = 'firing' ORDER BY id DESC LIMIT {NEAR}) a",
+    number = _ask(
+        f"SELECT count(*) FROM (SELECT 1 FROM (SELECT id FROM alerts_alert WHERE status = 'firing' ORDER BY id DESC LIMIT {NEAR}) a"
+        f" WHERE NOT EXISTS (SELECT 1 FROM incidents_incidentalert l WHERE l.alert_id = a.id) LIMIT {most + 1}) one",
         [],
-    )[0]
-    return Count(min(number, most), number > most or near == NEAR)
+    )[0][0]
+    if number > most:
+        return Count(most, True)
+    return Count(number, bool(_ask(f"SELECT 1 FROM alerts_alert WHERE status = 'firing' ORDER BY id DESC OFFSET {NEAR - 1} LIMIT 1", [])))
 
 
 def _only(where: _Where) -> _Where:

@@ -262,6 +262,13 @@ def expire_at(ids: Sequence[int], at: datetime, *, by: Actor, now: datetime) -> 
     return len(found)
 
 
+def give_back(ids: Sequence[int], *, by: Actor, now: datetime) -> int:
+    """Take acknowledgements back at once: paging starts again, for so many; who took what was never paged does not have it any more."""
+    never = Escalation.objects.filter(pk__in=ids, status=Status.ACKNOWLEDGED, reason=NEVER_PAGED)
+    never.update(status=Status.STOPPED, finished_at=now, acknowledged_at=None, acknowledged_by=None, acknowledged_via="")
+    return expire_at(ids, now, by=by, now=now)
+
+
 def _of(alert_id: int | None, incident_id: int | None) -> Q:
     if incident_id is None and alert_id is None:
         raise ValueError("an escalation is about an alert or an incident")

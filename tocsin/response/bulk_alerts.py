@@ -69,17 +69,20 @@ def plan(*, action: str, alert_ids: Sequence[int], minutes: int | None = None, b
     known, firing = found.count(), found.filter(status=Alert.Status.FIRING).count()
     runs = Escalation.objects.filter(alert__in=found)
     paging_now = runs.filter(status__in=_RUNS).values("alert_id").distinct().count()
-    owed = Obligation.objects.filter(kind="acknowledge", state=Obligation.State.OPEN, alert_id__in=ids).values_list("alert_id", flat=True)
-    takes = len(set(owed) | set(runs.filter(status__in=_RUNS).values_list("alert_id", flat=True)))
+    owed = Obligation.objects.filter(kind="acknowledge", state=Obligation.State.OPEN, alert_id__in=ids).values("alert_id")
+    had = runs.filter(status=Escalation.Status.ACKNOWLEDGED).values("alert_id")
+    takes = known - found.filter(pk__in=had).exclude(pk__in=owed).exclude(pk__in=runs.filter(status__in=_RUNS).values("alert_id")).count()
     said: list[str] = []
     if action in ("acknowledge", "snooze"):
         changes = takes
-        said.append(f"{_alerts(takes)} will be yours; {_pages(paging_now)}.")
-        if known > takes:
-            said.append(f"{_alerts(known - takes)} stay as they are: somebody has them, or nobody is paged for them.")
+        said.append(
+            f"{_alerts(takes)} will be yours; {_pages(paging_now)}." if takes else "Somebody has them all already; nothing changes."
+        )
+        if known > takes > 0:
+            said.append(f"{_alerts(known - takes)} stay as they are: somebody has them.")
         again = now + timedelta(minutes=minutes) if action == "snooze" and minutes else None
         if again:
-            said.append(f"{takes:,} will page again at {again:%Y-%m-%d %H:%M} UTC if they still fire.")
+            said.append(f"{paging_now:,} will page again at {again:%Y-%m-%d %H:%M} UTC if they still fire.")
         elif expiring := _expiring(found):
             said.append(f"Up to {expiring:,} will page again when the acknowledgement runs out, as the procedure says for their severity.")
     elif action == "resolve":
@@ -183,7 +186,7 @@ def undo(row: BulkAction, *, by: Actor, now: datetime) -> int:
                     alert_effects.released(alert, procedure, now=now)
             else:
                 mine = Escalation.objects.filter(alert=alert, status=Escalation.Status.ACKNOWLEDGED, acknowledged_at__gte=row.created_at)
-                again = paging.expire_at([run.pk for run in mine], now, by=by, now=now)
+                again = paging.give_back([run.pk for run in mine], by=by, now=now)
                 said = "paging starts again" if again else "somebody must take it"
                 record("undone", f"{by.label} took the acknowledgement back: {said}", by=by, now=now, alert_id=alert.pk, key=True)
                 _owe_again(alert, row, by, now)

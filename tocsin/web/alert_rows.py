@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
@@ -13,6 +14,12 @@ from tocsin.web import quiet_forms, words
 from tocsin.web.templatetags.tocsin import icon, sev
 
 LONGEST_TITLE = 140
+
+
+def read() -> QuerySet[Alert]:
+    """Alerts with the columns that a row shows; without the documents, which take longer to read than the rest."""
+    shown = ("title", "status", "severity", "event_count", "first_seen", "last_seen", "resolved_at", "suppressed_by")
+    return Alert.objects.select_related("service").only(*shown, "service__name")
 
 
 class Rows:

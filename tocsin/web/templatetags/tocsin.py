@@ -247,33 +247,37 @@ def way(kind: str) -> str:
     return NOTIFIERS[kind].label if kind in NOTIFIERS else words_of(kind)
 
 
-@register.inclusion_tag("parts/nav_link.html", takes_context=True)
-def nav_link(context: template.Context, name: str, label: str, symbol: str, count: int = 0) -> dict[str, Any]:
-    """A line of the side bar; nothing where that page is not part of this installation."""
-    return _link(context, name, label, symbol, count)
+@register.simple_tag(takes_context=True)
+def nav_link(context: template.Context, name: str, label: str, symbol: str, count: int = 0) -> SafeString:
+    """A line of the side bar; nothing where that page is not part of this installation. Every page has two dozen: no template of its own."""
+    words = format_html('<span class="lab">{}</span>', label)
+    number = format_html('<span class="count"><span class="sr">, </span>{}</span>', count) if count else ""
+    return _link(context, name, symbol, words, number)
 
 
-@register.inclusion_tag("parts/tab_link.html", takes_context=True)
-def tab_link(context: template.Context, name: str, label: str, symbol: str, count: int = 0) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def tab_link(context: template.Context, name: str, label: str, symbol: str, count: int = 0) -> SafeString:
     """The same in the tab bar of phones."""
-    return _link(context, name, label, symbol, count)
+    return _link(context, name, symbol, label, format_html('<span class="n">{}</span>', count) if count else "")
 
 
-def _link(context: template.Context, name: str, label: str, symbol: str, count: int) -> dict[str, Any]:
-    try:
-        address = reverse(name)
-    except NoReverseMatch:
-        address = ""
+def _link(context: template.Context, name: str, symbol: str, words: str, number: str) -> SafeString:
+    address = _address(name)
+    if not address:
+        return mark_safe("")
     here = getattr(context.get("request"), "path", "")
     area = context.get("area")  # a page may say under which line it stands where its address begins like another's
-    current = name == area if area else bool(address) and (here == address or (address != "/" and here.startswith(address)))
-    return {
-        "address": address,
-        "label": label,
-        "symbol": symbol,
-        "count": count,
-        "current": "page" if here == address else "true" if current else "",
-    }
+    current = name == area if area else here == address or (address != "/" and here.startswith(address))
+    mark = format_html(' aria-current="{}"', "page" if here == address else "true") if current or here == address else ""
+    return format_html('<a href="{}"{}>{}{}{}</a>', address, mark, icon(symbol), words, number)
+
+
+@lru_cache(maxsize=100)
+def _address(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
 
 
 @register.inclusion_tag("parts/field.html")

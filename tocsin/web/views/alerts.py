@@ -22,8 +22,7 @@ from tocsin.response.link_alert import link_alert
 from tocsin.response.resolve_alert import resolve_alert
 from tocsin.response.ungroup import ungroup
 from tocsin.response.verify_alert import verify_alert
-from tocsin.web import alert_page, filters, pages
-from tocsin.web.alert_rows import Rows
+from tocsin.web import alert_page, alert_rows, filters, pages
 from tocsin.web.views import alerts_bulk, saved_views
 from tocsin.web.views.board import with_answers
 
@@ -38,14 +37,19 @@ def alerts(request: HttpRequest) -> HttpResponse:
         return pages.go(reverse("alerts") + filters.address_of(row.filters))
     wanted, errors = filters.read(request)
     now = pages.now(request)
-    found = listing.page(wanted, now, cursor=request.GET.get("after"), limit=SHOWN) if not errors else listing.Found([], None)
+    found = (
+        listing.page(wanted, now, cursor=request.GET.get("after"), limit=SHOWN, rows_with=alert_rows.read())
+        if not errors
+        else listing.Found([], None)
+    )
     may, zone = bool(getattr(request.user, "may_respond", False)), getattr(request.user, "time_zone", "")
+    names = filters.offered()
     context = {
-        "rows": found.rows, "body": Rows(now, zone, may=may).all(with_answers(found.rows)), "later": filters.address(wanted, after=found.next) if found.next else "", "wanted": wanted,
+        "rows": found.rows, "body": alert_rows.Rows(now, zone, may=may).all(with_answers(found.rows)), "later": filters.address(wanted, after=found.next) if found.next else "", "wanted": wanted,
         "partly": found.partly, "errors": errors, "here": request.get_full_path(), "may": may, "query": filters.address(wanted),
-        "count": filters.count(wanted, found, request, now) if not errors else "", "chosen": filters.choices(wanted), "chips": filters.chips(wanted),
+        "count": filters.count(wanted, found, request, now) if not errors else "", "chosen": filters.choices(wanted, names), "chips": filters.chips(wanted),
         "typed": request.GET if errors else wanted.to_plain(), "label": request.GET.get("label", ""), "sorts": listing.SORTS, "window": f"{listing.WINDOW:,}",
-        "chips_of_views": saved.chips(wanted), **saved_views.offered(request),
+        "chips_of_views": saved.chips(wanted), **saved_views.offered(request, teams=names["team"]),
         "acts": alerts_bulk.acts_of(request, now) if may else [], "snoozes": alerts_bulk.SNOOZES,
         "statuses": [(key, label, filters.address(replace(wanted, status=key))) for key, label in STATUSES.items()],
     }  # fmt: skip

@@ -96,6 +96,8 @@ def triage(now: datetime) -> dict[str, Any]:
 def with_answers(rows: list[Alert]) -> list[dict[str, Any]]:
     """Alerts with their acknowledge promise and their newest escalation."""
     ids = [row.pk for row in rows]
-    promises = {p.alert_id: p for p in Obligation.objects.filter(kind="acknowledge", alert_id__in=ids).order_by("id")}
-    escalations = {e.alert_id: e for e in Escalation.objects.filter(alert_id__in=ids).select_related("acknowledged_by").order_by("id")}
+    owed = Obligation.objects.filter(kind="acknowledge", alert_id__in=ids).only("alert_id", "state", "due_at", "stopped_at")
+    runs = Escalation.objects.filter(alert_id__in=ids).select_related("acknowledged_by").defer("policy_snapshot")
+    promises = {p.alert_id: p for p in owed.order_by("id")}
+    escalations = {e.alert_id: e for e in runs.order_by("id")}
     return [{"alert": row, "promise": promises.get(row.pk), "escalation": escalations.get(row.pk)} for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -123,15 +124,16 @@ def view(request: HttpRequest, view_id: int) -> HttpResponse:
     return pages.page(request, "alerts/saved_view.html", context, status=400 if errors else 200)
 
 
-def offered(request: HttpRequest, chosen: str = "") -> dict[str, Any]:
-    """With whom this person may share a view."""
-    by = pages.actor(request)
-    teams = Team.objects.filter(removed_at=None).order_by("name")
-    if not by.may(Needs.ADMINISTER):
-        teams = teams.filter(memberships__user=by.user)
-    shares = [(str(pk), f"Team {name}") for pk, name in teams.values_list("pk", "name")[: filters.NAMES_SHOWN]] + [("all", "Everybody")]
+def offered(request: HttpRequest, chosen: str = "", *, teams: Sequence[tuple[int, str]] | None = None) -> dict[str, Any]:
+    """With whom this person may share a view; `teams` are all teams, where the page has read them."""
+    by, administers = pages.actor(request), pages.actor(request).may(Needs.ADMINISTER)
+    if not administers or teams is None:
+        known = Team.objects.filter(removed_at=None).order_by("name")
+        known = known if administers else known.filter(memberships__user=by.user)
+        teams = list(known.values_list("pk", "name")[: filters.NAMES_SHOWN])
+    shares = [(str(pk), f"Team {name}") for pk, name in teams] + [("all", "Everybody")]
     scopes = [("", "Only me"), *(shares if by.may(Needs.RESPOND) else [])]
-    return {"scopes": [(key, label, key == chosen) for key, label in scopes], "administers": by.may(Needs.ADMINISTER)}
+    return {"scopes": [(key, label, key == chosen) for key, label in scopes], "administers": administers}
 
 
 def _posted(request: HttpRequest) -> dict[str, Any]:
