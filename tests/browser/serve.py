@@ -55,7 +55,7 @@ def _quiet(told) -> tuple[str, str]:
     from tocsin import clock
     from tocsin.accounts.actor import Actor
     from tocsin.alerts import operations_quiet
-    from tocsin.alerts.models import Alert, MaintenanceWindow, Silence
+    from tocsin.alerts.models import Alert
     from tocsin.response import maintain, silence
 
     now, by, other = clock.now(), Actor.of(told.ana, "web"), Actor.of(told.ben, "web")
@@ -79,9 +79,12 @@ def _quiet(told) -> tuple[str, str]:
         title="Vacuum of the ledger", starts=start, rule="FREQ=WEEKLY;COUNT=26", team=told.service.team_id, **plain, by=by, now=now
     )
     maintain.plan(title="Switch of the carrier", starts=start, services=[told.service.pk], **plain, by=by, now=now)
-    for model, pk, held in ((Silence, active.pk, "silence"), (MaintenanceWindow, running.pk, "maintenance window")):
+    for title, pk, held in (
+        ("Login probe failing in Frankfurt", active.pk, "silence"),
+        ("Ledger replica 40 s behind", running.pk, "maintenance window"),
+    ):
         Alert.objects.create(
-            integration=told.integration, service=told.service, dedup_key=held, title=f"Probe of {model.__name__.lower()} failing in Frankfurt",
+            integration=told.integration, service=told.service, dedup_key=held, title=title,
             source_severity="warning", severity="SEV3", started_at=now, first_seen=now, last_seen=now, last_event_at=now,
             labels={"alertname": "ProbeFailed", "region": "eu"}, suppressed_by=f"{held} {pk}: The Frankfurt probe is being replaced",
         )  # fmt: skip

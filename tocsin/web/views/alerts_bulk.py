@@ -13,11 +13,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.alerts import listing, operations_silences
+from tocsin.alerts import listing
 from tocsin.alerts.models import BulkAction
 from tocsin.domain.alert_filters import AlertFilter
 from tocsin.lib.refusal import Refused, invalid
 from tocsin.response import bulk_alerts, bulk_silence
+from tocsin.response import silence as silences
 from tocsin.web import filters, pages
 
 SNOOZES = [(30, "30 min"), (60, "1 hour"), (120, "2 hours"), (240, "4 hours"), (480, "8 hours"), (1440, "1 day")]
@@ -101,7 +102,7 @@ def _silence(request: HttpRequest, context: dict[str, Any], ids: list[int] | Non
     hold = post.get("hold", "")
     if hold not in dict(HOLDS):
         raise invalid(hold="Choose when it ends.")
-    silence = operations_silences.create_silence(
+    silence = silences.silence(
         matchers=[{"name": name, "value": value} for name, value in planned.labels], service=planned.service, reason=pages.text(request, "reason", 1000),
         ends_at=now + timedelta(minutes=int(hold)), by=by, now=now,
     )  # fmt: skip
