@@ -158,16 +158,19 @@ class Alert(models.Model):
     last_raw_event = models.ForeignKey(RawEvent, null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False)
     verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True, default="")
     verdict_note = models.CharField(max_length=2000, blank=True, default="")
-    verdict_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
+    # Each index of this table is paid for by each alert of a storm: nobody asks for alerts by these.
+    verdict_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.RESTRICT, related_name="+", db_index=False)
     verdict_at = models.DateTimeField(null=True, blank=True)
     # what routing rules decided (empty: the defaults) and added; `route`: the rules that it met (see domain.rules_words.told)
     route = models.JSONField(default=dict)
     rule_id = models.BigIntegerField(null=True, blank=True)
-    policy = models.ForeignKey("paging.EscalationPolicy", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
+    policy = models.ForeignKey(
+        "paging.EscalationPolicy", null=True, blank=True, on_delete=models.RESTRICT, related_name="+", db_index=False
+    )
     links = models.JSONField(default=list)  # [{"text", "url"}]
     added_labels = models.JSONField(default=dict)  # part of `labels`, kept when the source sends others
     # the cause it belongs to: `lead` is the alert that is paged for all of them; empty: this one
-    lead = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="members")
+    lead = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="members", db_index=False)
     member_count = models.PositiveIntegerField(default=0)  # of a lead: how many alerts joined it
     cause_at = models.DateTimeField(null=True, blank=True)  # of a lead: when it began or an alert last joined it
     cause_severity = models.CharField(max_length=20, blank=True, default="")  # of a lead: the worst of its alerts

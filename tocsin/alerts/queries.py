@@ -79,9 +79,20 @@ def overdue() -> Overdue:
         return Overdue(*(bool(one) for one in cursor.fetchone()))
 
 
-def waiting_events(integration_id: int, limit: int) -> list[RawEvent]:
-    """The oldest events of an integration that are not folded yet, in the order of acceptance. The claim keeps others away."""
-    return list(RawEvent.objects.filter(integration_id=integration_id, state=RawEvent.State.NEW).order_by("id")[:limit])
+def waiting_events(integration_id: int, limit: int, most_bytes: int) -> list[RawEvent]:
+    """The oldest events of an integration that are not folded yet, in the order of acceptance: at most so many, and so many bytes of bodies
+    (one event at least). The claim keeps others away."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT max(w.id) FROM (SELECT r.id, row_number() OVER o AS place, sum(octet_length(r.body)) OVER o AS bytes FROM"
+            " (SELECT id, body FROM alerts_rawevent WHERE integration_id = %s AND state = 'new' ORDER BY id LIMIT %s) r WINDOW o AS (ORDER BY r.id)) w"
+            " WHERE w.place = 1 OR w.bytes <= %s",
+            [integration_id, limit, most_bytes],
+        )
+        last = cursor.fetchone()[0]
+    if last is None:
+        return []
+    return list(RawEvent.objects.filter(integration_id=integration_id, state=RawEvent.State.NEW, pk__lte=last).order_by("id"))
 
 
 class GroupingFacts(NamedTuple):

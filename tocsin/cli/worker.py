@@ -26,7 +26,7 @@ class Worker:
     def __init__(self) -> None:
         self.stop = Event()
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
-        self.woken: dict[str, Event] = {}
+        self.woken: dict[str, list[Event]] = {}
         self.rounds: dict[str, float] = {}
         self.threads: dict[str, tuple[Thread, Any]] = {}
 
@@ -41,8 +41,10 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop.set())
         for loop in (*LOOPS, AUDITOR):
-            self.woken[loop.name] = Event()
-            self._keep(f"loop {loop.name}", lambda loop=loop: due.run(self._watched(loop), self.stop, self.woken[loop.name]))
+            events = self.woken[loop.name] = [Event() for _ in range(loop.threads)]
+            for place, woken in enumerate(events):
+                name = f"loop {loop.name}" + (f" {place + 1}" if place else "")
+                self._keep(name, lambda loop=loop, woken=woken: due.run(self._watched(loop), self.stop, woken))
         self._keep("listen", self._listen)
         self._keep("jobs", lambda: running.run(self.stop, self.name))
         Thread(target=_publish_status_page, name="status page", daemon=True).start()
@@ -63,7 +65,12 @@ class Worker:
             self.rounds[loop.name] = time.monotonic()
             return taken
 
-        return Loop(loop.name, take, loop.next_due)
+        return Loop(loop.name, take, loop.next_due, loop.threads)
+
+    def _wake(self, *names: str) -> None:
+        for name in names:
+            for event in self.woken.get(name, ()):
+                event.set()
 
     def _listen(self) -> None:
         """Wake the loops that NOTIFY names. While the connection is lost they look by themselves each second."""
@@ -77,12 +84,10 @@ class Worker:
             try:
                 with psycopg.connect(**settings, autocommit=True) as listening:
                     listening.execute(f"LISTEN {due.CHANNEL}".encode())
-                    for event in self.woken.values():
-                        event.set()
+                    self._wake(*self.woken)
                     while not self.stop.is_set():
                         for message in listening.notifies(timeout=1.0):
-                            if found := self.woken.get(message.payload):
-                                found.set()
+                            self._wake(message.payload)
             except psycopg.Error as error:
                 log.warning("the wake-up connection is lost: %s", error)
                 self.stop.wait(1.0)
@@ -112,8 +117,7 @@ class Worker:
         from tocsin.jobs import heartbeat
 
         until = time.monotonic() + LONGEST_STOP
-        for event in self.woken.values():
-            event.set()
+        self._wake(*self.woken)
         for name, (thread, _) in self.threads.items():
             thread.join(max(0.0, until - time.monotonic()))
             if thread.is_alive():

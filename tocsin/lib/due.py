@@ -23,11 +23,15 @@ LONGEST_BACK_OFF = 30.0  # seconds, after repeated failures
 
 @dataclass(frozen=True)
 class Loop:
-    """`take` carries out what is due and returns how much that was; `next_due` is the earliest time something is due, None for nothing."""
+    """`take` carries out what is due and returns how much that was; `next_due` is the earliest time something is due, None for nothing.
+
+    `threads`: so many of a worker carry it out side by side, as several workers do.
+    """
 
     name: str
     take: Callable[[], int]
     next_due: Callable[[], datetime | None]
+    threads: int = 1
 
 
 def wake(name: str) -> None:

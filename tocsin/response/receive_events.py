@@ -21,7 +21,8 @@ from tocsin.response.read_event import read
 from tocsin.timeline.operations import announce
 
 log = logging.getLogger(__name__)
-BATCH = 200
+BATCH = 500  # requests in one transaction
+BATCH_BYTES = 500_000  # of their bodies: a request of a hundred alerts is a hundred events; others of the same integration wait so long
 
 
 def take() -> int:
@@ -49,7 +50,7 @@ def _take_of(integration_id: int) -> int:
     with transaction.atomic():
         if not queries.claim(integration_id):
             return 0
-        rows = queries.waiting_events(integration_id, BATCH)
+        rows = queries.waiting_events(integration_id, BATCH, BATCH_BYTES)
         if not rows:
             return 0
         now, integration = clock.now(), Integration.objects.select_related("service").get(pk=integration_id)
@@ -149,4 +150,5 @@ def _next_due() -> datetime | None:
     return min(times, default=None)
 
 
-LOOP = Loop(alerts.LOOP_NAME, take, _next_due)
+# Two threads: while one folds a storm of one integration, the other takes what the others send.
+LOOP = Loop(alerts.LOOP_NAME, take, _next_due, threads=2)
