@@ -92,7 +92,7 @@ def test_every_command_and_file_that_a_page_names_is_there():
     groups = {name.partition(" ")[0] for name in known if " " in name}
     for path in [HOUSE / "README.md", *(HOUSE / "docs").rglob("*.md")]:
         text = path.read_text(encoding="utf-8")
-        for first, second in re.findall(r"(?:`|^|bin/|=/opt/tocsin/bin/|&& )tocsin ([a-z]+)(?: ([a-z]+))?", text, re.MULTILINE):
+        for first, second in re.findall(r"(?:`|^|bin/|=/opt/tocsin/bin/|&& )tocsin ([a-z][a-z-]*)(?: ([a-z]+))?", text, re.MULTILINE):
             assert first in known or (first in groups and (not second or f"{first} {second}" in known)), (path, first, second)
         for target in re.findall(r"\]\(([^)#\s]+)", text):
             assert target.startswith("http") or (path.parent / target).exists(), (path, target)

@@ -16,6 +16,11 @@ env = environ.Env()
 
 DATA_DIR = Path(env.str("TOCSIN_DATA_DIR", default="") or postgres.default_data_dir())
 TOCSIN_URL = env.str("TOCSIN_URL", default="http://127.0.0.1:8000").rstrip("/")
+MAIL_IN_DOMAIN = (
+    (env.str("TOCSIN_MAIL_DOMAIN", default="") or urlsplit(TOCSIN_URL).hostname or "localhost")
+    if env.str("TOCSIN_SMTP_LISTEN", default="")
+    else ""
+)
 BOOTSTRAP_TOKEN = env.str("TOCSIN_BOOTSTRAP_TOKEN", default="")
 ADMIN_EMAIL = env.str("TOCSIN_ADMIN_EMAIL", default="")
 ADMIN_PASSWORD = env.str("TOCSIN_ADMIN_PASSWORD", default="")

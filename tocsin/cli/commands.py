@@ -63,6 +63,20 @@ def worker(data: Data = None) -> None:
     main()
 
 
+@app.command("mail-in")
+def mail_in(
+    listen: Annotated[
+        str, typer.Option(help="Where to listen, as host:port.", envvar="TOCSIN_SMTP_LISTEN", show_envvar=False)
+    ] = "127.0.0.1:2525",
+    data: Data = None,
+) -> None:
+    """Run only the listener that takes mail in (SMTP); `tocsin up` runs it itself where TOCSIN_SMTP_LISTEN is set."""
+    data_dir(data)
+    from tocsin.cli.mail_in import main
+
+    main(listen)
+
+
 @app.command()
 def migrate(data: Data = None) -> None:
     """Bring the database's tables up to date."""

@@ -33,7 +33,7 @@ LEAST_BACK_OFF, LONGEST_BACK_OFF = 1.0, 30.0
 STEADY = 30.0  # seconds after which a child counts as well and its back-off starts anew
 DEMO_SIGN_IN = "jonas@larkfield.example"
 LONGEST_LOG = 10_000_000
-PATIENCE = {"web": 10.0, "worker": 27.0}
+PATIENCE = {"web": 10.0, "worker": 27.0, "mail": 6.0}
 
 
 @dataclass
@@ -202,6 +202,8 @@ class Supervisor:
 
     def _start_children(self) -> str:
         parts = {"web": ["web", "--host", self.host, "--port", str(self.port)], "worker": ["worker"]}
+        if os.environ.get("TOCSIN_SMTP_LISTEN"):
+            parts["mail"] = ["mail-in"]
         for name, arguments in parts.items():
             self.children[name] = Child(name, [*python(), *arguments], self._environment(name))
             if not self.stopping:

@@ -80,8 +80,8 @@ async def _connect() -> asyncpg.Connection:
     return await asyncpg.connect(_address(), timeout=2, server_settings=SETTINGS)
 
 
-async def start() -> None:
-    """Make pool, writer and listener; the database need not answer yet."""
+async def start(hearing: bool = True) -> None:
+    """Make pool, writer and listener; the database need not answer yet. `hearing`: pings come in at this process, so it says that it hears them."""
     state.starting = state.starting or asyncio.Lock()
     async with state.starting:
         if state.writer is not None:
@@ -89,7 +89,7 @@ async def start() -> None:
         state.pool = await asyncpg.create_pool(
             _address(), min_size=0, max_size=CONNECTIONS, timeout=3, command_timeout=5, server_settings=SETTINGS
         )
-        state.listener = asyncio.create_task(_listen(state.keys))
+        state.listener = asyncio.create_task(_listen(state.keys, hearing))
         state.writer = Writer(_connect)
 
 
@@ -107,7 +107,7 @@ async def stop() -> None:
     state.__init__()  # type: ignore[misc]
 
 
-async def _listen(keys: key_rules.Keys) -> None:
+async def _listen(keys: key_rules.Keys, hearing: bool) -> None:
     """Keep the keys fresh: at each notification, and every half minute; for ever."""
     while True:
         try:
@@ -118,7 +118,8 @@ async def _listen(keys: key_rules.Keys) -> None:
                 while True:
                     changed.clear()
                     await keys.load(connection)
-                    await connection.execute(HEARD)
+                    if hearing:
+                        await connection.execute(HEARD)
                     try:
                         await asyncio.wait_for(changed.wait(), key_rules.REFRESH_SECONDS)
                     except TimeoutError:

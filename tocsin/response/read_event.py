@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 # The address that an event came by decides how it is read; at /in/{key} the integration's kind does.
 READ_BY = {
     "pagerduty": "pagerduty_events_v2", "pagerduty_v1": "pagerduty_events_v2", "pagerduty_change": "pagerduty_change_events",
-    "alertmanager_api": "alertmanager_api_v2", "opsgenie": "opsgenie_alert_api", "victorops": "victorops", "heartbeat": "heartbeat",
+    "alertmanager_api": "alertmanager_api_v2", "opsgenie": "opsgenie_alert_api", "victorops": "victorops", "heartbeat": "heartbeat", "mail": "email",
     "change": "change",
 }  # fmt: skip
 

@@ -25,8 +25,8 @@ class Email:
     label = "E-mail"
     category = "Drop-in"
     about = (
-        "Let a mail service (Mailgun, SendGrid Inbound Parse, Postmark, Mailjet Parse) post inbound mail to this address, or post a mail itself"
-        " as message/rfc822:\n{address}\n"
+        "Where this server takes mail itself (TOCSIN_SMTP_LISTEN), send to {key}@ and its mail domain.\nElse let a mail service (Mailgun,"
+        " SendGrid Inbound Parse, Postmark, Mailjet Parse) post inbound mail to this address, or post a mail itself as message/rfc822:\n{address}\n"
         "A mail opens an alert; one that says RESOLVED, OK or RECOVERY with the same subject ends it."
     )
     docs = ""

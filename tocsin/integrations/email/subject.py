@@ -41,7 +41,7 @@ _SAID = re.compile(
 )
 _BACK = re.compile(r"\b(?:back\s+(?:up|online|to\s+normal)|(?:up|ok|online|reachable|available|normal)\s+again|no\s+longer\s+(?:\w+\s+){0,1}"
                    r"(?:down|failing|critical|firing|unreachable|unavailable|degraded|offline|alerting|in\s+alarm))\b", re.I)  # fmt: skip
-_LAST = re.compile(r"\b(resolved|recovered|recovery|cleared|restored|solved|ok|okay)[\s\]).!*\"']{0,8}$", re.I)
+_LAST = re.compile(r"\b(succeeded|resolved|recovered|recovery|cleared|restored|solved|ok|okay)[\s\]).!*\"']{0,8}$", re.I)
 _CLOSED = re.compile(
     r"\b(?:alert|incident|problem|issue|case|ticket|alarm|event|outage)s?\b[^.:]{0,60}?\b(?:closed|cleared|resolved)\b(?=\W*$|\s+(?:by|after|at|on)\b|\s*:)",
     re.I,

@@ -78,6 +78,7 @@ def integration(request: HttpRequest, integration_id: int) -> HttpResponse:
         "integration": found, "form": form, "errors": errors, "services": _services(), "severities": SEVERITIES,
         "events": RawEvent.objects.filter(integration=found).defer("body").order_by("-id")[:20],
         "setup": shown(found.kind, settings.TOCSIN_URL, key), "test_header": TEST,
+        "mail_address": f"{key}@{settings.MAIL_IN_DOMAIN}" if settings.MAIL_IN_DOMAIN else "",
     }  # fmt: skip
     fragments = {"events": "integrations/_events.html"}
     return pages.page(request, "integrations/integration.html", context, fragments=fragments, status=422 if errors else 200)
