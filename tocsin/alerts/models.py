@@ -7,14 +7,14 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Lower
 
-from tocsin.alerts.models_drop_in import Delivery
+from tocsin.alerts.models_drop_in import Delivery, SnsFetch
 from tocsin.alerts.models_replay import EventReplay
 from tocsin.alerts.models_retention import EventRetention
 from tocsin.alerts.models_routing import RoutingTrial, RoutingVersion
 
 __all__ = [
     "Alert", "Attendance", "ChangeEvent", "Delivery", "EarlyResolution", "EventReplay", "EventRetention", "Integration", "RawEvent", "RoutingTrial",
-    "RoutingVersion", "Service", "Silence",
+    "RoutingVersion", "Service", "Silence", "SnsFetch",
 ]  # fmt: skip
 
 EVENT_RATE = 5_000  # as many as are folded a second
@@ -67,6 +67,7 @@ class Integration(models.Model):
     enabled = models.BooleanField(default=True)
     event_rate = models.PositiveIntegerField(default=EVENT_RATE, db_default=EVENT_RATE)  # events a second that it may send
     event_burst = models.PositiveIntegerField(default=EVENT_BURST, db_default=EVENT_BURST)  # events that may come at once
+    signed_only = models.BooleanField(default=True, db_default=True)  # Amazon SNS: what it did not sign is refused
     stale_hours = models.PositiveSmallIntegerField(
         null=True, blank=True
     )  # ask about what was not renewed for so long; 0 never, empty: a day

@@ -38,6 +38,7 @@ class NewIntegration(Body):
     mapping: dict[str, str] = Field(default_factory=dict, description="Field → CEL on body, headers, item: " + ", ".join(mapping.OPTIONS))
     severity_words: dict[str, str] = Field(default_factory=dict, description="Word → critical, error, warning or info")
     enabled: bool = True
+    signed_only: bool = Field(True, description="Amazon SNS: refuse what it did not sign.")
     event_rate: int = Field(EVENT_RATE, description="Events a second that it may send; above it the sender is told to come again.")
     event_burst: int = Field(EVENT_BURST, description="Events that may come at once, before the rate counts.")
     stale_hours: int | None = Field(None, description="Ask about alerts that were not renewed for so long; 0 never, null: a day.")
@@ -55,6 +56,7 @@ class IntegrationChanges(Body):
     mapping: dict[str, str] | None = None
     severity_words: dict[str, str] | None = None
     enabled: bool | None = None
+    signed_only: bool | None = None
     event_rate: int | None = None
     event_burst: int | None = None
     stale_hours: int | None = None
@@ -74,7 +76,7 @@ def shape(integration: Integration, secret: bool = True) -> dict[str, Any]:
         "ignored_labels": integration.ignored_labels, "enabled": integration.enabled,
         "event_rate": integration.event_rate, "event_burst": integration.event_burst,
         "stale_hours": integration.stale_hours, "auto_resolve_hours": integration.auto_resolve_hours,
-        "mapping": integration.mapping, "severity_words": integration.severity_words,
+        "signed_only": integration.signed_only, "mapping": integration.mapping, "severity_words": integration.severity_words,
         "last_event_at": rfc3339(integration.last_event_at), "created_at": rfc3339(integration.created_at),
     }  # fmt: skip
     return {**shown, "key": integration.key, "address": address(integration)} if secret else shown

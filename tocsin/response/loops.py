@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from tocsin.lib.due import Loop
-from tocsin.response import audit, bulk_alerts, deliver, escalate, keep_promises, receive_events, watch_heartbeats
+from tocsin.response import audit, bulk_alerts, deliver, escalate, keep_promises, receive_events, verify_sns, watch_heartbeats
 
-LOOPS: list[Loop] = [receive_events.LOOP, escalate.LOOP, deliver.LOOP, keep_promises.LOOP, bulk_alerts.LOOP, watch_heartbeats.LOOP]
+LOOPS: list[Loop] = [
+    receive_events.LOOP,
+    escalate.LOOP,
+    deliver.LOOP,
+    keep_promises.LOOP,
+    bulk_alerts.LOOP,
+    watch_heartbeats.LOOP,
+    verify_sns.LOOP,
+]
 AUDITOR: Loop = audit.LOOP  # beside them: it looks whether they do their work

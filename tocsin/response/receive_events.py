@@ -16,7 +16,7 @@ from tocsin.alerts.models import Integration, RawEvent
 from tocsin.domain.procedure.model import Procedure
 from tocsin.lib.due import Loop
 from tocsin.procedures import operations as procedures
-from tocsin.response import act_on_alert, alert_effects, causes, stale, watch_heartbeats
+from tocsin.response import act_on_alert, alert_effects, causes, stale, verify_sns, watch_heartbeats
 from tocsin.response.read_event import read
 from tocsin.timeline.operations import announce
 
@@ -54,6 +54,9 @@ def _take_of(integration_id: int) -> int:
         if not rows:
             return 0
         now, integration = clock.now(), Integration.objects.select_related("service").get(pk=integration_id)
+        rows = verify_sns.sift(integration, rows, now)
+        if not rows:
+            return 0
         try:
             with transaction.atomic():
                 _receive(integration, rows, now)

@@ -12,14 +12,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.alerts import operations
+from tocsin.alerts import operations, operations_sns
 from tocsin.alerts.models import Integration, RawEvent, Service
 from tocsin.integrations.registry import SOURCES
 from tocsin.integrations.setting_up import TEST, protocol_of, sample_of, shown
 from tocsin.lib.refusal import Refused, missing
+from tocsin.response import verify_sns
 from tocsin.web import pages
 
 CATEGORIES = ("Drop-in", "Monitoring", "Uptime", "Cloud", "Errors", "Logs", "Security", "Automation", "Changes", "Incident response")
+SIGNED = verify_sns.KINDS
 SEVERITIES = ("critical", "error", "warning", "info")
 NUMBERS = ("event_rate", "event_burst", "stale_hours", "auto_resolve_hours")
 
@@ -64,7 +66,7 @@ def integration(request: HttpRequest, integration_id: int) -> HttpResponse:
         raise missing("integration")
     errors: dict[str, str] = {}
     form = {"name": found.name, "service": found.service_id, "default_severity": found.default_severity, "enabled": found.enabled,
-            **{field: getattr(found, field) for field in NUMBERS}}  # fmt: skip
+            "signed_only": found.signed_only, **{field: getattr(found, field) for field in NUMBERS}}  # fmt: skip
     if request.method == "POST":
         try:
             return _act(request, found)
@@ -80,6 +82,8 @@ def integration(request: HttpRequest, integration_id: int) -> HttpResponse:
         "setup": shown(found.kind, settings.TOCSIN_URL, key), "test_header": TEST,
         "mail_address": f"{key}@{settings.MAIL_IN_DOMAIN}" if settings.MAIL_IN_DOMAIN else "",
     }  # fmt: skip
+    if found.kind in SIGNED:
+        context |= {"signs": True, "sns": operations_sns.shown(found)}
     fragments = {"events": "integrations/_events.html"}
     return pages.page(request, "integrations/integration.html", context, fragments=fragments, status=422 if errors else 200)
 
@@ -103,6 +107,7 @@ def _act(request: HttpRequest, found: Integration) -> HttpResponse:
         operations.remove_integration(found, by=by, now=now)
         return pages.go(reverse("integrations"))
     changes = {
+        **({"signed_only": request.POST.get("signed_only") == "1"} if found.kind in SIGNED else {}),
         "name": pages.text(request, "name", 200), "service": pages.number(request, "service"),
         "default_severity": request.POST.get("default_severity", ""), "enabled": request.POST.get("enabled") == "1",
         **{field: pages.number(request, field) for field in NUMBERS if field in request.POST},
