@@ -1,5 +1,6 @@
 """Do mails reach an alert? A real mail client speaks to a real `tocsin up`."""
 
+import asyncio
 import datetime
 import json
 import smtplib
@@ -8,8 +9,10 @@ import ssl
 import time
 import urllib.request
 from email.message import EmailMessage
+from types import SimpleNamespace
 
 import pytest
+from aiosmtpd.smtp import Envelope
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -18,6 +21,9 @@ from tests.live import TOKEN, free_port
 from tests.running import Installation, until
 from tocsin.cli import mail_in
 from tocsin.intake import mail
+from tocsin.intake.rate import Bucket
+from tocsin.intake.turns import OverloadedError
+from tocsin.intake.writer import RejectedError
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -156,6 +162,56 @@ def test_one_connection_too_many_is_told_to_come_later(mails):
     time.sleep(0.2)
     with mails.client() as client:
         assert client.noop()[0] == 250
+
+
+class Asked:
+    """What the hooks see of a connection, and a writer that fails as told."""
+
+    def __init__(self, monkeypatch, fails=None, bucket=None):
+        async def started(hearing):
+            assert hearing is False  # pings do not come in here: an outage of the web process must not be hidden
+
+        async def found(key):
+            if isinstance(fails, OSError):
+                raise fails
+            return 7
+
+        async def store(row):
+            if fails:
+                raise fails
+
+        monkeypatch.setattr(mail, "start", started)
+        monkeypatch.setattr(mail, "integration_of", found)
+        monkeypatch.setattr(mail.state, "writer", SimpleNamespace(store=store))
+        monkeypatch.setattr(mail.state.keys, "buckets", {7: bucket} if bucket else {})
+        self.server, self.envelope, self.hooks = SimpleNamespace(taken={}, unknown=0), Envelope(), mail.Recipients()
+
+    def recipient(self):
+        return asyncio.run(self.hooks.handle_RCPT(self.server, None, self.envelope, "k@x.example", []))[:3]
+
+    def data(self):
+        self.server.taken = {7: ("k", "")}
+        self.envelope.original_content = b"Subject: x"
+
+        async def ask():
+            return await self.hooks.handle_DATA(self.server, None, self.envelope)
+
+        return asyncio.run(ask())[:3]
+
+
+def test_a_database_that_is_away_or_overloaded_makes_the_sender_come_again(monkeypatch):
+    away = Asked(monkeypatch, ConnectionRefusedError())
+    assert (away.recipient(), away.data()) == ("451", "451")
+    assert Asked(monkeypatch, OverloadedError()).data() == "451"
+    assert Asked(monkeypatch, RejectedError("x")).data() == "554"
+    assert Asked(monkeypatch).data() == "250"
+
+
+def test_an_integration_above_its_rate_is_told_to_come_again(monkeypatch):
+    asked = Asked(monkeypatch, bucket=Bucket(1, 1, time.monotonic()))
+    assert asked.recipient() == "250"
+    asked.server.taken = {}
+    assert asked.recipient() == "450"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tocsin.domain.ports import Received, UnreadableError
+from tocsin.intake import any_source
 from tocsin.integrations import mapping
 from tocsin.integrations.email import message, subject
 from tocsin.integrations.email.source import SOURCE
@@ -212,6 +213,7 @@ MAILJET = {
     ids=["raw", "raw text", "mailgun", "mailgun multipart", "mailgun mime", "sendgrid", "sendgrid raw", "postmark", "mailjet"],
 )  # fmt: skip
 def test_each_mail_service_hands_over_the_same_mail(sent):
+    assert any_source.check(*sent).events == 1
     event = read(*sent)
     assert (event.status, event.title, event.severity) == ("firing", "CRITICAL: Grüße from db1", "critical")
     assert event.details["text"] == "It is full" and event.labels == {"from": "nagios@monitor.example"}

@@ -135,6 +135,14 @@ def test_an_integration_shows_its_address_and_takes_a_test_event(page):
     assert "datadog" in found and "Honeybadger" not in found
 
 
+def test_an_integration_shows_its_mail_address_where_mail_is_taken(page, settings):
+    page.post("/integrations/new/", {"name": "Nagios", "kind": "email"})
+    found = Integration.objects.get(name="Nagios")
+    assert "mail-address" not in page.get(f"/integrations/{found.pk}/").content.decode()
+    settings.MAIL_IN_DOMAIN = "alerts.example"
+    assert f'value="{found.key}@alerts.example"' in page.get(f"/integrations/{found.pk}/").content.decode()
+
+
 def test_a_service_without_a_name_is_refused_and_keeps_what_was_typed(page):
     answer = page.post("/services/new/", {"name": "", "description": "Takes money", "action": "save"})
     assert answer.status_code == 422 and "needs a name" in answer.content.decode() and "Takes money" in answer.content.decode()
