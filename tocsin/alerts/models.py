@@ -258,6 +258,7 @@ class Silence(models.Model):
     ends_at = models.DateTimeField()
     reason = models.CharField(max_length=1000)
     created_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    author = models.CharField(max_length=200, blank=True, default="", db_default="")  # who it was, in the words of a token without a person
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)  # after its end: the alerts it held back have been looked at again

@@ -20,7 +20,7 @@ MOST_MATCHERS = 20
 
 def create_silence(
     *, matchers: list[dict[str, Any]], service: int | None = None, starts_at: datetime | None = None, ends_at: datetime, reason: str,
-    by: Actor, now: datetime,
+    by: Actor, now: datetime, author: str = "",
 ) -> Silence:  # fmt: skip
     """No paging for what matches until `ends_at`. Raises Refused naming each field that cannot be."""
     starts_at = starts_at or now
@@ -32,6 +32,7 @@ def create_silence(
         ends_at=ends_at,
         reason=reason.strip(),
         created_by=by.user,
+        author="" if by.user else (author.strip() or by.label)[:200],
     )
 
 
@@ -98,7 +99,7 @@ def change_silence(
     # It begins where the old one began, so that a change makes no silence longer than one may be.
     return Silence.objects.create(
         matchers=plain_matchers(matchers), service_id=service, starts_at=row.starts_at, ends_at=ends_at, reason=reason.strip(),
-        created_by=by.user,
+        created_by=by.user, author="" if by.user else row.author or by.label[:200],
     )  # fmt: skip
 
 

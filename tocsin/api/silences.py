@@ -59,7 +59,7 @@ def shape(silence: Silence) -> dict[str, Any]:
         "id": silence.pk, "matchers": silence.matchers, "service": silence.service_id, "starts_at": rfc3339(silence.starts_at),
         "ends_at": rfc3339(silence.ends_at), "ended_at": rfc3339(silence.ended_at), "maintenance_window": silence.window_id,
         "state": queries_quiet.state_of(silence, clock.now()), "reason": silence.reason,
-        "created_by": person(silence.created_by), "created_at": rfc3339(silence.created_at),
+        "created_by": person(silence.created_by), "author": silence.author, "created_at": rfc3339(silence.created_at),
     }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ PREFIXES = (
 )  # fmt: skip
 TABLE = (
     Address("/in", any_source.PROTOCOL, {"OPTIONS": any_source.may_send, "POST": any_source.take}),
-    Address("/in/{key}", any_source.PROTOCOL, {"OPTIONS": any_source.may_send, "POST": any_source.take}),
+    Address("/in/{key}", any_source.PROTOCOL, {"GET": any_source.take_query, "OPTIONS": any_source.may_send, "POST": any_source.take}),
     Address("/in/{key}/change", any_source.PROTOCOL, {"POST": changes.take}),
     Address("/in/{key}/heartbeat", pings.PROTOCOL, _either(pings.take_in)),
     Address("/in/{key}/heartbeat/{name}", pings.PROTOCOL, _either(pings.take_in)),
@@ -61,7 +61,11 @@ TABLE = (
     Address("/integrations/generic/20131114/alert/{key}/{routing_key}", victorops.PROTOCOL, {"POST": victorops.take}),
     Address("/alert/{key}", victorops.PROTOCOL, {"POST": victorops.take}),
     Address("/alert/{key}/{routing_key}", victorops.PROTOCOL, {"POST": victorops.take}),
-    Address("/api/v2/alerts", alertmanager.PROTOCOL, {"POST": alertmanager.take_alerts}),
+    Address("/api/v2/alerts", alertmanager.PROTOCOL, {"POST": alertmanager.take_alerts, "GET": alertmanager.alerts}),
+    Address("/api/v2/alerts/groups", alertmanager.PROTOCOL, {"GET": alertmanager.groups}),
+    Address("/api/v2/receivers", alertmanager.PROTOCOL, {"GET": alertmanager.receivers}),
+    Address("/api/v2/silences", alertmanager.PROTOCOL, {"GET": alertmanager.silences, "POST": alertmanager.save_silence}),
+    Address("/api/v2/silence/{id}", alertmanager.PROTOCOL, {"GET": alertmanager.silence, "DELETE": alertmanager.end_silence}),
     Address("/api/v2/status", alertmanager.PROTOCOL, {"GET": alertmanager.status}),
     Address("/-/healthy", alertmanager.PROTOCOL, {"GET": alertmanager.healthy}),
     Address("/-/ready", alertmanager.PROTOCOL, {"GET": alertmanager.ready}),

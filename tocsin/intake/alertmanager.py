@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs
+
 import msgspec
 
+from tocsin.intake import threads
 from tocsin.intake.request import Answer, Checked, InvalidError, Protocol, Request, decoded
 from tocsin.intake.state import integration_of, state, store
+from tocsin.lib.refusal import Refused
 
 EMPTY_OK = Answer(200, b"")
 
@@ -24,6 +30,27 @@ class PostableAlert(msgspec.Struct):
     labels: dict[str, str]
 
 
+class SilenceMatcher(msgspec.Struct):
+    """One condition of a posted silence."""
+
+    name: str
+    value: str
+    isRegex: bool
+    isEqual: bool = True
+
+
+class PostableSilence(msgspec.Struct):
+    """A silence as Alertmanager's clients send it."""
+
+    matchers: list[SilenceMatcher]
+    startsAt: datetime
+    endsAt: datetime
+    createdBy: str
+    comment: str
+    id: str | None = None
+
+
+_SILENCE: msgspec.json.Decoder[PostableSilence] = msgspec.json.Decoder(PostableSilence)
 _ALERTS: msgspec.json.Decoder[list[PostableAlert]] = msgspec.json.Decoder(list[PostableAlert])
 
 
@@ -62,3 +89,54 @@ async def ready(request: Request) -> Answer:
     """The keys have been read from the database."""
     loaded = state.keys.loaded
     return Answer(200 if loaded else 503, b'"OK"' if loaded else b'"Not ready: the database has not answered yet"')
+
+
+async def alerts(request: Request) -> Answer:
+    """The alerts that fire, as `amtool alert query` asks for them."""
+    return await _read(request, "alerts", _query(request))
+
+
+async def groups(request: Request) -> Answer:
+    """The same by cause."""
+    return await _read(request, "groups", _query(request))
+
+
+async def receivers(request: Request) -> Answer:
+    """The services, which are what is notified."""
+    return await _read(request, "receivers")
+
+
+async def silences(request: Request) -> Answer:
+    """Silences: those that hold and will, and the newest that ended."""
+    return await _read(request, "silences", _query(request))
+
+
+async def silence(request: Request) -> Answer:
+    """One silence."""
+    return await _read(request, "silence", request.parts["id"])
+
+
+async def save_silence(request: Request) -> Answer:
+    """Make a silence, or change one."""
+    return await _read(request, "save_silence", decoded(request.body, refuse, _SILENCE))
+
+
+async def end_silence(request: Request) -> Answer:
+    """End a silence now."""
+    return await _read(request, "end_silence", request.parts["id"])
+
+
+def _query(request: Request) -> dict[str, list[str]]:
+    return parse_qs(request.query.decode("latin-1"), keep_blank_values=True, max_num_fields=100)
+
+
+async def _read(request: Request, name: str, *arguments: Any) -> Answer:
+    key = request.key()
+    integration = None if key.startswith("tcs_") else await integration_of(key)
+    try:
+        said = await threads.ask("alertmanager_reads", name, integration, key, *arguments)
+    except Refused as refused:
+        return refuse(refused.detail, 400 if refused.status == 422 else refused.status)
+    except threads.BusyError:
+        return refuse("Too many reads wait; ask again.", 503, 1)
+    return EMPTY_OK if said is None else Answer(200, msgspec.json.encode(said))

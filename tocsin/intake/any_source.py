@@ -74,6 +74,20 @@ async def may_send(request: Request) -> Answer:
     return await cloudevents.may_send(request, refuse)
 
 
+async def take_query(request: Request) -> Answer:
+    """Keep an event whose fields are the query, as UptimeRobot and Uptime Kuma can send it. HEAD, and a GET without fields, store nothing."""
+    fields = parse_qs(request.query.decode("latin-1"), keep_blank_values=True, max_num_fields=100)
+    if request.method == "HEAD" or not fields:
+        said = "An event is sent by POST, or by GET with its fields in the query: ?title=Disk+full&status=firing."
+        return refuse(said, 405)._replace(headers=((b"allow", b"GET, OPTIONS, POST"),))
+    request.body = request.query
+    request.headers = [
+        *(one for one in request.headers if one[0] != b"content-type"),
+        (b"content-type", b"application/x-www-form-urlencoded"),
+    ]
+    return await take(request)
+
+
 async def take_oncall(request: Request) -> Answer:
     """The same at Grafana OnCall's address of an integration, `/integrations/v1/TYPE/KEY/`: only the host changes."""
     return await take(request)

@@ -25,12 +25,15 @@ MOST_TOLD = 200  # people told of one silence
 @transaction.atomic
 def silence(
     *, matchers: list[dict[str, Any]], service: int | None = None, starts_at: datetime | None = None, ends_at: datetime, reason: str,
-    by: Actor, now: datetime,
+    by: Actor, now: datetime, author: str = "",
 ) -> Silence:  # fmt: skip
-    """No paging for what matches until `ends_at`. One without a service is told to the teams concerned and the administrators."""
+    """No paging for what matches until `ends_at`. One without a service is told to the teams concerned and the administrators.
+
+    `author`: who it is, where a token without a person acts for somebody.
+    """
     frame.require_responder(by)
     row = silences.create_silence(
-        matchers=matchers, service=service, starts_at=starts_at, ends_at=ends_at, reason=reason, by=by, now=now
+        matchers=matchers, service=service, starts_at=starts_at, ends_at=ends_at, reason=reason, by=by, now=now, author=author
     )  # fmt: skip
     audit("save", "silence", row.pk, f"Silence {row.pk} until {ends_at:%Y-%m-%d %H:%M} UTC: {row.reason}"[:300], by=by, now=now)
     _tell(row, by, now)
