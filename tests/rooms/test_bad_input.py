@@ -61,6 +61,7 @@ def test_unpacking_a_bomb_takes_little_time():
         (b"[RESOLVED] Disk full", "text/plain", 202),
         (b"Disk full on db1", "application/x-www-form-urlencoded", 202),
         (b"title=Disk+full&state=ok", "application/x-www-form-urlencoded", 202),
+        (b"payload=%7B%7D" + b"&a=1" * 100, "application/x-www-form-urlencoded", 400),
         (b"Disk full on db1", "application/json", 400),
         (b'{"a": ', "text/plain", 400),
         (b"\xff\xfe\xfa", "text/plain", 400),
@@ -80,6 +81,12 @@ def test_odd_bodies_are_taken_or_refused_with_a_sentence(web, body, kind, status
     seen, text, _ = web.call("POST", f"/in/{KEY}", body, content_type=kind)
     assert seen == status if status else seen in (202, 400)
     assert json.loads(text)["status"] in ("accepted", "refused")
+
+
+def test_a_query_with_more_fields_than_are_taken_is_refused(web):  # noqa: F811
+    for path in (f"/in/{KEY}?" + "a=1&" * 200, f"/api/v2/alerts?token={KEY}&" + "filter=a&" * 200):
+        seen, text, _ = web.call("GET", path, None)
+        assert seen == 400 and "fields" in text.decode()
 
 
 @pytest.mark.parametrize(

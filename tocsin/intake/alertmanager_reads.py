@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -26,6 +26,7 @@ from tocsin.response import silence as verbs
 
 MOST_ALERTS = 5_000  # the newest that fire; a filter is looked for among them
 MOST_SILENCES = 1_000  # that hold or will, and as many of the newest that ended
+RESOLVE_TIMEOUT = timedelta(minutes=5)
 NOBODY = "no service"  # the receiver of an alert without a service
 _HELD = re.compile(r"silence (\d+):")
 _PRIME, _BASIS = 1099511628211, 14695981039346656037
@@ -72,12 +73,12 @@ def _annotations(alert: Alert) -> dict[str, str]:
     return {name: str(text) for name, text in said.items() if text}
 
 
-def shape(alert: Alert) -> dict[str, Any]:
-    """An alert in Alertmanager's form."""
+def shape(alert: Alert, now: datetime) -> dict[str, Any]:
+    """An alert in Alertmanager's form. One that does not expire ends a little later than `now`, as Alertmanager says of those it has no end for."""
     held, labels = alert.suppressed_by, _labels(alert)
     by = _HELD.match(held)
     return {
-        "annotations": _annotations(alert), "endsAt": _time(alert.ends_at or alert.last_seen), "fingerprint": fingerprint(labels),
+        "annotations": _annotations(alert), "endsAt": _time(alert.ends_at or now + RESOLVE_TIMEOUT), "fingerprint": fingerprint(labels),
         "receivers": [{"name": alert.service.name if alert.service else NOBODY}], "startsAt": _time(alert.started_at),
         "status": {
             "inhibitedBy": [], "mutedBy": [] if by or not held else [held.partition(":")[0]],
@@ -95,7 +96,7 @@ def _found(integration: int | None, query: Mapping[str, list[str]]) -> list[tupl
     matchers, receiver = _matchers(query.get("filter", [])), query.get("receiver", [""])[0]
     if receiver and (wrong := complaint(receiver)):
         raise Refused(f"receiver: {wrong}.")
-    found = []
+    found, now = [], clock.now()
     for alert in rows.order_by("-id")[:MOST_ALERTS]:
         if not wanted["silenced" if alert.suppressed_by else "active"]:
             continue
@@ -103,7 +104,7 @@ def _found(integration: int | None, query: Mapping[str, list[str]]) -> list[tupl
         if receiver and not full_match(receiver, alert.service.name if alert.service else NOBODY):
             continue
         if all(one.holds(labels, full_match) for one in matchers):
-            found.append((alert, shape(alert)))
+            found.append((alert, shape(alert, now)))
     return found
 
 

@@ -23,11 +23,13 @@ Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
 
 BODY_SECONDS = 10.0
+MOST_QUERY_FIELDS = 50
 DRAINED = 16_000_000  # bytes of a body that is too large; above that the connection ends with the answer
 MOST_AT_ONCE = 2_000  # requests being read or stored
 MOST_HELD = 96_000_000  # bytes of bodies being read or stored: strangers without a key can send bodies too
 MOST_AT_ONCE_OF_ONE, MOST_HELD_OF_ONE = 1_000, 48_000_000  # of one integration: the others always find room
 JSON = (b"content-type", b"application/json")
+TOO_MANY_FIELDS = "Max number of fields exceeded"  # in the words of urllib.parse, wherever a query or form is taken apart
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,6 +46,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     take = takes.get("GET" if method == "HEAD" else method)
     if take is None:
         return await _answer(send, _not_allowed(protocol, takes))
+    if scope["query_string"].count(b"&") >= MOST_QUERY_FIELDS:
+        return await _answer(send, protocol.refuse(f"The query has more than {MOST_QUERY_FIELDS} fields.", 400))
     request = Request(method, path, parts, scope["headers"], scope["query_string"])
     sender = state.keys.known.get(request.key())
     if state.at_once >= MOST_AT_ONCE or state.at_once_of[sender] >= MOST_AT_ONCE_OF_ONE:
@@ -100,7 +104,11 @@ async def _judged(scope: Scope, receive: Receive, request: Request, protocol: Pr
     except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         log.warning("an event was not accepted: %s: %s", type(error).__name__, error)
         return refuse("The database does not answer; nothing was accepted.", 503, RETRY_AFTER)
-    except Exception:  # asyncpg has errors of its own kind when a connection is cut at the wrong moment: senders come again after a 503
+    except (
+        Exception
+    ) as error:  # asyncpg has errors of its own kind when a connection is cut at the wrong moment: senders come again after a 503
+        if str(error) == TOO_MANY_FIELDS:
+            return refuse("The query or the form has more fields than are taken.", 400)
         log.exception("an event was not accepted")
         return refuse("It could not be stored; send it again.", 503, RETRY_AFTER)
 
