@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from tocsin.domain.ports import Account, Gateway, Receipt
 from tocsin.integrations.registry import GATEWAYS
 from tocsin.lib import sealing
 from tocsin.lib.refusal import Refused, invalid, missing
-from tocsin.paging.models import ContactMethod, Provider
+from tocsin.paging.models import Provider
 
 MOST_PROVIDERS = 50
 MOST_PREFIXES = 100
@@ -141,14 +141,3 @@ def judge(row: Provider, receipt: Receipt, now: datetime) -> None:
 
 def _standing(row: Provider) -> rules.Standing:
     return rules.Standing(row.pk, row.position, tuple(row.prefixes), row.failures, row.rests_until)
-
-
-def channels_without_account(kinds: Sequence[str]) -> set[str]:
-    """Which of those kinds of contact method need an account at a provider and have none."""
-    needed = {GATEWAYS[kind].channel for kind in GATEWAYS} & set(kinds)
-    return needed - set(Provider.objects.filter(enabled=True, removed_at=None).values_list("channel", flat=True))
-
-
-def in_use(channel: str) -> int:
-    """How many contact methods depend on that channel."""
-    return ContactMethod.objects.filter(kind=channel, removed_at=None, enabled=True).count()
