@@ -15,7 +15,8 @@ def django_db_setup():
 def pytest_runtest_teardown(item):
     """A test with real transactions empties every table at its end: put back the one row that the migrations made."""
     result = yield
-    if "transactional_db" in getattr(item, "fixturenames", ()):
+    marked = item.get_closest_marker("django_db")
+    if "transactional_db" in getattr(item, "fixturenames", ()) or (marked and marked.kwargs.get("transaction")):
         import psycopg
 
         with psycopg.connect(os.environ["TOCSIN_DATABASE_URL"]) as connection:
