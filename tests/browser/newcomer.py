@@ -125,6 +125,7 @@ def acknowledge_and_declare(ana: Newcomer) -> None:
     expect(ana.page.locator('[data-live="my-pages"] [role=alert]')).to_have_count(0)
     ana.go("Alerts")
     ana.page.locator("main").get_by_role("link", name="Checkout fails").first.click()
+    ana.press("Open the page", "aside.drawer")
     expect(ana.page.locator("section:has(#why-h)")).to_contain_text("delivered: shown on screen")
     ana.page.get_by_label("What you found").fill("Reproduced by hand")
     ana.press("Real", "#verify")

@@ -1,9 +1,9 @@
 """The API against its own description: whatever is sent, never a 5xx, and an answer in one of the two forms that it speaks.
 
-    bin/test tests/fuzz/api.py                        # half a minute
+    bin/test tests/fuzz/api.py                        # half a minute; `bin/test` alone runs it too
     FUZZ_EXAMPLES=100 bin/test tests/fuzz/api.py      # longer
 
-Not collected with the suite: what it makes the API do stays in the process's memory (published procedures, for one) when the database is rolled back,
+Not collected with the other tests but a step of its own of `bin/test`: what it makes the API do stays in the process's memory (published procedures, for one) when the database is rolled back,
 and the tests after it would see it.
 """
 
