@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from tocsin.domain.alerts import Event
 
@@ -26,12 +26,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The result of one attempt: outcome, the provider's reason in plain words, its own id, and how long to wait (seconds) if it said so."""
+    """The result of one attempt: outcome, the provider's reason in plain words, its own id, and how long to wait (seconds) if it said so.
+
+    `gone` says that this address will never work again (subscription ended, bot blocked): it has to be proved anew.
+    """
 
     outcome: Outcome
     reason: str = ""
     provider_id: str = ""
     retry_after: float | None = None
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What a channel honestly can do."""
+    """What a channel honestly can do: wakes a sleeping phone, takes an answer, proves delivery; `note` says in a sentence where that ends."""
 
     wakes: bool = False
     two_way: bool = False
     receipts: bool = False
+    note: str = ""
 
 
 class Notifier(Protocol):
@@ -67,6 +72,15 @@ class Notifier(Protocol):
 
     def send(self, address: str, message: Message, *, key: str) -> Receipt:
         """Send with idempotency key `key`, within 20 s."""
+        ...
+
+
+@runtime_checkable
+class SecretAddress(Protocol):
+    """A notifier whose addresses open something by themselves (a token in the URL, a push subscription): kept encrypted."""
+
+    def visible(self, address: str) -> str:
+        """The part of a checked address that people may see; another address looks different."""
         ...
 
 

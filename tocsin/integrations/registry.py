@@ -59,6 +59,7 @@ NOTIFIERS: Lazy[Notifier] = Lazy(
         "email": "tocsin.integrations.email.notifier:NOTIFIER",
         "webhook": "tocsin.integrations.webhook.notifier:NOTIFIER",
         "screen": "tocsin.integrations.screen.notifier:NOTIFIER",
+        "ntfy": "tocsin.integrations.ntfy.notifier:NOTIFIER",
     }
 )
 

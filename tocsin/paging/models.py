@@ -10,16 +10,21 @@ __all__ = ["ContactMethod", "Escalation", "EscalationPolicy", "Notification", "N
 
 
 class ContactMethod(models.Model):
-    """A person's address on one channel: `kind` is a notifier of the registry (email, webhook, screen)."""
+    """A person's address on one channel: `kind` is a notifier of the registry (email, webhook, screen).
+
+    Where the address is a secret, `sealed` has it, encrypted, and `address` what people may see of it.
+    """
 
     user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="contact_methods")
     kind = models.CharField(max_length=30)
     address = models.CharField(max_length=500)
+    sealed = models.TextField(blank=True, default="")
     label = models.CharField(max_length=120, blank=True, default="")
     verified_at = models.DateTimeField(null=True, blank=True)
     verification_nonce = models.CharField(max_length=64, blank=True, default="")  # the code is derived from it and the secret key
     verification_expires_at = models.DateTimeField(null=True, blank=True)
     verification_tries = models.PositiveSmallIntegerField(default=0)
+    lost_reason = models.CharField(max_length=500, blank=True, default="")  # why a proved address had to be proved again
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)

@@ -13,6 +13,7 @@ from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import User
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib.refusal import Refused, invalid
+from tocsin.paging import addresses
 from tocsin.paging import operations_notifications as notifications
 from tocsin.paging.messages import verification_code
 from tocsin.paging.models import ContactMethod, Notification, NotificationRule
@@ -34,16 +35,19 @@ def add_method(
     if kind not in NOTIFIERS:
         raise invalid(kind=f"Choose one of {', '.join(NOTIFIERS)}.")
     try:
-        address = NOTIFIERS[kind].check_address(address)
+        whole = NOTIFIERS[kind].check_address(address)
     except ValueError as error:
         raise invalid(address=str(error)) from error
+    address, sealed = addresses.kept(kind, whole)
     existing = ContactMethod.objects.select_for_update().filter(user=user, removed_at=None)
     if existing.count() >= MOST_METHODS:
         raise Refused(f"A person has at most {MOST_METHODS} contact methods.", status=409)
     if existing.filter(kind=kind, address=address).exists():
         raise Refused("This person has that contact method already.", status=409, errors={"address": "It is there already."})
     proved = verified or kind == "screen" or (kind == "email" and _proved(user, address))
-    method = ContactMethod.objects.create(user=user, kind=kind, address=address, label=label[:120], verified_at=now if proved else None)
+    method = ContactMethod.objects.create(
+        user=user, kind=kind, address=address, sealed=sealed, label=label[:120], verified_at=now if proved else None
+    )
     if not proved:
         send_code(method, by=by, now=now)
     return method
@@ -80,7 +84,7 @@ def verify(method: ContactMethod, code: str, *, by: Actor, now: datetime) -> Con
         right = hmac.compare_digest(verification_code(method).encode(), code.strip().encode())
         method.verification_tries += 1
         if right:
-            method.verified_at, method.verification_nonce, method.verification_expires_at = now, "", None
+            method.verified_at, method.verification_nonce, method.verification_expires_at, method.lost_reason = now, "", None, ""
         method.save()
     if not right:  # after the transaction, so that the try counts
         raise invalid(code="This is not the code that was sent.")

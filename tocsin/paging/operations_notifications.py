@@ -21,7 +21,7 @@ from tocsin.domain.ports import Outcome, Receipt
 from tocsin.lib import due
 from tocsin.lib.conflicts import again_on_conflict
 from tocsin.paging.models import ContactMethod, Escalation, Notification
-from tocsin.paging.people import usable_methods, ways
+from tocsin.paging.people import quiet_way, usable_methods, ways
 from tocsin.timeline.operations import announce, record
 
 LOOP = "notifications"
@@ -239,7 +239,21 @@ def settle(id: int, fence: int, receipt: Receipt, now: datetime) -> str:
             _become(row, State.FAILED, receipt.reason or "failed", now)
             _tell(row, "page_failed", f"{_who(row)} could not be reached by {row.method_kind}: {row.outcome}.", now)
             _instead(row, escalations, now)
+    if receipt.gone and row.contact_method:
+        lose(row.contact_method, receipt.reason, now)
     return row.state
+
+
+def lose(method: ContactMethod, reason: str, now: datetime) -> None:
+    """An address that worked is gone for good: it must be proved again, and its person is told by another way."""
+    if not ContactMethod.objects.filter(pk=method.pk, removed_at=None, lost_reason="").update(verified_at=None, lost_reason=reason[:500]):
+        return
+    other = quiet_way(method.user)
+    if other is None or method.verified_at is None:
+        return
+    text = f"{method.label or method.address or method.kind} no longer takes pages: {reason}. Prove it again on your own page, or add another way."
+    insert([_row(method.user, other, group=f"lost:{method.id}:{now:%Y%m%d%H%M}", kind="notice", title="A way to reach you was lost",
+                 text=text[:4000], due_at=now, now=now)])  # fmt: skip
 
 
 def _who(row: Notification) -> str:

@@ -24,6 +24,7 @@ from tocsin.integrations.registry import GATEWAYS, NOTIFIERS
 from tocsin.lib.due import Loop
 from tocsin.paging import messages, operations_notifications
 from tocsin.paging import operations_providers as providers
+from tocsin.paging.addresses import address_of
 from tocsin.paging.models import Notification
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def send(row: Notification) -> Receipt:
         notifier = NOTIFIERS[row.method_kind]
     except KeyError:
         return Receipt(Outcome.FAILED, f"there is no channel {row.method_kind}")
-    address = row.contact_method.address if row.contact_method else ""
+    address = address_of(row.contact_method) if row.contact_method else ""
     message = messages.message(row, clock.now())
     if any(GATEWAYS[kind].channel == row.method_kind for kind in GATEWAYS):
         return _through_accounts(row, address, message)

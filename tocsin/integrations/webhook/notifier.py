@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from tocsin.domain.ports import Abilities, Message, Outcome, Receipt
+from tocsin.integrations import answers
 from tocsin.lib import http
 
 
@@ -38,17 +39,12 @@ class Webhook:
             "webhook-timestamp": str(stamp),
             "webhook-signature": sign(address, key, stamp, body),
         }
-        try:
-            answer = http.request("POST", address, headers=headers, content=body)
-        except http.BlockedError as error:
-            return Receipt(Outcome.FAILED, str(error))
-        except http.UnreachableError as error:
-            return Receipt(Outcome.UNKNOWN if error.sent else Outcome.RETRY, f"no answer: {error}")
+        answer = answers.ask("POST", address, headers=headers, content=body)
+        if isinstance(answer, Receipt):
+            return answer
         if 200 <= answer.status < 300:
             return Receipt(Outcome.DELIVERED, f"answered {answer.status}", provider_id=key)
-        if answer.status in (408, 425, 429) or answer.status >= 500:
-            return Receipt(Outcome.RETRY, f"answered {answer.status}", retry_after=_wait(answer.headers.get("retry-after", "")))
-        return Receipt(Outcome.FAILED, f"answered {answer.status}")
+        return answers.refused(answer)
 
 
 def payload(message: Message, key: str) -> bytes:
@@ -81,10 +77,6 @@ def _seconds() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT extract(epoch FROM clock_timestamp())::bigint")
         return cursor.fetchone()[0]
-
-
-def _wait(header: str) -> float | None:
-    return float(header) if header.isdigit() else None
 
 
 NOTIFIER = Webhook()

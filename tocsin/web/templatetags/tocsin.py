@@ -30,7 +30,16 @@ _RINGS = {
     "resolved": '<circle cx="8" cy="8" r="6.9" fill="currentColor" stroke="none"/><path class="state-tick" d="m5 8.2 2.1 2.1L11.2 6"/>',
 }
 _RINGS["closed"] = _RINGS["resolved"]
-_CHANNEL_ICONS = {"email": "mail", "screen": "board", "webhook": "plug", "sms": "sms", "voice": "phone", "push": "push"}
+_CHANNEL_ICONS = {
+    "email": "mail",
+    "screen": "board",
+    "webhook": "plug",
+    "sms": "sms",
+    "voice": "phone",
+    "ntfy": "push",
+    "pushover": "push",
+    "webpush": "push",
+}
 
 
 @register.simple_tag

@@ -1,0 +1,1 @@
+"""Pages by ntfy, from ntfy.sh or a server of one's own."""

@@ -1,0 +1,1 @@
+"""Pages by Pushover, at emergency priority."""
