@@ -234,11 +234,17 @@ def inside_id(outside: str) -> int | None:
 
 
 def by_identifier(integration_id: int, identifier: str, kind: str) -> Alert | None:
-    """An alert of an integration as Opsgenie's clients name it: by id, by tiny (our own id) or by alias, where the newest one counts."""
+    """An alert of an integration as Opsgenie's clients name it: by id, by tiny (our own id) or by alias, where the newest one counts.
+
+    The id may also be that of the request which created it: apprise knows no other.
+    """
     rows = Alert.objects.select_related("integration", "service").filter(integration_id=integration_id)
     if kind == "alias":
         return rows.filter(dedup_key=identifier).order_by("-id").first()
     if kind == "tiny":
         return rows.filter(pk=int(identifier)).first() if identifier.isdigit() and len(identifier) < 15 else None
     pk = inside_id(identifier)
+    if pk is None:
+        created = RawEvent.objects.filter(dedup_key=identifier, protocol="opsgenie", integration_id=integration_id).exclude(dedup_key="").first()
+        pk = next((line["alert"] for line in created.outcomes if line.get("alert")), None) if created else None
     return rows.filter(pk=pk).first() if pk is not None else None
