@@ -24,6 +24,11 @@ def holds(schedule: Schedule, user: int, start: datetime, end: datetime) -> bool
     return bool(found) and all(isinstance(span, Shift) and span.user == user for span in found)
 
 
+def empty(schedule: Schedule, start: datetime, end: datetime) -> bool:
+    """Is nobody on call for the whole of the span?"""
+    return all(isinstance(span, Span) for span in spans(schedule, start, end))
+
+
 def take(schedule: Schedule, user: int, at: datetime, horizon: datetime) -> StandIn | None:
     """What "I take this shift now" makes: that person, from `at` until the present shift (or gap) ends; None when they hold it already."""
     first = spans(schedule, at, horizon)[0]
@@ -33,10 +38,11 @@ def take(schedule: Schedule, user: int, at: datetime, horizon: datetime) -> Stan
 
 
 def swap(schedule: Schedule, asker: int, taker: int, span: Span, back: Span | None) -> list[StandIn] | str:
-    """The overrides of a swap or a cover, or one sentence that says why it can't be."""
-    if asker == taker:
+    """The overrides of a swap or a cover, or one sentence that says why it can't be. Cover may also be asked for a gap, by anybody."""
+    gap = back is None and empty(schedule, span.starts_at, span.ends_at)
+    if asker == taker and not gap:
         return "Nobody can take a shift from themselves."
-    if not holds(schedule, asker, span.starts_at, span.ends_at):
+    if not gap and not holds(schedule, asker, span.starts_at, span.ends_at):
         return "Who asks is not on call for the whole of that span any more."
     made = [StandIn(taker, span.starts_at, span.ends_at)]
     if back:

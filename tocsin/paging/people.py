@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -87,6 +87,12 @@ def _checked(user: User | None, via: str, absent: str) -> Found | NotFound:
 def usable_methods(user: User) -> list[ContactMethod]:
     """The person's methods that may be used: verified, switched on, not removed; oldest first."""
     return list(ContactMethod.objects.filter(user=user, enabled=True, removed_at=None, verified_at__isnull=False).order_by("id"))
+
+
+def reachable(people: Collection[int]) -> set[int]:
+    """Those of these people (ids) whom a usable method leads to."""
+    usable = ContactMethod.objects.filter(user__in=people, enabled=True, removed_at=None, verified_at__isnull=False)
+    return set(usable.filter(user__is_active=True, user__removed_at=None).values_list("user_id", flat=True))
 
 
 def ways(user: User, urgency: str = "high") -> list[Way]:

@@ -120,7 +120,9 @@ def now_in(context: template.Context) -> datetime:
 
 
 def zone_in(context: template.Context) -> str:
-    """The reader's zone; UTC where nobody is signed in."""
+    """The zone that the page says it shows; else the reader's; UTC where nobody is signed in."""
+    if chosen := context.get("zone_name"):
+        return str(chosen)
     user = getattr(context.get("request"), "user", None)
     return getattr(user, "time_zone", "") or "UTC"
 

@@ -1,53 +1,67 @@
-"""The pages of schedules: who is on call now, a week and four weeks of one schedule, overrides, calendar feed."""
+"""The pages of schedules: who is on call now, one schedule as week, fortnight or month, overrides, calendar feed."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.domain import final_schedule as rules
-from tocsin.domain import rotation
+from tocsin.domain import ahead as rules
+from tocsin.domain.rotation import Absence
 from tocsin.lib.refusal import Refused, invalid, missing
-from tocsin.oncall import operations, queries
-from tocsin.oncall.models import Override, Schedule
+from tocsin.oncall import absences, operations, queries
+from tocsin.oncall.models import Override, Schedule, ShiftRequest
 from tocsin.paging.models import Notification
+from tocsin.response import ahead, shift_requests
 from tocsin.web import pages, words
-from tocsin.web.schedule_grid import Grid, hand_offs, shares
+from tocsin.web.schedule_forms import ZONES, asker_of, everybody, read_day, read_time, zone_of
+from tocsin.web.schedule_grid import Grid, Period, hand_offs, period, shares
 
-LOOK_AHEAD = timedelta(days=14)
+MOST_TROUBLES = 8  # on the page of one schedule
+SHARED_WEEKS = timedelta(weeks=12)
 
 
 @needs(Needs.READ)
 @require_GET
 def schedules(request: HttpRequest) -> HttpResponse:
-    """Every schedule with who holds the pager now, until when, and the next gap of the coming two weeks."""
+    """Every schedule with who holds the pager now, until when, and the next gap of the coming two weeks; what is asked of the reader."""
     now = pages.now(request)
     people = User.objects.in_bulk()
-    lines = []
+    lines, mine = list[dict[str, Any]](), list[dict[str, Any]]()
     for schedule in queries.active():
         current = next(iter(queries.on_call_now(schedule, now)), None)
+        coming = queries.shifts(schedule, now, now + queries.HORIZON)
+        gap = next(iter(queries.gaps(schedule, now, now + ahead.LOOK_AHEAD)), None)
         lines.append({
-            "schedule": schedule,
-            "person": people.get(current.user) if current else None,
+            "schedule": schedule, "person": people.get(current.user) if current else None, "gap": gap,
             "until": current.ends_at if current and current.ends_at < now + queries.HORIZON else None,
-            "gap": next(iter(queries.gaps(schedule, now, now + LOOK_AHEAD)), None),
         })  # fmt: skip
-    return pages.page(request, "schedules/list.html", {"schedules": lines})
+        mine += [{"schedule": schedule, "shift": shift} for shift in coming if shift.user == request.user.pk]
+    mine.sort(key=lambda line: line["shift"].starts_at)
+    asked = _asked(request.user.pk or 0, {line["schedule"].pk for line in lines})
+    return pages.page(request, "schedules/list.html", {"schedules": lines, "mine": mine[:6], "requests": asked})
+
+
+def _asked(me: int, known: set[int]) -> list[ShiftRequest]:
+    """Open requests that the reader made, was asked, or may answer as one of the schedule's people."""
+    rows = ShiftRequest.objects.filter(state=ShiftRequest.State.ASKED, schedule_id__in=known)
+    team = Q(asked_of=None, schedule__rotations__participants=me)
+    rows = rows.filter(Q(asked_of=me) | Q(asked_by=me) | team).distinct()
+    return list(rows.select_related("schedule", "asked_by", "asked_of").order_by("starts_at")[:20])
 
 
 @needs(Needs.READ)
 @require_http_methods(["GET", "HEAD", "POST"])
 def schedule(request: HttpRequest, schedule_id: int) -> HttpResponse:
-    """One schedule: a week by rotation, four weeks of the final schedule; forms for overrides and the calendar feed."""
-    chosen = _found(schedule_id)
+    """One schedule: a week, fortnight or month of it, what is wrong ahead, what is asked; forms for overrides and the calendar feed."""
+    chosen = operations.schedule_of(schedule_id)
     errors: dict[str, str] = {}
     feed = ""
     if request.method == "POST":
@@ -59,63 +73,67 @@ def schedule(request: HttpRequest, schedule_id: int) -> HttpResponse:
             errors = refused.errors or {"reason": refused.detail}
         if not errors and not feed:
             return pages.go(reverse("schedule", args=[chosen.pk]))
-    context = _week(request, chosen) | {"errors": errors, "feed": feed, "form": _form(request)}
+    context = _shown(request, chosen) | {"errors": errors, "feed": feed, "form": _form(request)}
     return pages.page(request, "schedules/schedule.html", context, status=422 if errors else 200)
 
 
-def _found(schedule_id: int) -> Schedule:
-    chosen = Schedule.objects.filter(pk=schedule_id, removed_at=None).select_related("team").first()
-    if chosen is None:
-        raise missing("schedule")
-    return chosen
-
-
-def _zone(request: HttpRequest, chosen: Schedule, choice: str) -> tuple[str, ZoneInfo, list[tuple[str, str]]]:
-    own = getattr(request.user, "time_zone", "UTC")
-    names = {"schedule": chosen.time_zone, "mine": own, "utc": "UTC"}
-    choice = choice if choice in names else "schedule"
-    return choice, words.zone(names[choice]), [("schedule", "Schedule"), ("mine", "Mine"), ("utc", "UTC")]
-
-
-def _week(request: HttpRequest, chosen: Schedule) -> dict[str, Any]:
+def _shown(request: HttpRequest, chosen: Schedule) -> dict[str, Any]:
     now = pages.now(request)
-    choice, zone, zones = _zone(request, chosen, request.GET.get("zone") or request.POST.get("zone", ""))
+    choice, zone = zone_of(request, chosen)
     people = User.objects.in_bulk()
-    grid = Grid(queries.value(chosen, since=now - timedelta(days=100)), people, zone, now, request.user.pk)
+    grid = Grid(queries.value(chosen, since=now - timedelta(days=100), until=now + timedelta(days=100)), people, zone, now, request.user.pk)
     today = now.astimezone(zone).date()
-    monday = _monday(request.GET.get("from", ""), today)
-    start = now - timedelta(weeks=12)
-    days = [monday + timedelta(days=n) for n in range(7)]
+    shown = period(request.GET.get("view", ""), read_day(request.GET.get("from", ""), today))
+    start = now - SHARED_WEEKS
+    month = shown.first if shown.view == "month" else today
+    monday = month.replace(day=1) - timedelta(days=month.replace(day=1).weekday())
+    if shown.view != "month":
+        monday = shown.first
     return {
-        "schedule": chosen, "rows": grid.week(monday), "weeks": grid.weeks(monday), "days": days, "monday": monday, "today": today,
-        "previous": monday - timedelta(days=7), "following": monday + timedelta(days=7), "now_at": grid.days_since(monday, now) / 7,
-        "now_words": f"{now.astimezone(zone):%H:%M}", "zone_choice": choice, "zone_name": zone.key, "zones": zones,
-        "week_words": f"{days[0].day} {days[0]:%b} to {days[6].day} {days[6]:%b %Y}",
-        "gaps": [_gap(gap, zone) for gap in rules.gaps(grid.schedule, now, now + LOOK_AHEAD)[:3]],
+        "schedule": chosen, "shown": shown, "views": [("week", "Week"), ("fortnight", "Fortnight"), ("month", "Month")], "today": today,
+        "rows": grid.rows(shown.first, shown.days, _away(grid, shown)) if shown.view != "month" else [],
+        "weeks": grid.weeks(monday, 6, shown.first.month) if shown.view == "month" else grid.weeks(monday),
+        "days": [shown.first + timedelta(days=n) for n in range(shown.days)], "weekdays": [monday + timedelta(days=n) for n in range(7)],
+        "now_at": grid.days_since(shown.first, now) / shown.days, "now_words": f"{now.astimezone(zone):%H:%M}",
+        "zone_choice": choice, "zone_name": zone.key, "zones": ZONES, "troubles": _troubles(request, chosen, grid),
         "hand_offs": hand_offs(grid), "shares": shares(grid, start, now, _pages_of(people, start)),
-        "overrides": _ahead(chosen, now),
-        "everybody": [person for person in sorted(people.values(), key=lambda p: p.name) if person.is_active],
+        "overrides": _ahead(chosen, now), "everybody": everybody(), "requests": _requests(chosen),
+        "holder": next(iter(queries.on_call_now(chosen, now)), None),
     }  # fmt: skip
+
+
+def _away(grid: Grid, shown: Period) -> list[Absence]:
+    """Who of the schedule's people is away in what is shown."""
+    crew = {user for turn in grid.schedule.rotations for user in turn.participants}
+    return absences.of(crew, grid.midnight(shown.first), grid.midnight(shown.first + timedelta(days=shown.days)))
+
+
+def _troubles(request: HttpRequest, chosen: Schedule, grid: Grid) -> list[dict[str, Any]]:
+    """What is wrong in the coming two weeks: the same of the same person once, with how often."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    me = request.user.pk
+    for one in ahead.of(chosen, grid.now):
+        key = (one.kind, one.user, one.why)
+        if key in found:
+            found[key]["more"] += 1
+            continue
+        mine = one.kind == rules.Kind.GAP or one.user == me or bool(getattr(request.user, "is_administrator", False))
+        found[key] = {
+            "kind": one.kind, "said": rules.words(one, grid.name(one.user) if one.user else ""), "more": 0, "person": one.user,
+            "length": words.duration(one.ends_at - one.starts_at), "words": grid.span(one.starts_at, one.ends_at),
+            "starts_at": one.starts_at.isoformat(), "ends_at": one.ends_at.isoformat(), "may_take": one.user != me, "may_ask": mine,
+        }  # fmt: skip
+    return list(found.values())[:MOST_TROUBLES]
+
+
+def _requests(chosen: Schedule) -> list[ShiftRequest]:
+    rows = ShiftRequest.objects.filter(schedule=chosen, state=ShiftRequest.State.ASKED).select_related("asked_by", "asked_of")
+    return list(rows.order_by("starts_at")[:20])
 
 
 def _ahead(chosen: Schedule, now: datetime) -> list[Override]:
     ahead = Override.objects.filter(schedule=chosen, removed_at=None, ends_at__gt=now)
     return list(ahead.select_related("user").order_by("starts_at")[:50])
-
-
-def _monday(text: str, today: date) -> date:
-    try:
-        wanted = date.fromisoformat(text) if text else today
-    except ValueError:
-        wanted = today
-    wanted = min(max(wanted, date(2000, 1, 3)), date(2099, 12, 1))
-    return wanted - timedelta(days=wanted.weekday())
-
-
-def _gap(gap: rules.Span, zone: ZoneInfo) -> dict[str, Any]:
-    first, last = gap.starts_at.astimezone(zone), gap.ends_at.astimezone(zone)
-    told = f"{first:%a} {first.day} {first:%b %H:%M} to {last:%a} {last.day} {last:%b %H:%M}"
-    return {"starts_at": gap.starts_at, "ends_at": gap.ends_at, "length": words.duration(gap.ends_at - gap.starts_at), "words": told}
 
 
 def _pages_of(people: dict[int, User], since: datetime) -> dict[int, int]:
@@ -139,27 +157,23 @@ def _act(request: HttpRequest, chosen: Schedule) -> str:
     if not request.user.may_respond:  # type: ignore[union-attr]
         raise Refused("Only responders may change who is on call.", status=403)
     if action == "remove-override":
-        override = Override.objects.filter(schedule=chosen, pk=pages.number(request, "override") or 0).first()
+        override = Override.objects.filter(schedule=chosen, pk=pages.number(request, "override") or 0, removed_at=None).first()
         if override is None:
             raise missing("override")
         operations.remove_override(override, by=by, now=now)
-    elif action == "take-now":
-        current = next(iter(queries.on_call_now(chosen, now)), None)
-        ends = current.ends_at if current else now + timedelta(hours=12)
-        operations.add_override(chosen, user=request.user.pk, starts_at=now, ends_at=ends, reason="Took the pager", by=by, now=now)  # type: ignore[arg-type]
-    elif action in ("override", "override-exact"):
-        zone = ZoneInfo("UTC") if action == "override-exact" else _zone(request, chosen, request.POST.get("zone", ""))[1]
-        person = pages.number(request, "user")
-        times = {name: _time(request, name, zone) for name in ("starts_at", "ends_at")}
-        operations.add_override(chosen, user=person or 0, reason=pages.text(request, "reason", 500), by=by, now=now, **times)
-    else:
+        return ""
+    if action == "take-now":
+        shift_requests.take_now(chosen, by=by, now=now)
+        return ""
+    if action not in ("override", "override-exact", "cover"):
         raise invalid(reason="Choose what to do.")
+    zone = ZoneInfo("UTC") if action == "override-exact" else zone_of(request, chosen)[1]
+    begin, end = read_time(request, "starts_at", zone), read_time(request, "ends_at", zone)
+    reason = pages.text(request, "reason", 500)
+    if action == "cover":
+        shift_requests.ask(chosen, starts_at=begin, ends_at=end, reason=reason, asker=asker_of(request, "user"), by=by, now=now)
+    else:
+        operations.add_override(
+            chosen, user=pages.number(request, "user") or 0, starts_at=begin, ends_at=end, reason=reason, by=by, now=now
+        )
     return ""
-
-
-def _time(request: HttpRequest, name: str, zone: ZoneInfo) -> datetime:
-    try:
-        read = datetime.fromisoformat(request.POST.get(name, "").strip())
-    except ValueError:
-        raise invalid(**{name: "Give a date and a time."}) from None
-    return read.astimezone(UTC) if read.tzinfo else rotation.instant(read, zone)

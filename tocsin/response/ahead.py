@@ -1,0 +1,39 @@
+"""What lies ahead on a schedule that would hurt, as the rows are now? For its page, the metric and the warnings alike."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from tocsin.domain import ahead
+from tocsin.domain.final_schedule import spans
+from tocsin.domain.rotation import Shift
+from tocsin.oncall import absences, queries
+from tocsin.oncall.models import Schedule
+from tocsin.paging import people
+from tocsin.paging.models import EscalationPolicy
+
+LOOK_AHEAD = timedelta(days=14)
+
+
+def of(schedule: Schedule, now: datetime, until: datetime | None = None) -> list[ahead.Trouble]:
+    """The troubles of a schedule from now until then (default: 14 days)."""
+    until = until or now + LOOK_AHEAD
+    final = spans(queries.value(schedule, since=now, until=until), now, until)
+    holders = {span.user for span in final if isinstance(span, Shift)}
+    others = {other.name: queries.shifts(other, now, until) for other in beside(schedule)}
+    return ahead.troubles(
+        final, others=others, absences=absences.of(holders, now, until), unreachable=holders - people.reachable(holders)
+    )  # fmt: skip
+
+
+def beside(schedule: Schedule) -> list[Schedule]:
+    """The schedules that should not be held by the same person at once: of the same team, or named by the same escalation policy."""
+    ids = set[int]()
+    for policy in EscalationPolicy.objects.filter(removed_at=None).only("steps"):
+        named = {target["id"] for step in policy.steps for target in step["targets"] if target["kind"] == "schedule"}
+        if schedule.pk in named:
+            ids |= named
+    wanted = Q(pk__in=ids) | (Q(team=schedule.team_id) if schedule.team_id else Q())
+    return list(queries.active().filter(wanted).exclude(pk=schedule.pk)) if wanted and (ids or schedule.team_id) else []
