@@ -185,6 +185,11 @@ def test_a_backup_brings_everything_back(running, tmp_path):
     emails = [user["email"] for user in running.read("user", "list")]
     assert "ben@example.com" in emails
     assert "cy@example.com" not in emails
+    assert '"paging": "held"' in running.get("/readyz")[1] and "tocsin_paging_held 1.0" in running.get("/metrics")[1]
+    assert running.read("paging", "status")["held_reason"] == "restored from a.tocsin-backup"
+    assert running.cli("paging", "release").returncode == 0
+    assert '"paging": "at work"' in running.get("/readyz")[1]
+    assert "not held back" in running.cli("paging", "release").stderr
 
 
 def test_the_set_up_goes_out_as_a_file_and_comes_back(running, tmp_path):

@@ -58,6 +58,7 @@ PAGES: dict[str, str] = {
     "organisation": "/settings/organisation/",
     "tokens": "/settings/tokens/",
     "audit": "/settings/audit/",
+    "paging-state": "/settings/paging/",
     "set-up": "/set-up/",
     "api-docs": "/api/v1/docs",
     "action-items": "/action-items/",

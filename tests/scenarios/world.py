@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -29,8 +29,8 @@ from tocsin.oncall import operations as oncall
 from tocsin.oncall.models import Override, Schedule
 from tocsin.paging import operations as paging
 from tocsin.paging import operations_notifications
-from tocsin.paging.models import Escalation, EscalationPolicy, Notification
-from tocsin.response import deliver
+from tocsin.paging.models import Escalation, EscalationPolicy, Notification, PagingState
+from tocsin.response import catch_up, deliver
 from tocsin.response import loops as response_loops
 from tocsin.response.acknowledge import Acknowledgement, acknowledge_alert
 from tocsin.timeline.models import Entry
@@ -199,6 +199,14 @@ class World:
             if self.shifted >= goal:
                 self.settle()
                 return
+
+    def downtime(self, **span: float) -> None:
+        """Let time pass while no loop runs, in real time too: as if every worker had been away."""
+        self.shifted += timedelta(**span)
+        clock.shift(self.shifted)
+        PagingState.objects.update_or_create(id=1, defaults={"at": datetime.now(UTC) - timedelta(**span)})
+        for gate in (catch_up.STEPS, catch_up.PROMISES, catch_up.PAGES):
+            gate.forget()
 
     def timeline(self, alert: Alert) -> list[str]:
         """The kinds of what was recorded about an alert, in order."""

@@ -245,6 +245,8 @@ def by_identifier(integration_id: int, identifier: str, kind: str) -> Alert | No
         return rows.filter(pk=int(identifier)).first() if identifier.isdigit() and len(identifier) < 15 else None
     pk = inside_id(identifier)
     if pk is None:
-        created = RawEvent.objects.filter(dedup_key=identifier, protocol="opsgenie", integration_id=integration_id).exclude(dedup_key="").first()
+        created = (
+            RawEvent.objects.filter(dedup_key=identifier, protocol="opsgenie", integration_id=integration_id).exclude(dedup_key="").first()
+        )
         pk = next((line["alert"] for line in created.outcomes if line.get("alert")), None) if created else None
     return rows.filter(pk=pk).first() if pk is not None else None

@@ -6,6 +6,7 @@ ROUTERS: list[tuple[str, str]] = [
     ("/teams", "teams"),
     ("/tokens", "tokens"),
     ("", "organisation"),
+    ("", "paging_state"),
     ("", "procedure"),
     ("/incidents", "incidents"),
     ("/incidents", "incident_work"),

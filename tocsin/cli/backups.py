@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +14,13 @@ import typer
 
 from tocsin import postgres
 from tocsin.cli.session import Data, Failed, data_dir, database
+from tocsin.postgres import migrated
 
 ENDING = ".tocsin-backup"
+HOLD = (
+    "INSERT INTO paging_pagingstate (id, stage, held_since, held_reason, released_by) VALUES (1, 'sending', clock_timestamp(), %s, '')"
+    " ON CONFLICT (id) DO UPDATE SET held_since = excluded.held_since, held_reason = excluded.held_reason"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -54,7 +60,10 @@ def restore(
     yes: Annotated[bool, typer.Option("--yes", help="Replace what the database holds now.")] = False,
     data: Data = None,
 ) -> None:
-    """Bring back what a backup holds. `tocsin up` must not be running; what is there now is replaced, so --yes is asked for."""
+    """Bring back what a backup holds. `tocsin up` must not be running; what is there now is replaced, so --yes is asked for.
+
+    Paging is held back afterwards, until an administrator has seen what is overdue and releases it.
+    """
     import psycopg
 
     from tocsin.cli.session import lock
@@ -80,7 +89,25 @@ def restore(
         with psycopg.connect(address) as connection, contextlib.suppress(psycopg.errors.UndefinedTable):
             for statement in postgres.rights_sql() if postgres.is_embedded() else ():
                 connection.execute(statement.encode())
-    typer.echo("restored; `tocsin up` starts on it")
+        _hold(folder, file)
+    typer.echo(
+        "restored; `tocsin up` starts on it. Paging is held back until an administrator releases it (`tocsin paging release`, or the page)"
+    )
+
+
+def _hold(folder: Path, file: Path) -> None:
+    """Hold paging back, before any process may look at what was brought back. The tables are brought up to date first: they know the hold."""
+    import psycopg
+
+    environment = {**os.environ, "TOCSIN_DATA_DIR": str(folder), "TOCSIN_PROCESS": "migrate"}
+    if not migrated.up_to_date(folder):
+        command = [sys.executable, "-m", "tocsin.cli", "migrate"]
+        done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+            raise Failed(f"restored, but its tables cannot be brought up to date: {reason}. Nothing starts on it before that")
+    with psycopg.connect(_address(folder)) as connection:
+        connection.execute(HOLD, [f"restored from {file.name}"[:300]])
 
 
 def _address(folder: Path) -> str:

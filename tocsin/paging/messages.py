@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
+from tocsin.domain import catch_up
 from tocsin.domain.ports import Message
 from tocsin.lib import signing
 from tocsin.paging.models import ContactMethod, Notification, Provider
@@ -66,12 +67,16 @@ def message(row: Notification, now: datetime) -> Message:
         "alert": row.alert_id, "severity": subject.get("severity"), "service": subject.get("service"), "reason": row.reason,
         "subject_url": where or None, "merged_count": row.merged_count,
         "alerts_joined": joined, "attempt": row.attempt, "possible_duplicate": row.possible_duplicate,
-        "person": row.user_id,
+        "late_seconds": row.late_seconds, "person": row.user_id,
     }  # fmt: skip
     title = row.title
     if more := row.merged_count + joined:
         title = f"{title[:280]} (and {more:,} more)"
+    if row.late_seconds:
+        title = f"{title[:280]} ({catch_up.words(row.late_seconds)} late)"
     text = row.text + (f"\n{joined:,} more alert{'s' if joined > 1 else ''} of the same cause." if joined else "")
+    if row.late_seconds:
+        text += f"\nThis page is {catch_up.words(row.late_seconds)} late: Tocsin itself was away."
     text = text + ("\nPossible duplicate of a page before." if row.possible_duplicate else "")
     return Message(title, text, link=link, urgent=row.kind != "notice", facts=facts)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.db import models
 
 from tocsin.paging.models_providers import Provider
+from tocsin.paging.models_state import PagingState
 
-__all__ = ["ContactMethod", "Escalation", "EscalationPolicy", "Notification", "NotificationRule", "Provider"]
+__all__ = ["ContactMethod", "Escalation", "EscalationPolicy", "Notification", "NotificationRule", "PagingState", "Provider"]
 
 
 class ContactMethod(models.Model):
@@ -142,6 +143,7 @@ class Notification(models.Model):
     provider_id = models.CharField(max_length=200, blank=True, default="")
     outcome = models.CharField(max_length=500, blank=True, default="")  # the provider's reason in plain words
     possible_duplicate = models.BooleanField(default=False)
+    late_seconds = models.PositiveIntegerField(default=0, db_default=0)  # later than it should have been, where that is to be told
     merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged")
     merged_count = models.PositiveIntegerField(default=0)  # how many further pages were held back and merged into this one (R9)
     created_at = models.DateTimeField()

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from tocsin.accounts.actor import SYSTEM, Actor
 from tocsin.accounts.models import User
 from tocsin.alerts.models import Alert
-from tocsin.domain import delivery
+from tocsin.domain import catch_up, delivery
 from tocsin.domain import escalation as rules
 from tocsin.lib import due
 from tocsin.paging import operations_notifications as notifications
@@ -46,11 +46,12 @@ def start(
     incident_id: int | None = None,
     reason: str = "",
     urgency: str = "high",
+    since: datetime | None = None,
     by: Actor = SYSTEM,
     now: datetime,
 ) -> Escalation:
     """Start a policy on a snapshot of it and page its first step, in the caller's transaction. The running one of that subject and track,
-    if there is one, is returned as it is. Without a policy the fallback people are paged (R6)."""
+    if there is one, is returned as it is. Without a policy the fallback people are paged (R6). `since`: when it should have started."""
     about = _about(alert.id if alert else None, incident_id)
     before = list(Escalation.objects.select_for_update(of=("self",)).filter(about, track=track).order_by("id"))
     if running := next((row for row in before if row.status == Status.RUNNING), None):
@@ -61,7 +62,7 @@ def start(
     usable = policy if policy and policy.removed_at is None else None
     escalation = Escalation.objects.create(
         policy=policy, policy_snapshot=snapshot(usable), track=track, alert=alert, incident_id=incident_id, subject=subject,
-        reason=reason[:500], urgency=urgency, episode=len(before) + 1, started_at=now, due_at=now,
+        reason=reason[:500], urgency=urgency, episode=len(before) + 1, started_at=now, due_at=min(since or now, now),
     )  # fmt: skip
     name = f"policy {usable.name}" if usable else "no escalation policy: the fallback people are next"
     _tell(
@@ -117,6 +118,7 @@ def advance(escalation: Escalation, now: datetime) -> None:
 def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
     """Make the rows of one step; how many people they reach."""
     found, missing = people.find(page.targets, escalation.subject, now)
+    late = catch_up.late_by(escalation.due_at or now, now)
     step = "The fallback" if page.fallback else f"Step {page.step + 1}" + (f", round {page.round + 1}" if page.round else "")
     reached = []
     for one in found:
@@ -127,7 +129,7 @@ def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
         )  # fmt: skip
         rows = notifications.plan(
             one.user, group=group, subject=escalation.subject, why=why, now=now, kind="fallback" if page.fallback else "page",
-            urgency=escalation.urgency, escalation=escalation, alert_id=escalation.alert_id, incident_id=escalation.incident_id,
+            urgency=escalation.urgency, escalation=escalation, alert_id=escalation.alert_id, incident_id=escalation.incident_id, late=late,
         )  # fmt: skip
         if rows:
             reached.append(one)
@@ -136,7 +138,8 @@ def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
     if reached:
         names = ", ".join(f"{one.user.name} ({one.via})" for one in reached)
         kind = "fallback_paged" if page.fallback else "paged"
-        _tell(escalation, kind, f"{step} pages {names}.", now, step=page.step, users=[one.user.id for one in reached])
+        delay = f" {catch_up.words(late).capitalize()} late: Tocsin itself was away." if late else ""
+        _tell(escalation, kind, f"{step} pages {names}.{delay}", now, step=page.step, users=[one.user.id for one in reached])
     for nobody in missing or ([] if found else [people.NotFound("the step names nobody")]):
         _tell(escalation, "nobody_reached", f"{step} does not reach anybody: {nobody.reason}.", now, step=page.step)
     return len(reached)

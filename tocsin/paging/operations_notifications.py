@@ -41,13 +41,18 @@ def plan(
     escalation: Escalation | None = None,
     alert_id: int | None = None,
     incident_id: int | None = None,
+    late: int = 0,
 ) -> list[Notification]:
-    """The rows of one page to one person by their own rules; rows that exist already are not made again (R7). Empty: no usable method."""
+    """The rows of one page to one person by their own rules; rows that exist already are not made again (R7). Empty: no usable method.
+
+    `late`: so many seconds after it should have been made, where that is to be told.
+    """
     made = []
     for way in ways(user, urgency):
         row = _row(
             user, way.method, group=group, kind=kind, title=rules.page_title(subject), text=rules.page_text(subject, why), reason=why,
             due_at=now + timedelta(seconds=way.after_seconds), now=now, escalation=escalation, alert_id=alert_id, incident_id=incident_id,
+            late_seconds=late,
         )  # fmt: skip
         made.append(row)
     insert(made)
@@ -132,7 +137,7 @@ def claim(kind: str, limit: int, owner: str, now: datetime) -> list[Notification
         if outdated := _outdated(row):
             _withdraw(row, outdated, now)
         elif row.kind in PAGES and row.attempt == 0 and row.contact_method_id in leading:
-            _merge(row, leading[row.contact_method_id], now)
+            merge(row, leading[row.contact_method_id], now)
         elif len(claimed) < limit and _may_go(row, now):
             _take(row, owner, now)
             claimed.append(row)
@@ -168,12 +173,14 @@ def _may_go(row: Notification, now: datetime) -> bool:
     return until is None
 
 
-def _merge(row: Notification, into: Notification, now: datetime) -> None:
+def merge(row: Notification, into: Notification, now: datetime) -> None:
+    """One page stands for both: `row` is not sent, `into` says so with a true count."""
     row.merged_into = into
     _become(row, State.CANCELLED, f"merged into page {into.id}", now)
     into.merged_count += 1
     into.text = f"{into.text}\nAlso: {row.title}"[:4000]
-    into.save(update_fields=["merged_count", "text"])
+    into.late_seconds = max(into.late_seconds, row.late_seconds)
+    into.save(update_fields=["merged_count", "text", "late_seconds"])
 
 
 def _take(row: Notification, owner: str, now: datetime) -> None:
@@ -303,7 +310,7 @@ def _next_method(row: Notification, now: datetime) -> bool:
     for method in usable_methods(row.user):
         if method.id not in used:
             insert([_row(row.user, method, group=group, kind=row.kind, title=row.title, text=row.text, reason=row.reason, due_at=now, now=now,
-                         escalation_id=row.escalation_id, alert_id=row.alert_id, incident_id=row.incident_id)])  # fmt: skip
+                         late_seconds=row.late_seconds, escalation_id=row.escalation_id, alert_id=row.alert_id, incident_id=row.incident_id)])  # fmt: skip
             return True
     return False
 

@@ -32,7 +32,7 @@ def first(alert: Alert, procedure: Procedure, *, accepted_at: datetime, now: dat
     if not restarted and (incident := reopen.recurrence(alert, now)):
         text = f"It came back: {incident.ref} is open again"
         record("recurrence", text, by=SYSTEM, now=now, alert_id=alert.pk, data={"ref": incident.ref})
-    _reach(alert, procedure, now)
+    _reach(alert, procedure, now, since=accepted_at)
 
 
 def again(alert: Alert, procedure: Procedure, *, now: datetime) -> None:
@@ -62,7 +62,7 @@ def _promise(alert: Alert, procedure: Procedure, started_at: datetime, now: date
     obligations.owe([promised], alert_id=alert.pk)
 
 
-def _reach(alert: Alert, procedure: Procedure, now: datetime) -> None:
+def _reach(alert: Alert, procedure: Procedure, now: datetime, *, since: datetime | None = None) -> None:
     severity = severity_of(alert)
     demanded = procedure.severity(severity).escalation
     incident = _incident(alert)
@@ -75,7 +75,7 @@ def _reach(alert: Alert, procedure: Procedure, now: datetime) -> None:
             continue
         paging.start(
             policy=policy, track=track, subject={**subject(alert), **({"incident_ref": incident.ref} if incident else {})}, alert=alert,
-            incident_id=incident.pk if incident else None, reason=f"{severity}: {demanded.text}", now=now,
+            incident_id=incident.pk if incident else None, reason=f"{severity}: {demanded.text}", since=since, now=now,
         )  # fmt: skip
     if demanded.team_channel:
         _tell_team(alert, severity, now)

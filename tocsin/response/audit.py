@@ -14,9 +14,8 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from tocsin import clock
-from tocsin.accounts.models import Role, User
 from tocsin.lib.due import Loop
-from tocsin.paging import operations as paging
+from tocsin.response import administrators
 
 log = logging.getLogger(__name__)
 EVERY = 60.0  # seconds
@@ -88,10 +87,7 @@ def audit(now: datetime) -> list[Finding]:
 
 def _tell(finding: Finding, now: datetime) -> None:
     text = f"{finding}.\n`tocsin doctor` says more; /metrics has the figures."
-    for user in User.objects.filter(role=Role.ADMINISTRATOR, is_active=True, removed_at=None).order_by("id"):
-        paging.notice(
-            user, title=f"Tocsin itself needs attention: {finding}", text=text, identity=f"audit:{finding.kind}:{now:%Y%m%d%H}", now=now
-        )  # fmt: skip
+    administrators.tell(f"Tocsin itself needs attention: {finding}", text, identity=f"audit:{finding.kind}:{now:%Y%m%d%H}", now=now)
 
 
 class _Auditor:

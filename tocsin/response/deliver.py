@@ -26,6 +26,7 @@ from tocsin.paging import messages, operations_notifications
 from tocsin.paging import operations_providers as providers
 from tocsin.paging.addresses import address_of
 from tocsin.paging.models import Notification
+from tocsin.response import catch_up
 
 log = logging.getLogger(__name__)
 FULL_LANE_PAUSE = timedelta(milliseconds=200)
@@ -91,6 +92,8 @@ def settle(row: Notification, receipt: Receipt) -> str:
 
 def take_inline() -> int:
     """Send everything that is due, one after the other, in this thread; how much that was. For tests and one-off commands."""
+    if catch_up.PAGES.closed():
+        return 0
     now = clock.now()
     done = operations_notifications.take_back(presence.is_gone, now)
     for kind in operations_notifications.kinds_due(now):
@@ -192,6 +195,8 @@ _lanes: dict[str, Lane] = {}
 
 def take() -> int:
     """Hand what is due to the lanes, as much as each has room for; how many rows were handed over or taken back."""
+    if catch_up.PAGES.closed():
+        return 0
     now = clock.now()
     done = 0
     for kind in operations_notifications.kinds_due(now):
@@ -219,4 +224,4 @@ def next_due() -> datetime | None:
     return earliest
 
 
-LOOP = Loop(operations_notifications.LOOP, take, next_due)
+LOOP = Loop(operations_notifications.LOOP, take, catch_up.PAGES.next_due(next_due))

@@ -9,12 +9,15 @@ from django.db import transaction
 from tocsin import clock
 from tocsin.lib.due import Loop
 from tocsin.paging import operations
+from tocsin.response import catch_up
 
 log = logging.getLogger(__name__)
 
 
 def take() -> int:
     """Carry out every escalation that is due, each in a transaction of its own; how many were done."""
+    if catch_up.STEPS.closed():
+        return 0
     now = clock.now()
     done = 0
     for id in operations.due_ids(now):
@@ -27,4 +30,4 @@ def take() -> int:
     return done
 
 
-LOOP = Loop(operations.LOOP, take, operations.next_due)
+LOOP = Loop(operations.LOOP, take, catch_up.STEPS.next_due(operations.next_due))

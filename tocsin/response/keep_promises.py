@@ -22,7 +22,7 @@ from tocsin.obligations.models import Obligation
 from tocsin.paging import operations as paging
 from tocsin.paging.models import Escalation, EscalationPolicy
 from tocsin.procedures import operations as procedures
-from tocsin.response import frame
+from tocsin.response import catch_up, frame
 from tocsin.response.verify_resolution import watch_ended
 from tocsin.timeline.models import Entry
 from tocsin.timeline.operations import record
@@ -49,6 +49,8 @@ class Subject:
 
 def take(now: datetime | None = None) -> int:
     """Carry out what is due, each promise in a transaction of its own, so that none holds up the others; how many were looked at."""
+    if catch_up.PROMISES.closed():
+        return 0
     now = now or clock.now()
     done = 0
     for row in obligations.due(now, limit=BATCH):
@@ -74,7 +76,7 @@ def _take_one(row: Obligation, now: datetime) -> bool:
     return True
 
 
-LOOP = Loop(obligations.LOOP_NAME, take, queries.next_due)
+LOOP = Loop(obligations.LOOP_NAME, take, catch_up.PROMISES.next_due(queries.next_due))
 
 
 def _look(row: Obligation, now: datetime) -> None:

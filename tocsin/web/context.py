@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, Subquery
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
@@ -14,7 +14,7 @@ from tocsin.accounts.models import Organisation
 from tocsin.alerts import listing
 from tocsin.incidents import queries as incidents
 from tocsin.incidents.models import Incident
-from tocsin.paging.models import Escalation, Notification
+from tocsin.paging.models import Escalation, Notification, PagingState
 
 READABLE = timedelta(minutes=1)  # a test or a notice stays on open pages for so long after it was shown
 
@@ -27,8 +27,18 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 def _shell(request: HttpRequest) -> dict[str, Any]:
     now = getattr(request, "_page_now", None) or clock.now()
     request._page_now = now  # type: ignore[attr-defined]
-    name = Organisation.objects.values_list("name", flat=True).first() or ""
-    facts: dict[str, Any] = {"organisation": name, "now": now, "incidents": 0, "alerts": "", "pages": [], "notes": [], "to_confirm": []}
+    held = Subquery(PagingState.objects.filter(pk=1).values("held_since"))
+    name, held_since = Organisation.objects.annotate(held=held).values_list("name", "held").first() or ("", None)
+    facts: dict[str, Any] = {
+        "organisation": name,
+        "held_since": held_since,
+        "now": now,
+        "incidents": 0,
+        "alerts": "",
+        "pages": [],
+        "notes": [],
+        "to_confirm": [],
+    }
     if request.user.is_authenticated:
         running = incidents.visible_to(request.user).exclude(status__in=(Incident.Status.RESOLVED, Incident.Status.CLOSED))
         facts["incidents"] = running.count()

@@ -20,6 +20,7 @@ from tocsin.response import audit
 METRICS_TYPE = CONTENT_TYPE_LATEST.encode()
 _migrated = False
 
+HELD = "SELECT coalesce((SELECT held_since IS NOT NULL FROM paging_pagingstate WHERE id = 1), false)::int"
 # Each row of a query is (label value, number), or (number,) without a label.
 GAUGES: tuple[tuple[str, str, str, str], ...] = (
     ("tocsin_alerts_firing", "Alerts that fire now.", "", "SELECT count(*) FROM alerts_alert WHERE status = 'firing'"),
@@ -37,6 +38,7 @@ GAUGES: tuple[tuple[str, str, str, str], ...] = (
         UNION ALL SELECT 'escalations', coalesce(greatest(0, extract(epoch FROM tocsin_now() - min(due_at))), 0) FROM paging_escalation
         UNION ALL SELECT 'notifications', coalesce(greatest(0, extract(epoch FROM tocsin_now() - min(due_at))), 0) FROM paging_notification""",
     ),
+    ("tocsin_paging_held", "1 while paging is held back after a restore: nobody is paged until an administrator releases it.", "", HELD),
     (
         "tocsin_notifications_waiting",
         "Notifications that are still to be sent, by method.",
@@ -93,12 +95,13 @@ def ready() -> tuple[int, bytes]:
     try:
         close_old_connections()
         reason = _reason()
+        held = bool(_rows(HELD)[0][0]) if not reason else False
     except Error as error:
         connection.close()
         reason = f"the database does not answer: {type(error).__name__}"
     if reason:
         return 503, json.dumps({"status": "not ready", "reason": reason}).encode() + b"\n"
-    return 200, b'{"status":"ready"}\n'
+    return 200, json.dumps({"status": "ready", "paging": "held" if held else "at work"}).encode() + b"\n"
 
 
 def _reason() -> str:
