@@ -61,6 +61,11 @@ def test_a_silence_holds_what_its_matchers_hold_for(matcher, held):
     assert any("silence" in line.lower() for line in decision.trace)
 
 
+def test_an_alert_without_the_label_alertname_is_named_by_its_title_as_clients_of_alertmanager_see_it():
+    assert decided([silence(Matcher("alertname", "Disk full"))]).suppressed_by
+    assert not decided([silence(Matcher("alertname", "Disk full"))], labels={"alertname": "Disk"}).suppressed_by
+
+
 def test_a_silence_holds_only_in_its_time_and_for_its_service():
     assert not decided([silence(Matcher("title", "Disk full"), ends_at=NOW)]).suppressed_by
     assert not decided([silence(Matcher("title", "Disk full"), starts_at=NOW + timedelta(seconds=1))]).suppressed_by

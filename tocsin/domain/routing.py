@@ -16,7 +16,7 @@ FullMatch = Callable[[str, str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """One condition on a label; the names `title`, `service`, `severity` mean the alert's own fields where no label is called so."""
+    """One condition on a label; `title` and `alertname` mean the alert's title, `service` and `severity` its own where no label is called so."""
 
     name: str
     value: str
@@ -228,7 +228,7 @@ def silenced(
 ) -> SilenceRule | None:  # fmt: skip
     """The first silence in force that matches; `labels` are the subject's own where none are given."""
     own = subject.labels if labels is None else labels
-    values = {"title": subject.title, "service": subject.service, "severity": subject.source_severity, **own}
+    values = {"title": subject.title, "alertname": subject.title, "service": subject.service, "severity": subject.source_severity, **own}
     for silence in silences:
         if not silence.starts_at <= now < silence.ends_at or (silence.service_id is not None and silence.service_id != service_id):
             continue

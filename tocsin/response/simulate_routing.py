@@ -151,7 +151,7 @@ def _grouping(decision: Decision) -> str:
 
 def _paged(decision: Decision, service: Service | None, procedure: Procedure, title: str, now: datetime) -> list[Paged]:
     if decision.suppressed_by:
-        return [Paged("", "", [], f"Nobody is paged: {decision.suppressed_by}.")]
+        return [Paged("", "", [], f"Nobody is paged: {decision.suppressed_by.rstrip('.')}.")]
     demanded = procedure.severity(decision.severity).escalation
     if not demanded.page:
         return [Paged("", "", [], f"{decision.severity} pages nobody: {demanded.text}")]
