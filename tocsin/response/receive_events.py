@@ -57,27 +57,26 @@ def _take_of(integration_id: int) -> int:
         rows = verify_sns.sift(integration, rows, now)
         if not rows:
             return 0
-        try:
-            with transaction.atomic():
-                _receive(integration, rows, now)
-        except (OperationalError, InterfaceError):
-            raise  # the database, not the events: all of it again, later
-        except Exception:
-            log.exception("a batch of %d events of integration %d failed; each is tried alone", len(rows), integration_id)
-            for row in rows:
-                _receive_alone(integration, row, now)
+        _receive_or_halve(integration, rows, now)
         return len(rows)
 
 
-def _receive_alone(integration: Integration, row: RawEvent, now: datetime) -> None:
+def _receive_or_halve(integration: Integration, rows: Sequence[RawEvent], now: datetime) -> None:
+    """Fold them; what fails is halved until the bad event stands alone, and its neighbours are folded."""
     try:
         with transaction.atomic():
-            _receive(integration, [row], now)
+            _receive(integration, rows, now)
     except (OperationalError, InterfaceError):
-        raise
+        raise  # the database, not the events: all of it again, later
     except Exception as error:
-        log.exception("event %d of integration %d cannot be folded", row.pk, integration.pk)
-        alerts.mark_failed(row, f"It could not be folded: {type(error).__name__}: {error}", now)
+        if len(rows) > 1:
+            log.warning("%d events of integration %d failed together and are halved: %s", len(rows), integration.pk, error)
+            half = len(rows) // 2
+            _receive_or_halve(integration, rows[:half], now)
+            _receive_or_halve(integration, rows[half:], now)
+            return
+        log.exception("event %d of integration %d cannot be folded", rows[0].pk, integration.pk)
+        alerts.mark_failed(rows[0], f"It could not be folded: {type(error).__name__}: {error}", now)
 
 
 def _receive(integration: Integration, rows: Sequence[RawEvent], now: datetime) -> None:
