@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from tocsin.api import opsgenie_heartbeats
+from tocsin.api import callbacks, opsgenie_heartbeats
 from tocsin.api.mount import api
 from tocsin.web import gate
 from tocsin.web.views import sign_in
@@ -13,6 +13,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v2/heartbeats/<str:name>", opsgenie_heartbeats.heartbeat, name="opsgenie_heartbeat"),
     path("v2/heartbeats/<str:name>/enable", opsgenie_heartbeats.enable, name="opsgenie_heartbeat_enable"),
     path("v2/heartbeats/<str:name>/disable", opsgenie_heartbeats.disable, name="opsgenie_heartbeat_disable"),
+    path("callbacks/pages/<str:token>/", callbacks.page, name="callback_page"),  # of providers
+    path("callbacks/accounts/<str:token>/", callbacks.account, name="callback_account"),
     path("accounts/email/", sign_in.own_page, name="account_email"),  # this and the next before those of the package
     path("accounts/3rdparty/", sign_in.own_page, name="socialaccount_connections"),
     path("accounts/", include("allauth.account.urls")),

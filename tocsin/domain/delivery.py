@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from tocsin.domain.ports import Outcome, Receipt
+from tocsin.domain.ports import Outcome, Receipt, Report
 
 RETRY_SECONDS = (5, 15, 30)  # after the first, second and third temporary failure
 LONGEST_WAIT_SECONDS = 60  # longer than that a provider may not keep a page waiting
 PAGE_EVERY_SECONDS = 60  # per person and method
 LEASE_SECONDS = 30
 SEND_LIMIT_SECONDS = 20
+REPORT_ASKED_SECONDS = 60  # after that without a report the provider is asked, and again as often
+REPORT_LIMIT_SECONDS = 180  # after that without a report the next method is used
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,23 @@ def after(receipt: Receipt, attempt: int, now: datetime, *, was_unknown: bool = 
             if wait <= LONGEST_WAIT_SECONDS:
                 return RetryAt(now + timedelta(seconds=wait))
     return NextMethod()
+
+
+def after_report(report: Report, state: str, *, same: bool, sequence: int | None) -> Literal["delivered", "failed", "noted"]:
+    """What follows from a report about a page in `state`; "noted" changes nothing.
+
+    `same` says that it is about the attempt that counts; `sequence` is the number of the last report. Nothing goes back from an end:
+    what comes twice, late, out of order or about another attempt is noted.
+    """
+    older = report.sequence is not None and sequence is not None and report.sequence <= sequence
+    if not same or older or state not in ("pending", "sending", "accepted"):
+        return "noted"
+    match report.outcome:
+        case Outcome.DELIVERED:
+            return "delivered"
+        case Outcome.FAILED if state != "pending":  # else another try is planned already
+            return "failed"
+    return "noted"
 
 
 def held_until(last_page_at: datetime | None, now: datetime) -> datetime | None:

@@ -5,13 +5,14 @@ One folder under `integrations/` per outside product; the registry names which o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from tocsin.domain.alerts import Event
+from tocsin.domain.replies import Wish
 
 
 class Outcome(StrEnum):
@@ -20,6 +21,9 @@ class Outcome(StrEnum):
     DELIVERED = "delivered"  # the provider says the person's device has it, or the channel has no better proof than acceptance
     ACCEPTED = "accepted"  # the provider took it; a receipt may follow
     RETRY = "retry"  # temporary: the same method again, later
+    REFUSED = (
+        "refused"  # this account is of no use (its secret was revoked, it is suspended): another account, else the next method at once
+    )
     FAILED = "failed"  # permanent: the next method at once
     UNKNOWN = "unknown"  # we do not know whether it went out (crash, time limit after sending)
 
@@ -29,6 +33,7 @@ class Receipt:
     """The result of one attempt: outcome, the provider's reason in plain words, its own id, and how long to wait (seconds) if it said so.
 
     `gone` says that this address will never work again (subscription ended, bot blocked): it has to be proved anew.
+    `account` is the account that it went through, `reports` says that a report of what became of it is to be expected.
     """
 
     outcome: Outcome
@@ -36,6 +41,8 @@ class Receipt:
     provider_id: str = ""
     retry_after: float | None = None
     gone: bool = False
+    account: int | None = None
+    reports: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,88 @@ class Gateway(Protocol):
 
     def send(self, account: Account, address: str, message: Message, *, key: str) -> Receipt:
         """Send with idempotency key `key`, within 20 s."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A provider's call to us: the public address that it called (with its query), the headers by lower-case name, the body, and when."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a message, as its provider says afterwards: ACCEPTED while it is on its way, DELIVERED or FAILED at its end.
+
+    `sequence` is the provider's own number of the report, where it counts them: an older one never changes what a newer one said.
+    """
+
+    outcome: Outcome
+    reason: str = ""
+    provider_id: str = ""
+    sequence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a person answered: by a text, a key, a button. `address` is theirs, in the form of contact methods.
+
+    `notification` is the page that a button belongs to; none where the words or the address of the call say which.
+    """
+
+    wish: Wish
+    address: str = ""
+    notification: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of one reply: whether it was done, and a sentence for the person."""
+
+    done: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered to a provider's call."""
+
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    status: int = 200
+
+
+class ForgedError(ValueError):
+    """A call that its provider did not make, or made too long ago; the sentence says what is wrong and may be answered."""
+
+
+@runtime_checkable
+class Listening(Protocol):
+    """A gateway whose provider calls back. Its proof comes first, in constant time; nothing is read before that.
+
+    The calls come to `Account.callback` (about one page) and to the account's own address (texts and buttons of people).
+    """
+
+    def read_callback(self, account: Account, call: Callback) -> list[Report | Reply]:
+        """What a call says. Raises ForgedError."""
+        ...
+
+    def answer(self, account: Account, call: Callback, said: Sequence[Said]) -> Answer:
+        """What the provider wants to hear; `said` has one item for each reply of the call."""
+        ...
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A gateway whose provider can be asked what became of a message."""
+
+    def ask(self, account: Account, provider_id: str) -> Report | None:
+        """The report; None where there is none yet or no answer. Within 10 s."""
         ...
 
 

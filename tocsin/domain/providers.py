@@ -62,4 +62,4 @@ def after(account: Standing, outcome: Outcome, now: datetime) -> Standing:
 
 def another(outcome: Outcome) -> bool:
     """Is the next account tried at once after this outcome? Not where the message may have gone out, nor where the address is what is wrong."""
-    return outcome is Outcome.RETRY
+    return outcome in (Outcome.RETRY, Outcome.REFUSED)

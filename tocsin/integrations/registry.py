@@ -60,8 +60,14 @@ NOTIFIERS: Lazy[Notifier] = Lazy(
         "webhook": "tocsin.integrations.webhook.notifier:NOTIFIER",
         "screen": "tocsin.integrations.screen.notifier:NOTIFIER",
         "ntfy": "tocsin.integrations.ntfy.notifier:NOTIFIER",
+        "sms": "tocsin.integrations.phone.notifier:SMS",
+        "voice": "tocsin.integrations.phone.notifier:VOICE",
     }
 )
 
 # By which accounts at providers a channel is served: "sms" by Twilio or by any provider with an HTTP interface.
-GATEWAYS: Lazy[Gateway] = Lazy({})
+GATEWAYS: Lazy[Gateway] = Lazy(
+    {
+        "twilio_sms": "tocsin.integrations.twilio.sms:GATEWAY",
+    }
+)

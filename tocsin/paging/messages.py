@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +19,8 @@ LINK_LIFETIME = timedelta(hours=24)
 PURPOSE = "acknowledge"
 CALLBACK = "callback"
 CALLBACK_LIFETIME = timedelta(hours=24)
+INBOUND = "inbound"
+FOREVER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def message(row: Notification, now: datetime) -> Message:
         "alert": row.alert_id, "severity": subject.get("severity"), "service": subject.get("service"), "reason": row.reason,
         "subject_url": where or None, "merged_count": row.merged_count,
         "alerts_joined": joined, "attempt": row.attempt, "possible_duplicate": row.possible_duplicate,
-        "late_seconds": row.late_seconds, "person": row.user_id,
+        "late_seconds": row.late_seconds, "person": row.user_id, "reply_code": row.reply_code,
     }  # fmt: skip
     title = row.title
     if more := row.merged_count + joined:
@@ -91,6 +93,16 @@ def read_callback(token: str, now: datetime) -> tuple[int, int]:
     """The notification's and the provider's id. Raises BadLinkError."""
     values = signing.read(token, purpose=CALLBACK, now=now)
     return values["n"], values["p"]
+
+
+def inbound(provider: Provider) -> str:
+    """Our address that this account's provider calls about what people send (texts, buttons); it is set up there by hand."""
+    return f"{settings.TOCSIN_URL}/callbacks/accounts/{signing.sign({'p': provider.pk}, purpose=INBOUND, expires_at=FOREVER)}/"
+
+
+def read_inbound(token: str, now: datetime) -> int:
+    """The provider's id. Raises BadLinkError."""
+    return signing.read(token, purpose=INBOUND, now=now)["p"]
 
 
 def key(row: Notification) -> str:

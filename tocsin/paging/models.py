@@ -140,7 +140,12 @@ class Notification(models.Model):
     fence = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     claimed_by = models.CharField(max_length=100, blank=True, default="")
-    provider_id = models.CharField(max_length=200, blank=True, default="")
+    account = models.ForeignKey(Provider, null=True, blank=True, on_delete=models.RESTRICT, related_name="notifications")  # it went through
+    provider_id = models.CharField(max_length=200, blank=True, default="")  # the provider's name for it
+    awaits_report = models.BooleanField(default=False)  # its provider says afterwards what became of it
+    report_due_at = models.DateTimeField(null=True, blank=True)  # then the provider is asked what became of it
+    report_sequence = models.PositiveIntegerField(null=True, blank=True)  # of the provider's last report, where it counts them
+    reply_code = models.PositiveSmallIntegerField(null=True, blank=True)  # what a text names this page by
     outcome = models.CharField(max_length=500, blank=True, default="")  # the provider's reason in plain words
     possible_duplicate = models.BooleanField(default=False)
     late_seconds = models.PositiveIntegerField(default=0, db_default=0)  # later than it should have been, where that is to be told
@@ -155,6 +160,8 @@ class Notification(models.Model):
         indexes = [
             models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="notification_due"),
             models.Index(fields=["escalation"], name="notification_escalation"),
+            models.Index(fields=["report_due_at"], condition=models.Q(report_due_at__isnull=False), name="notification_report_due"),
+            models.Index(fields=["account", "provider_id"], condition=~models.Q(provider_id=""), name="notification_at_provider"),
             models.Index(fields=["user", "-id"], name="notification_user"),
         ]
         constraints = [

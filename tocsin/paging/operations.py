@@ -212,6 +212,20 @@ def unreached(row: Notification, escalation: Escalation | None, now: datetime) -
     due.wake(LOOP)
 
 
+def hurry(id: int, *, by: Actor, now: datetime) -> bool:
+    """Somebody who was paged passes it on: the next step starts now. False when nobody else is to come, or somebody has it already."""
+    escalation = Escalation.objects.select_for_update(of=("self",)).get(pk=id)
+    if escalation.status != Status.RUNNING or escalation.due_at is None:
+        return False
+    escalation.due_at = now
+    escalation.save(update_fields=["due_at"])
+    _tell(escalation, "passed_on", f"{by.label} passed it on: the next step starts now.", now, by)
+    if by.user:
+        notifications.cancel(escalation.notifications.filter(user=by.user), f"passed on by {by.label}", now)
+    due.wake(LOOP)
+    return True
+
+
 # -- ending ---------------------------------------------------------------------------------------------------------------
 
 

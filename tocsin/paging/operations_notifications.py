@@ -18,6 +18,8 @@ from tocsin.accounts.models import User
 from tocsin.alerts.models import Alert
 from tocsin.domain import delivery as rules
 from tocsin.domain.ports import Outcome, Receipt
+from tocsin.domain.replies import HIGHEST_CODE
+from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib import due
 from tocsin.lib.conflicts import again_on_conflict
 from tocsin.paging.models import ContactMethod, Escalation, Notification
@@ -62,7 +64,7 @@ def plan(
 def _row(user: User, method: ContactMethod, *, group: str, now: datetime, due_at: datetime, **fields: Any) -> Notification:
     return Notification(
         identity=f"{group}:m{method.id}"[:200], user=user, contact_method=method, method_kind=method.kind, state=State.PENDING,
-        due_at=due_at, created_at=now, history=[_line(State.PENDING, "planned", now)], **fields,
+        due_at=due_at, created_at=now, history=[line(State.PENDING, "planned", now)], **fields,
     )  # fmt: skip
 
 
@@ -75,15 +77,18 @@ def insert(rows: list[Notification]) -> None:
         due.wake(LOOP)
 
 
-def _line(state: str, reason: str, now: datetime) -> dict[str, str]:
+def line(state: str, reason: str, now: datetime) -> dict[str, str]:
+    """One line of a notification's history."""
     return {"at": now.isoformat(), "state": str(state), "reason": reason[:500]}
 
 
-def _become(row: Notification, state: str, reason: str, now: datetime, *, due_at: datetime | None = None) -> None:
+def become(row: Notification, state: str, reason: str, now: datetime, *, due_at: datetime | None = None) -> None:
+    """Give a locked row another state, with a line of its history. `due_at` for what is still to be sent."""
     row.state, row.due_at, row.lease_until, row.claimed_by = state, due_at, None, ""
+    row.report_due_at = now + timedelta(seconds=rules.REPORT_ASKED_SECONDS) if row.awaits_report and state == State.ACCEPTED else None
     row.outcome = reason[:500]
     row.final_at = None if due_at else now
-    row.history = [*row.history, _line(state, reason, now)]
+    row.history = [*row.history, line(state, reason, now)]
     row.save()
 
 
@@ -97,13 +102,13 @@ def cancel(rows: QuerySet[Notification], reason: str, now: datetime) -> int:
 
 def _withdraw(row: Notification, reason: str, now: datetime) -> None:
     """Cancel one. What was merged into it goes out by itself: it is about something else, which may still wait for somebody."""
-    _become(row, State.CANCELLED, reason, now)
+    become(row, State.CANCELLED, reason, now)
     if not row.merged_count:
         return
     for page in Notification.objects.select_for_update(of=("self",)).filter(merged_into=row).select_related("escalation").order_by("id"):
         if not _outdated(page):
             page.merged_into = None
-            _become(page, State.PENDING, "the page that it waited behind was withdrawn", now, due_at=now)
+            become(page, State.PENDING, "the page that it waited behind was withdrawn", now, due_at=now)
             due.wake(LOOP)
 
 
@@ -168,7 +173,7 @@ def _may_go(row: Notification, now: datetime) -> bool:
     until = rules.held_until(last, now)
     if until:
         row.due_at = until
-        row.history = [*row.history, _line(State.PENDING, "held back: one page a minute by this method", now)]
+        row.history = [*row.history, line(State.PENDING, "held back: one page a minute by this method", now)]
         row.save(update_fields=["due_at", "history"])
     return until is None
 
@@ -176,7 +181,7 @@ def _may_go(row: Notification, now: datetime) -> bool:
 def merge(row: Notification, into: Notification, now: datetime) -> None:
     """One page stands for both: `row` is not sent, `into` says so with a true count."""
     row.merged_into = into
-    _become(row, State.CANCELLED, f"merged into page {into.id}", now)
+    become(row, State.CANCELLED, f"merged into page {into.id}", now)
     into.merged_count += 1
     into.text = f"{into.text}\nAlso: {row.title}"[:4000]
     into.late_seconds = max(into.late_seconds, row.late_seconds)
@@ -185,11 +190,20 @@ def merge(row: Notification, into: Notification, now: datetime) -> None:
 
 def _take(row: Notification, owner: str, now: datetime) -> None:
     row.state, row.fence, row.attempt, row.claimed_by = State.SENDING, row.fence + 1, row.attempt + 1, owner
+    if row.kind in PAGES and row.reply_code is None and row.contact_method_id and NOTIFIERS[row.method_kind].abilities.two_way:
+        row.reply_code = _next_code(row)
     row.lease_until = now + timedelta(seconds=rules.LEASE_SECONDS)
     row.due_at = now + timedelta(seconds=10)  # then somebody looks whether its owner is still there
     row.sent_at = row.sent_at or now
-    row.history = [*row.history, _line(State.SENDING, f"attempt {row.attempt}", now)]
+    row.history = [*row.history, line(State.SENDING, f"attempt {row.attempt}", now)]
     row.save()
+
+
+def _next_code(row: Notification) -> int:
+    """What a text names this page by: the numbers from 1 to 99 in turn, for each address."""
+    before = Notification.objects.filter(user=row.user_id, contact_method=row.contact_method_id, reply_code__isnull=False)
+    last = before.order_by("-sent_at", "-id").values_list("reply_code", flat=True).first() or 0
+    return last % HIGHEST_CODE + 1
 
 
 def unusable(row: Notification) -> str:
@@ -218,34 +232,40 @@ def take_back(owner_is_gone: Any, now: datetime) -> int:
 # -- settling -------------------------------------------------------------------------------------------------------------
 
 
+def locked(id: int) -> tuple[Notification, dict[int, Escalation]]:
+    """The row and the escalations that it and what was merged into it belong to, by id, locked in this order: escalations, notification."""
+    concerned = Notification.objects.filter(Q(pk=id) | Q(merged_into=id)).values("escalation_id")
+    escalations = {one.id: one for one in Escalation.objects.select_for_update().filter(pk__in=concerned).order_by("id")}
+    row = Notification.objects.select_for_update(of=("self",)).select_related("user", "contact_method").get(pk=id)
+    return row, escalations
+
+
 @again_on_conflict
 @transaction.atomic
 def settle(id: int, fence: int, receipt: Receipt, now: datetime) -> str:
     """Store what became of one attempt and what follows: done, retry, next method, next step. Returns the new state; "" if overtaken."""
-    concerned = Notification.objects.filter(Q(pk=id) | Q(merged_into=id)).values("escalation_id")
-    escalations = {one.id: one for one in Escalation.objects.select_for_update().filter(pk__in=concerned).order_by("id")}
-    row = Notification.objects.select_for_update(of=("self",)).select_related("user", "contact_method").get(pk=id)
+    row, escalations = locked(id)
     if row.fence != fence or row.state != State.SENDING:
         return ""
-    if receipt.provider_id:
-        row.provider_id = receipt.provider_id[:200]
+    row.provider_id, row.report_sequence = receipt.provider_id[:200] or row.provider_id, None
+    row.account_id, row.awaits_report = receipt.account or row.account_id, receipt.reports
     verdict = rules.after(receipt, row.attempt, now, was_unknown=row.possible_duplicate)
     escalation = escalations.get(row.escalation_id or 0)
     over = escalation is not None and escalation.status in (Escalation.Status.ACKNOWLEDGED, Escalation.Status.STOPPED)
     match verdict:
         case rules.Done(state):
-            _become(row, state, receipt.reason or "taken by the provider", now)
-            _tell(row, "page_sent", f"{_who(row)} was paged by {row.method_kind}." + _notes(row), now)
+            become(row, state, receipt.reason or "taken by the provider", now)
+            tell(row, "page_sent", f"{_who(row)} was paged by {row.method_kind}." + _notes(row), now)
         case rules.RetryAt() if over:
             _withdraw(row, f"acknowledged after attempt {row.attempt}: {receipt.reason}", now)
         case rules.RetryAt(at, possible_duplicate):
             row.possible_duplicate = row.possible_duplicate or possible_duplicate
-            _become(row, State.PENDING, receipt.reason, now, due_at=at)
+            become(row, State.PENDING, receipt.reason, now, due_at=at)
             due.wake(LOOP)
         case rules.NextMethod():
-            _become(row, State.FAILED, receipt.reason or "failed", now)
-            _tell(row, "page_failed", f"{_who(row)} could not be reached by {row.method_kind}: {row.outcome}.", now)
-            _instead(row, escalations, now)
+            become(row, State.FAILED, receipt.reason or "failed", now)
+            tell(row, "page_failed", f"{_who(row)} could not be reached by {row.method_kind}: {row.outcome}.", now)
+            instead(row, escalations, now)
     if receipt.gone and row.contact_method:
         lose(row.contact_method, receipt.reason, now)
     return row.state
@@ -272,14 +292,18 @@ def _notes(row: Notification) -> str:
     return merged + (" Possible duplicate: the attempt before may have arrived." if row.possible_duplicate else "")
 
 
-def _tell(row: Notification, kind: str, text: str, now: datetime) -> None:
+def tell(row: Notification, kind: str, text: str, now: datetime) -> None:
+    """Put something about a page on the record of its subject."""
     if row.kind in PAGES and (row.alert_id or row.incident_id):
         data = {"notification": row.id, "user": row.user_id, "method": row.method_kind, "state": row.state}
         record(kind, text, by=SYSTEM, now=now, alert_id=row.alert_id, incident_id=row.incident_id, data=data)
 
 
-def _instead(row: Notification, escalations: dict[int, Escalation], now: datetime) -> None:
-    # R10: the person's next method at once, for this page and for those that were merged into it; R6 when there is none.
+def instead(row: Notification, escalations: dict[int, Escalation], now: datetime) -> None:
+    """The person's next method at once, for this page and for those that were merged into it (R10); R6 when there is none.
+
+    `escalations` are theirs, locked, by id.
+    """
     from tocsin.paging import operations
 
     if row.kind not in PAGES:
@@ -318,10 +342,10 @@ def _next_method(row: Notification, now: datetime) -> bool:
 def shown(row: Notification, now: datetime) -> None:
     """The person's screen has shown it: that is delivery."""
     with transaction.atomic():
-        locked = Notification.objects.select_for_update().get(pk=row.pk)
-        if locked.method_kind == "screen" and locked.state in (State.PENDING, State.SENDING):
-            locked.sent_at = locked.sent_at or now
-            _become(locked, State.DELIVERED, "shown on screen", now)
+        row = Notification.objects.select_for_update().get(pk=row.pk)
+        if row.method_kind == "screen" and row.state in (State.PENDING, State.SENDING):
+            row.sent_at = row.sent_at or now
+            become(row, State.DELIVERED, "shown on screen", now)
 
 
 def of_subject(alert_id: int | None, incident_id: int | None) -> Q:

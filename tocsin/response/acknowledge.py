@@ -31,6 +31,7 @@ from tocsin.response import causes, frame
 from tocsin.timeline.operations import announce, record
 
 VIA = {"api": "the API", "web": "the page", "link": "the link in a page", "cli": "the command line", "chat": "chat"}
+VIA |= {"sms": "a text message", "voice": "a key in a call"}
 
 
 @dataclass(frozen=True)
@@ -143,15 +144,19 @@ def acknowledge_by_link(*, token: str, now: datetime, address: str | None = None
     user = User.objects.filter(pk=link.user_id, is_active=True, removed_at=None).first()
     if user is None:
         raise Refused("This person is no longer active.", status=403, code="forbidden")
-    by = Actor.of(user, "link", address)
-    if link.incident_id and (incident := Incident.objects.filter(pk=link.incident_id).first()):
+    return acknowledge_page(incident_id=link.incident_id, alert_id=link.alert_id, by=Actor.of(user, "link", address), now=now)
+
+
+def acknowledge_page(*, incident_id: int | None, alert_id: int | None, by: Actor, now: datetime) -> Acknowledgement:
+    """Acknowledge what a page that this person was sent is about. Refused where it is gone."""
+    if incident_id and by.user and (incident := Incident.objects.filter(pk=incident_id).first()):
         with transaction.atomic():
             if incident.private:  # whoever was paged for it may know of it, and takes part once they have it
-                incidents.join(incident, user, now=now)
+                incidents.join(incident, by.user, now=now)
             return acknowledge_incident(incident=incident, by=by, now=now)
-    if link.alert_id and (alert := Alert.objects.filter(pk=link.alert_id).first()):
+    if alert_id and (alert := Alert.objects.filter(pk=alert_id).first()):
         return acknowledge_alert(alert=alert, by=by, now=now)
     raise missing("alert or incident")
 
 
-__all__ = ["Acknowledgement", "BadLinkError", "acknowledge_alert", "acknowledge_by_link", "acknowledge_incident"]
+__all__ = ["Acknowledgement", "BadLinkError", "acknowledge_alert", "acknowledge_by_link", "acknowledge_incident", "acknowledge_page"]

@@ -64,7 +64,7 @@ def _through_accounts(row: Notification, address: str, message: Message) -> Rece
         except Exception as error:
             log.exception("the gateway %s failed", provider.kind)
             receipt = Receipt(Outcome.RETRY, f"the channel failed: {type(error).__name__}")
-        receipt = replace(receipt, reason=f"{provider.name}: {receipt.reason}")
+        receipt = replace(receipt, reason=f"{provider.name}: {receipt.reason}", account=provider.pk)
         providers.judge(provider, receipt, clock.now())
         if not rules.another(receipt.outcome) or time.monotonic() > until:
             break

@@ -1,0 +1,47 @@
+"""Which page does an answer mean, and whose answer is it? Reads of the paging room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from tocsin.domain.replies import Wish
+from tocsin.paging.messages import LINK_LIFETIME
+from tocsin.paging.models import ContactMethod, Escalation, Notification
+from tocsin.paging.operations_notifications import PAGES
+
+MOST_LISTED = 5
+
+
+def methods_of(kind: str, address: str) -> list[ContactMethod]:
+    """The contact methods, of active people, that an answer from that address comes from; also those that are switched off."""
+    rows = ContactMethod.objects.filter(kind=kind, address=address, removed_at=None, verified_at__isnull=False, user__is_active=True)
+    return list(rows.filter(user__removed_at=None).select_related("user").order_by("id"))
+
+
+def pages_meant(methods: Iterable[ContactMethod], wish: Wish, now: datetime) -> list[Notification]:
+    """The pages of the last day that the answer is about, newest first, one for each subject.
+
+    By their code, else those that wait for an answer, else the newest. Several of them without `all` means that the answer is not clear.
+    """
+    sent = Notification.objects.filter(contact_method__in=list(methods), kind__in=PAGES, sent_at__isnull=False)
+    sent = (
+        sent.filter(created_at__gt=now - LINK_LIFETIME).select_related("user", "escalation", "contact_method").order_by("-sent_at", "-id")
+    )
+    if wish.code is not None:
+        return list(sent.filter(reply_code=wish.code)[:1])
+    subjects: dict[tuple[int | None, int | None], Notification] = {}
+    for row in sent[:100]:
+        subjects.setdefault((row.incident_id, None if row.incident_id else row.alert_id), row)
+    waiting = [row for row in subjects.values() if _waits(row)]
+    return waiting or list(subjects.values())[:1]
+
+
+def _waits(row: Notification) -> bool:
+    return row.escalation is None or row.escalation.status in (Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED)
+
+
+def listed(rows: list[Notification]) -> str:
+    """Several pages to choose from: "7: SEV2 Checkout is down; 8: …"."""
+    shown = [f"{row.reply_code}: {row.title[:60]}" for row in rows[:MOST_LISTED]]
+    return "; ".join(shown + ([f"and {len(rows) - MOST_LISTED} more"] if len(rows) > MOST_LISTED else []))

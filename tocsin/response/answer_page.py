@@ -1,0 +1,106 @@
+"""What happens when a person answers a page by a text, a key or a button? Each verb says in one sentence what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import transaction
+
+from tocsin.accounts.actor import Actor
+from tocsin.accounts.models import User
+from tocsin.alerts.models import Alert
+from tocsin.domain.ports import Reply, Said
+from tocsin.domain.replies import Verb, Wish
+from tocsin.lib.refusal import Refused
+from tocsin.paging import answerable
+from tocsin.paging import operations as paging
+from tocsin.paging import operations_reports as reports
+from tocsin.paging.models import ContactMethod, Notification
+from tocsin.response.acknowledge import acknowledge_page
+from tocsin.response.resolve_alert import resolve_alert
+
+HOW = 'Reply with the page\'s number to acknowledge, with an r to resolve, with an e to escalate: 7, 7r, 7e. "all" acknowledges all.'
+
+
+def answer(reply: Reply, *, channel: str, page: Notification | None, now: datetime) -> Said:
+    """Carry out a reply that came by that channel; `page` is the one that the provider's call is about, where it is about one."""
+    if page is not None:
+        return _about([page], reply.wish, channel, now)
+    methods = answerable.methods_of(channel, reply.address)
+    if not methods:
+        return Said(False, "This address belongs to nobody here; nothing was done.")
+    if reply.wish.verb in (Verb.STOP, Verb.START):
+        return _switch(methods, reply.wish.verb, now)
+    if reply.notification is not None:
+        own = Notification.objects.filter(pk=reply.notification, user__in=[method.user_id for method in methods])
+        pages = list(own.select_related("user", "escalation", "contact_method"))
+    else:
+        pages = answerable.pages_meant(methods, reply.wish, now)
+    return _about(pages, reply.wish, channel, now)
+
+
+def _about(pages: list[Notification], wish: Wish, channel: str, now: datetime) -> Said:
+    if wish.verb not in _DEEDS:
+        return Said(False, HOW)
+    if not pages:
+        return Said(False, f"No page of the last day has the number {wish.code}." if wish.code else "There is no page to answer.")
+    if len(pages) > 1 and not (wish.all and wish.verb is Verb.ACKNOWLEDGE):
+        return Said(False, f"{len(pages)} pages wait for an answer: {answerable.listed(pages)}. Reply with the number of one.")
+    said = [_carry_out(page, wish.verb, channel, now) for page in pages]
+    return Said(all(one.done for one in said), " ".join(one.sentence for one in said))
+
+
+def _carry_out(page: Notification, verb: Verb, channel: str, now: datetime) -> Said:
+    by = Actor.of(User.objects.get(pk=page.user_id), channel)
+    if by.user is None or not by.user.is_active or by.user.removed_at:
+        return Said(False, "This person is no longer active.")
+    if page.state in (Notification.State.SENDING, Notification.State.ACCEPTED):
+        reports.reached(page.pk, f"{by.label} answered: {verb}", now)
+    try:
+        return _DEEDS[verb](page, by, now)
+    except Refused as refused:
+        return Said(False, refused.detail)
+
+
+def _acknowledge(page: Notification, by: Actor, now: datetime) -> Said:
+    taken = acknowledge_page(incident_id=page.incident_id, alert_id=page.alert_id, by=by, now=now)
+    if taken.taken:
+        return Said(True, f"You have it: {page.title[:100]}.")
+    when = f" since {taken.at:%H:%M} UTC" if taken.at else ""
+    return Said(True, f"{taken.by} has it{when}: {page.title[:100]}.")
+
+
+def _resolve(page: Notification, by: Actor, now: datetime) -> Said:
+    if page.incident_id:  # what ended the harm must be said, and is asked on its page
+        return Said(False, "An incident is resolved on its page, where it is said what fixed it. Acknowledge it here.")
+    alert = Alert.objects.filter(pk=page.alert_id).first() if page.alert_id else None
+    if alert is None:
+        return Said(False, "The alert of this page is gone.")
+    resolve_alert(alert=alert, by=by, now=now)
+    return Said(True, f"Resolved: {page.title[:100]}.")
+
+
+def _escalate(page: Notification, by: Actor, now: datetime) -> Said:
+    if page.escalation_id:
+        with transaction.atomic():
+            if paging.hurry(page.escalation_id, by=by, now=now):
+                return Said(True, f"Passed on to the next step: {page.title[:100]}.")
+    return Said(False, "Nobody else is to be paged for this any more, or somebody has it already.")
+
+
+def _switch(methods: list[ContactMethod], verb: Verb, now: datetime) -> Said:
+    """STOP and START, which the provider obeys by itself: our own record of it, so that other methods are used."""
+    enabled = verb is Verb.START
+    for method in methods:
+        paging.change_method(method, enabled=enabled, by=Actor.of(method.user, method.kind), now=now)
+    return Said(
+        True, "You are paged by this number again." if enabled else "You are not paged by this number any more. Reply START to undo."
+    )
+
+
+_DEEDS: dict[Verb, Callable[[Notification, Actor, datetime], Said]] = {
+    Verb.ACKNOWLEDGE: _acknowledge,
+    Verb.RESOLVE: _resolve,
+    Verb.ESCALATE: _escalate,
+}

@@ -1,0 +1,52 @@
+"""What does a provider tell us? Its proof first; then reports to the pages they are about, and replies to the verbs."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from tocsin.domain.ports import Answer, Callback, ForgedError, Listening, Reply, Report
+from tocsin.integrations.registry import GATEWAYS
+from tocsin.lib.refusal import Refused, missing
+from tocsin.paging import operations_providers as providers
+from tocsin.paging import operations_reports as reports
+from tocsin.paging.models import Notification, Provider
+from tocsin.response.answer_page import answer
+
+log = logging.getLogger(__name__)
+
+
+def hear(provider_id: int, call: Callback, *, notification_id: int | None = None, now: datetime) -> Answer:
+    """Take one call of a provider about one page, or about whatever reaches its account.
+
+    Refuses (404) accounts that are gone or whose provider does not call, and (403) calls that are not proved; those change nothing.
+    """
+    provider = Provider.objects.filter(pk=provider_id, removed_at=None).first()
+    gateway = GATEWAYS.get(provider.kind) if provider else None
+    if provider is None or not isinstance(gateway, Listening):
+        raise missing("account that is called about")
+    account = providers.account(provider)
+    try:
+        heard = gateway.read_callback(account, call)
+    except ForgedError as error:
+        log.warning("a call for the account %s was refused: %s", provider.pk, error)
+        raise Refused(str(error), status=403, code="forged") from error
+    said = []
+    for one in heard:
+        if isinstance(one, Report):
+            _report(one, provider, notification_id, now)
+        elif isinstance(one, Reply):
+            said.append(answer(one, channel=provider.channel, page=_page(notification_id), now=now))
+    return gateway.answer(account, call, said)
+
+
+def _page(id: int | None) -> Notification | None:
+    return Notification.objects.select_related("user", "escalation", "contact_method").filter(pk=id).first() if id else None
+
+
+def _report(report: Report, provider: Provider, notification_id: int | None, now: datetime) -> None:
+    id = notification_id or reports.notification_of(provider, report.provider_id)
+    if id is None or not Notification.objects.filter(pk=id).exists():
+        log.warning("the account %s reports about %.60r, which is not known: %s", provider.pk, report.provider_id, report.reason)
+        return
+    reports.take_report(id, provider, report, now)
