@@ -30,6 +30,8 @@ PAGES: dict[str, str] = {
     "schedule": "/schedules/{schedule}/",
     "schedule-fortnight": "/schedules/{schedule}/?view=fortnight",
     "schedule-month": "/schedules/{schedule}/?view=month",
+    "schedule-edit": "/schedules/{schedule}/rotations/",
+    "schedule-history": "/schedules/{schedule}/history/?version=1",
     "shift": "/schedules/{schedule}/shift/",
     "escalation-policies": "/escalation-policies/",
     "escalation-policy": "/escalation-policies/{policy}/",

@@ -84,7 +84,14 @@ def test_an_override_that_ends_before_it_starts_is_refused_beside_the_field(page
 
 
 def test_a_schedule_is_made_in_steps_without_scripts(page, ana, ben):
-    form = {"name": "Night", "time_zone": "Europe/Berlin", "name-0": "primary", "days-0": "7", "starts-0": "2026-01-05T09:00", "when-0": ""}
+    form = {
+        "name": "Night",
+        "time_zone": "Europe/Berlin",
+        "name-0": "primary",
+        "length-0": "7",
+        "unit-0": "days",
+        "starts-0": "2026-01-05T09:00",
+    }
     added = page.post("/schedules/new/", {**form, "action": "person-add:0", "add-0": ben.pk})
     assert added.status_code == 200 and "Ben Birch" in added.content.decode() and not Schedule.objects.exists()
     refused = page.post("/schedules/new/", {**form, "action": "save"})

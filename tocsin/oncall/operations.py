@@ -172,9 +172,9 @@ def _team(team: int | None) -> Team | None:
 
 
 def _person(user: Any, field: str) -> User:
-    found = User.objects.filter(pk=user, is_active=True).first() if isinstance(user, int) else None
-    if not found:
-        raise invalid(**{field: f"There is no active person {user!r}."})
+    found = User.objects.filter(pk=user).first() if isinstance(user, int) else None
+    if not found or not found.is_active:
+        raise invalid(**{field: f"{found.name} is no longer active." if found else f"There is no active person {user!r}."})
     return found
 
 

@@ -39,6 +39,50 @@ def rotation_document(row: Rotation) -> dict[str, Any]:
     }  # fmt: skip
 
 
+_WORDS = {
+    "name": "name", "time_zone": "time zone", "description": "description", "hand_over_time_off": "shifts of people who are away are handed over",
+    "hand_over_holidays": "shifts on public holidays are handed over", "team": "team", "starts_at": "first hand-off", "ends_at": "end",
+    "shift": "length of a turn", "month_day": "months hand off on the day of the month", "restrictions": "when it counts",
+}  # fmt: skip
+
+
+def changes(before: dict[str, Any], after: dict[str, Any], names: dict[int, str]) -> list[str]:
+    """What differs between two documents of one schedule, a clause each; `names` of the people in them."""
+    found = [_change(field, before.get(field), after.get(field)) for field in _WORDS if before.get(field) != after.get(field)]
+    old, new = ({turn["name"]: turn for turn in side["rotations"]} for side in (before, after))
+    found += [f"rotation {name} added" for name in new if name not in old]
+    found += [f"rotation {name} removed" for name in old if name not in new]
+    if [name for name in old if name in new] != [name for name in new if name in old]:
+        found.append("rotations in another order: " + ", ".join(new))
+    for name in (name for name in new if name in old):
+        one, other = old[name], new[name]
+        if one["participants"] != other["participants"]:
+            found.append(f"{name}: {_people(one, names)} became {_people(other, names)}")
+        fields = [field for field in (*_WORDS, "time_zone", "calendar") if field in other and one.get(field) != other.get(field)]
+        found += [f"{name}: {_change(field, one.get(field), other.get(field))}" for field in dict.fromkeys(fields)]
+    return found or ["nothing that is shown"]
+
+
+def _people(turn: dict[str, Any], names: dict[int, str]) -> str:
+    return ", ".join(names.get(pk, "somebody removed") for pk in turn["participants"]) or "nobody"
+
+
+def _change(field: str, before: Any, after: Any) -> str:
+    if isinstance(before, bool) or isinstance(after, bool):
+        return f"{_WORDS[field]}: {'yes' if after else 'no'}"
+    if field in ("restrictions", "team", "description", "calendar"):
+        return f"{_WORDS.get(field, field)} changed"
+    if field in ("starts_at", "ends_at"):
+        before, after = (str(value or "").replace("T", " ")[:16] for value in (before, after))
+    return f"{_WORDS.get(field, field)} {_plain(before)} became {_plain(after)}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{number} {unit}" for unit, number in value.items())
+    return str(value or "none")
+
+
 def keep(schedule: Schedule, *, note: str = "", by: Actor, now: datetime) -> ScheduleVersion | None:
     """Remember what the schedule says now; None where nothing changed. Of the oldest, those beyond 200 go."""
     content = document(Schedule.objects.get(pk=schedule.pk))

@@ -91,6 +91,7 @@ urlpatterns = [
     path("schedules/<int:schedule_id>/shift/", shifts.shift, name="shift"),
     path("schedules/<int:schedule_id>/requests/<int:request_id>/", shifts.answer, name="shift_request"),
     path("schedules/<int:schedule_id>/rotations/", schedule_edit.edit, name="schedule_edit"),
+    path("schedules/<int:schedule_id>/history/", schedule_edit.history, name="schedule_history"),
     path("escalation-policies/", escalation.policies, name="escalation_policies"),
     path("escalation-policies/new/", escalation.new, name="escalation_policy_new"),
     path("escalation-policies/<int:policy_id>/", escalation.policy, name="escalation_policy"),

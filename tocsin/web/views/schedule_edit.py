@@ -1,35 +1,30 @@
-"""The page that makes and changes a schedule's rotations: one form that works without scripts, each button a small step."""
+"""The pages that make and change a schedule: one form for everything it can say, a preview of who would be on call, its history with undo."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from tocsin.accounts import rules
 from tocsin.accounts.models import Team, User
 from tocsin.accounts.permissions import Needs, needs
+from tocsin.domain.final_schedule import Difference
 from tocsin.lib.refusal import Refused, missing
-from tocsin.oncall import operations
-from tocsin.oncall.models import Schedule
+from tocsin.oncall import operations, preview, queries, versions
+from tocsin.oncall.models import Schedule, ScheduleVersion
 from tocsin.paging.models import EscalationPolicy
-from tocsin.web import pages
+from tocsin.web import pages, rotation_form, words
+from tocsin.web.rotation_form import UNITS, WEEKDAYS
+from tocsin.web.schedule_forms import everybody
 
-WHENS = (
-    ("", "Always"),
-    ("weekdays", "Monday to Friday, 09:00 to 17:00"),
-    ("nights", "Every day, 17:00 to 09:00"),
-    ("weekends", "Saturday and Sunday"),
-)
-RESTRICTIONS: dict[str, list[dict[str, Any]]] = {
-    "": [],
-    "weekdays": [{"weekdays": [0, 1, 2, 3, 4], "from": "09:00", "until": "17:00"}],
-    "nights": [{"weekdays": [0, 1, 2, 3, 4, 5, 6], "from": "17:00", "until": "09:00"}],
-    "weekends": [{"weekdays": [5, 6], "from": "00:00", "until": "00:00"}],
-}
-KEPT = "kept"  # restrictions that this form has no words for stay as they are
+PREVIEWED = timedelta(days=28)
+MOST_DIFFERENCES = 40  # stretches of time that a preview lists
+A_PAGE = 20  # versions on one page of a history
 
 
 @needs(Needs.ADMINISTER)
@@ -43,121 +38,131 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, schedule_id: int) -> HttpResponse:
     """The rotations of one schedule."""
-    schedule = Schedule.objects.filter(pk=schedule_id, removed_at=None).first()
-    if schedule is None:
-        raise missing("schedule")
-    return _edit(request, schedule)
+    return _edit(request, operations.schedule_of(schedule_id))
 
 
 def _edit(request: HttpRequest, schedule: Schedule | None) -> HttpResponse:
     errors: dict[str, str] = {}
-    form = _posted(request) if request.method == "POST" else _stored(request, schedule)
-    action, *places = request.POST.get("action", "").split(":")
+    now, previewed = pages.now(request), None
     if request.method == "POST":
+        form = rotation_form.posted(request.POST)
         try:
-            if action == "save":
-                saved = _save(request, schedule, form)
-                return pages.go(reverse("schedule", args=[saved.pk]))
-            if action == "remove" and schedule:
-                _remove(request, schedule)
-                return pages.go(reverse("schedules"))
+            match request.POST.get("action", ""):
+                case "save":
+                    return pages.go(reverse("schedule", args=[_save(request, schedule, form).pk]))
+                case "preview":
+                    previewed = _compared(request, schedule, rotation_form.facts(form))
+                case "remove" if schedule:
+                    _remove(request, schedule)
+                    return pages.go(reverse("schedules"))
+                case _:
+                    rotation_form.step(form, request.POST, now)
         except Refused as refused:
             errors = refused.errors or {"name": refused.detail}
-        _step(request, form, action, [int(place) for place in places if place.isdigit()])
-    people = User.objects.in_bulk()
-    for turn in form["rotations"]:
+    else:
+        form = rotation_form.stored(schedule) if schedule else rotation_form.empty(getattr(request.user, "time_zone", "UTC"), now)
+    return pages.page(request, "schedules/edit.html", _context(schedule, form, errors, previewed), status=422 if errors else 200)
+
+
+def _context(
+    schedule: Schedule | None, form: rotation_form.Form, errors: dict[str, str], previewed: dict[str, Any] | None
+) -> dict[str, Any]:
+    people = User.objects.in_bulk({pk for turn in form["rotations"] for pk in turn["participants"]})
+    for n, turn in enumerate(form["rotations"]):
         turn["people"] = [people[pk] for pk in turn["participants"] if pk in people]
-    context = {
-        "schedule": schedule, "form": form, "errors": errors, "teams": Team.objects.filter(removed_at=None).order_by("name"),
-        "everybody": [person for person in sorted(people.values(), key=lambda p: p.name) if person.is_active],
-        "whens": [*WHENS, (KEPT, "As it is (set through the API)")] if any(t["when"] == KEPT for t in form["rotations"]) else WHENS,
-    }  # fmt: skip
-    return pages.page(request, "schedules/edit.html", context, status=422 if errors else 200)
-
-
-def _stored(request: HttpRequest, schedule: Schedule | None) -> dict[str, Any]:
-    monday = pages.now(request) - timedelta(days=pages.now(request).weekday())
-    if schedule is None:
-        first = {"name": "primary", "days": "7", "starts_at": f"{monday:%Y-%m-%d}T09:00", "when": "", "participants": []}
-        return {"name": "", "team": None, "time_zone": getattr(request.user, "time_zone", "UTC"), "rotations": [first]}
-    rotations = []
-    for row in schedule.rotations.prefetch_related("places"):
-        when = next((name for name, known in RESTRICTIONS.items() if known == row.restrictions), KEPT)
-        rotations.append({
-            "name": row.name, "days": f"{row.shift_hours}h" if row.shift_hours else str(row.shift_days), "starts_at": row.starts_local[:16],
-            "when": when, "participants": [place.user_id for place in row.places.all()],
-        })  # fmt: skip
-    return {"name": schedule.name, "team": schedule.team_id, "time_zone": schedule.time_zone, "rotations": rotations}
-
-
-def _posted(request: HttpRequest) -> dict[str, Any]:
-    rotations = []
-    for n in range(20):
-        if f"name-{n}" not in request.POST:
-            break
-        rotations.append({
-            "name": request.POST[f"name-{n}"][:120], "days": request.POST.get(f"days-{n}", "")[:6].strip(),
-            "starts_at": request.POST.get(f"starts-{n}", "")[:19], "when": request.POST.get(f"when-{n}", ""),
-            "participants": [int(pk) for pk in request.POST.getlist(f"person-{n}")[:100] if pk.isdigit()],
-        })  # fmt: skip
-    team = request.POST.get("team", "")
-    return {
-        "name": request.POST.get("name", "").strip(), "team": int(team) if team.isdigit() else None,
-        "time_zone": request.POST.get("time_zone", "").strip(), "rotations": rotations,
-    }  # fmt: skip
-
-
-def _step(request: HttpRequest, form: dict[str, Any], action: str, places: list[int]) -> None:
-    """Carry out one button of the form on what was posted; nothing is saved."""
-    rotations = form["rotations"]
-    if action == "add" and len(rotations) < 20:
-        rotations.append({**_stored(request, None)["rotations"][0], "name": f"rotation {len(rotations) + 1}"})
-        return
-    if not places or places[0] >= len(rotations):
-        return
-    n = places[0]
-    people = rotations[n]["participants"]
-    if action == "drop" and len(rotations) > 1:
-        rotations.pop(n)
-    elif action == "up" and n:
-        rotations[n - 1], rotations[n] = rotations[n], rotations[n - 1]
-    elif action == "person-add" and request.POST.get(f"add-{n}", "").isdigit():
-        people.append(int(request.POST[f"add-{n}"]))
-    elif len(places) == 2 and places[1] < len(people):
-        m = places[1]
-        if action == "person-drop":
-            people.pop(m)
-        elif action == "person-up" and m:
-            people[m - 1], people[m] = people[m], people[m - 1]
-
-
-def _save(request: HttpRequest, schedule: Schedule | None, form: dict[str, Any]) -> Schedule:
-    kept = {row.name: row.restrictions for row in schedule.rotations.all()} if schedule else {}
-    rotations = [
-        {
-            "name": turn["name"], "participants": turn["participants"],
-            "starts_at": turn["starts_at"] + (":00" if len(turn["starts_at"]) == 16 else ""), "shift": _length(turn["days"]),
-            "restrictions": kept.get(turn["name"], []) if turn["when"] == KEPT else RESTRICTIONS.get(turn["when"], []),
+        turn["errors"] = {
+            field.removeprefix(f"rotations.{n}."): said for field, said in errors.items() if field.startswith(f"rotations.{n}.")
         }
-        for turn in form["rotations"]
-    ]  # fmt: skip
-    facts = {"name": form["name"], "team": form["team"], "time_zone": form["time_zone"], "rotations": rotations}
-    by, now = pages.actor(request), pages.now(request)
+    return {
+        "schedule": schedule, "form": form, "errors": errors, "teams": Team.objects.filter(removed_at=None).order_by("name"),
+        "everybody": everybody(), "units": UNITS, "weekdays": WEEKDAYS, "zones": sorted(rules.zones()), "previewed": previewed,
+    }  # fmt: skip
+
+
+def _save(request: HttpRequest, schedule: Schedule | None, form: rotation_form.Form) -> Schedule:
+    facts, by, now = rotation_form.facts(form), pages.actor(request), pages.now(request)
     if schedule is None:
         return operations.create_schedule(**facts, by=by, now=now)
     return operations.change_schedule(schedule, by=by, now=now, **facts)
 
 
-def _length(text: str) -> dict[str, int]:
-    number = text.removesuffix("h")
-    if not number.isdigit():
-        return {"days": 0}  # the rules say what would be right
-    return {"hours" if text.endswith("h") else "days": int(number)}
+def _compared(request: HttpRequest, schedule: Schedule | None, facts: dict[str, Any]) -> dict[str, Any]:
+    """Who would be on call instead of whom within four weeks, and the gaps there would be; times in the schedule's zone."""
+    now = pages.now(request)
+    found = preview.compare(schedule, facts, by=pages.actor(request), now=now, until=now + PREVIEWED)
+    names = queries.names({side.user for one in found.differences for side in (one.before, one.after) if side})
+    zone = facts["time_zone"]
+    return {
+        "lines": [_difference(one, names, zone) for one in found.differences[:MOST_DIFFERENCES]], "zone": zone, "made": schedule is None,
+        "more": max(len(found.differences) - MOST_DIFFERENCES, 0),
+        "gaps": [(_span(gap.starts_at, gap.ends_at, zone), words.duration(gap.ends_at - gap.starts_at)) for gap in found.gaps[:MOST_DIFFERENCES]],
+    }  # fmt: skip
+
+
+def _difference(one: Difference, names: dict[int, str], zone: str) -> dict[str, str]:
+    before, after = (names.get(side.user, "somebody removed") if side else "nobody" for side in (one.before, one.after))
+    return {"when": _span(one.starts_at, one.ends_at, zone), "before": before, "after": after, "gap": "yes" if one.after is None else ""}
+
+
+def _span(begin: datetime, end: datetime, zone: str) -> str:
+    first, last = begin.astimezone(words.zone(zone)), end.astimezone(words.zone(zone))
+    return f"{first:%a} {first.day} {first:%b %H:%M} to {last:%a} {last.day} {last:%b %H:%M}"
 
 
 def _remove(request: HttpRequest, schedule: Schedule) -> None:
     target = {"kind": "schedule", "id": schedule.pk}
-    users = [p.name for p in EscalationPolicy.objects.filter(removed_at=None) if any(target in step["targets"] for step in p.steps)]
+    users = [
+        p.name
+        for p in EscalationPolicy.objects.filter(removed_at=None)
+        if any(target.items() <= t.items() for step in p.steps for t in step["targets"])
+    ]
     if users:
         raise Refused(f"{', '.join(users)} pages this schedule. Change that policy first.", status=409)
     operations.remove_schedule(schedule, by=pages.actor(request), now=pages.now(request))
+
+
+@needs(Needs.READ)
+@require_http_methods(["GET", "HEAD", "POST"])
+def history(request: HttpRequest, schedule_id: int) -> HttpResponse:
+    """What a schedule said before, what each change changed, and the way back."""
+    schedule = operations.schedule_of(schedule_id)
+    here = reverse("schedule_history", args=[schedule.pk])
+    if request.method == "POST":
+        if not pages.actor(request).is_administrator:
+            raise Refused("Only administrators change schedules.", status=403)
+        number = pages.number(request, "version") or 0
+        said = f"The schedule says again what version {number} said."
+        return pages.act(
+            request, lambda: operations.restore_version(schedule, number, by=pages.actor(request), now=pages.now(request)), here, said
+        )
+    rows = Paginator(ScheduleVersion.objects.filter(schedule=schedule).order_by("-number"), A_PAGE).get_page(request.GET.get("page"))
+    shown = list(rows)
+    before = ScheduleVersion.objects.filter(schedule=schedule, number=shown[-1].number - 1).first() if shown else None
+    people = {pk for row in [*shown, *([before] if before else [])] for turn in row.content["rotations"] for pk in turn["participants"]}
+    names = queries.names(people)
+    lines = [
+        {"row": row, "changes": versions.changes(older.content, row.content, names) if older else ["made"]}
+        for row, older in zip(shown, [*shown[1:], before], strict=True)
+    ]
+    context = {
+        "schedule": schedule,
+        "lines": lines,
+        "page": rows,
+        "newest": schedule.versions.order_by("-number").first(),
+        **_looked_at(request, schedule),
+    }
+    return pages.page(request, "schedules/history.html", context)
+
+
+def _looked_at(request: HttpRequest, schedule: Schedule) -> dict[str, Any]:
+    """The version that the reader asks about, and what restoring it would change from now on."""
+    number = request.GET.get("version", "")
+    if not number.isascii() or not number.isdigit() or len(number) > 6:
+        return {}
+    version = ScheduleVersion.objects.filter(schedule=schedule, number=int(number)).first()
+    if version is None:
+        raise missing("version")
+    try:
+        return {"looked_at": version, "previewed": _compared(request, schedule, version.content)}
+    except Refused as refused:
+        return {"looked_at": version, "refused": pages.sentence(refused)}
