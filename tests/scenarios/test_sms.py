@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from tests.integrations.standing_in import running
 from tests.twilio import NUMBER, SID, TOKEN, Twilio, problem
 from tocsin.accounts.actor import Actor
 from tocsin.alerts.models import Alert
@@ -21,7 +22,8 @@ ANA, BEN = "+4915112345601", "+4915112345602"
 
 @pytest.fixture
 def twilio():
-    with Twilio() as standing_in:
+    standing_in = Twilio()
+    with running(standing_in):
         yield standing_in
 
 
@@ -267,8 +269,7 @@ def test_without_any_report_the_next_method_is_used_after_three_minutes_and_a_la
     row = page(world, ana)
     sms = world.pages(user=ana, method_kind="sms")[0]
     assert row.method_kind == "phone" and "no report of delivery within 3 min" in sms.outcome
-    asked = [path for method, path, _ in twilio.requests if method == "GET"]
-    assert len(asked) == 2
+    assert len([asked for asked in twilio.asked if asked.method == "GET"]) == 2
     twilio.report(twilio.texts[0], "delivered")
     assert world.pages(user=ana, method_kind="sms")[0].state == "delivered"
 
@@ -276,7 +277,7 @@ def test_without_any_report_the_next_method_is_used_after_three_minutes_and_a_la
 @pytest.mark.parametrize(("code", "words"), [(21211, "not valid"), (21610, "replied STOP"), (21614, "not a mobile"), (99999, "(99999)")])
 def test_what_twilio_refuses_is_said_in_plain_words_and_the_next_step_follows_at_once(world, twilio, ana, code, words):
     world.policy([ana], [world.ben])
-    twilio.answers = [problem(400, code, "as Twilio says")]
+    twilio.trouble = [problem(400, code, "as Twilio says")]
     world.alert("Checkout is down")
     assert words in page(world, ana).outcome and Provider.objects.get().failures == 0
     world.phone.expect(world.ben, "Checkout is down")
@@ -284,7 +285,7 @@ def test_what_twilio_refuses_is_said_in_plain_words_and_the_next_step_follows_at
 
 def test_too_many_requests_wait_as_long_as_twilio_says_and_then_go_out(world, twilio, ana):
     world.policy([ana])
-    twilio.answers = [problem(429, 20429, "Too many", **{"Retry-After": "20"})]
+    twilio.trouble = [problem(429, 20429, "Too many", **{"Retry-After": "20"})]
     world.alert()
     assert twilio.texts == []
     world.advance(seconds=19)
@@ -299,7 +300,8 @@ def test_a_revoked_secret_lets_the_next_account_send_and_without_one_the_next_me
     world.alert("Checkout is down")
     assert "does not accept the account's secret (20003)" in page(world, ana).outcome
     world.phone.expect(world.ben, "Checkout is down")
-    with Twilio() as second:
+    second = Twilio()
+    with running(second):
         values = {"account_sid": SID, "auth_token": TOKEN, "sender": NUMBER, "base_url": second.url}
         providers.create_provider(kind="twilio_sms", name="Second", position=1, values=values, by=world.by, now=world.now)
         world.advance(seconds=61)
@@ -309,7 +311,7 @@ def test_a_revoked_secret_lets_the_next_account_send_and_without_one_the_next_me
 
 def test_where_twilio_cannot_call_us_back_the_text_goes_out_without_that(world, twilio, ana):
     world.policy([ana])
-    twilio.answers = [problem(400, 21609, "The StatusCallback is not a valid URL")]
+    twilio.trouble = [problem(400, 21609, "The StatusCallback is not a valid URL")]
     world.alert()
     (text,) = twilio.texts
     assert "StatusCallback" not in text["form"] and page(world, ana).state == "accepted"

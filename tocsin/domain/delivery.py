@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -11,6 +12,8 @@ from tocsin.domain.ports import Outcome, Receipt, Report
 RETRY_SECONDS = (5, 15, 30)  # after the first, second and third temporary failure
 LONGEST_WAIT_SECONDS = 60  # longer than that a provider may not keep a page waiting
 PAGE_EVERY_SECONDS = 60  # per person and method
+QUARTER_SECONDS = 900
+MOST_IN_A_QUARTER = {"sms": 5, "voice": 3}  # per person and method, by its kind
 LEASE_SECONDS = 30
 SEND_LIMIT_SECONDS = 20
 REPORT_ASKED_SECONDS = 60  # after that without a report the provider is asked, and again as often
@@ -77,12 +80,16 @@ def after_report(report: Report, state: str, *, same: bool, sequence: int | None
     return "noted"
 
 
-def held_until(last_page_at: datetime | None, now: datetime) -> datetime | None:
-    """Until when a page must wait because this person was paged this way less than a minute ago; None when it may go."""
-    if last_page_at is None:
-        return None
-    free_at = last_page_at + timedelta(seconds=PAGE_EVERY_SECONDS)
-    return free_at if free_at > now else None
+def held_until(last_page_at: datetime | None, now: datetime, *, sent: Sequence[datetime] = (), most: int | None = None) -> datetime | None:
+    """Until when a page must wait because this person was paged this way less than a minute ago; None when it may go.
+
+    `sent` are the times of the last quarter of an hour, oldest first, of which there may be `most`. They are not given for the first page
+    about something: that never waits longer than the minute.
+    """
+    free_at = [last_page_at + timedelta(seconds=PAGE_EVERY_SECONDS)] if last_page_at else []
+    if most and len(sent) >= most:
+        free_at.append(sent[-most] + timedelta(seconds=QUARTER_SECONDS))
+    return max((at for at in free_at if at > now), default=None)
 
 
 def page_title(subject: dict[str, Any], *, merged: int = 0) -> str:

@@ -69,5 +69,6 @@ NOTIFIERS: Lazy[Notifier] = Lazy(
 GATEWAYS: Lazy[Gateway] = Lazy(
     {
         "twilio_sms": "tocsin.integrations.twilio.sms:GATEWAY",
+        "twilio_voice": "tocsin.integrations.twilio.voice:GATEWAY",
     }
 )

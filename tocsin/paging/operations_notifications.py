@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Case, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from tocsin.accounts.actor import SYSTEM
 from tocsin.accounts.models import User
@@ -168,14 +168,22 @@ def _may_go(row: Notification, now: datetime) -> bool:
         cursor.execute("SELECT pg_try_advisory_xact_lock(7421, %s)", [row.contact_method_id % 2**31])
         if not cursor.fetchone()[0]:
             return False  # another process is claiming for the same person and method: it merges or holds
-    sent = Notification.objects.filter(contact_method=row.contact_method_id, kind__in=PAGES, sent_at__gt=now - timedelta(minutes=2))
-    last = sent.exclude(pk=row.pk).exclude(state=State.FAILED).aggregate(last=Max("sent_at"))["last"]
-    until = rules.held_until(last, now)
+    until = _held_until(row, now)
     if until:
         row.due_at = until
-        row.history = [*row.history, line(State.PENDING, "held back: one page a minute by this method", now)]
+        row.history = [*row.history, line(State.PENDING, f"held back until {until:%H:%M:%S} UTC: enough pages by this method for now", now)]
         row.save(update_fields=["due_at", "history"])
     return until is None
+
+
+def _held_until(row: Notification, now: datetime) -> datetime | None:
+    pages = Notification.objects.filter(contact_method=row.contact_method_id, kind__in=PAGES).exclude(pk=row.pk)
+    recent = pages.filter(sent_at__gt=now - timedelta(seconds=rules.QUARTER_SECONDS)).exclude(state=State.FAILED)
+    sent = [at for at in recent.order_by("sent_at").values_list("sent_at", flat=True) if at]
+    most = rules.MOST_IN_A_QUARTER.get(row.method_kind)
+    if most and len(sent) >= most and not pages.filter(of_subject(row.alert_id, row.incident_id), sent_at__isnull=False).exists():
+        most = None
+    return rules.held_until(sent[-1] if sent else None, now, sent=sent, most=most)
 
 
 def merge(row: Notification, into: Notification, now: datetime) -> None:

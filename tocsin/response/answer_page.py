@@ -12,8 +12,9 @@ from tocsin.accounts.models import User
 from tocsin.alerts.models import Alert
 from tocsin.domain.ports import Reply, Said
 from tocsin.domain.replies import Verb, Wish
+from tocsin.integrations.phone.texts import spoken
 from tocsin.lib.refusal import Refused
-from tocsin.paging import answerable
+from tocsin.paging import answerable, messages
 from tocsin.paging import operations as paging
 from tocsin.paging import operations_reports as reports
 from tocsin.paging.models import ContactMethod, Notification
@@ -41,8 +42,10 @@ def answer(reply: Reply, *, channel: str, page: Notification | None, now: dateti
 
 
 def _about(pages: list[Notification], wish: Wish, channel: str, now: datetime) -> Said:
+    if wish.verb is Verb.REPEAT and pages:
+        return Said(False, spoken(messages.message(pages[0], now)))
     if wish.verb not in _DEEDS:
-        return Said(False, HOW)
+        return Said(False, "" if channel == "voice" else HOW)  # a call says its menu again by itself
     if not pages:
         return Said(False, f"No page of the last day has the number {wish.code}." if wish.code else "There is no page to answer.")
     if len(pages) > 1 and not (wish.all and wish.verb is Verb.ACKNOWLEDGE):
@@ -57,6 +60,8 @@ def _carry_out(page: Notification, verb: Verb, channel: str, now: datetime) -> S
         return Said(False, "This person is no longer active.")
     if page.state in (Notification.State.SENDING, Notification.State.ACCEPTED):
         reports.reached(page.pk, f"{by.label} answered: {verb}", now)
+    if page.kind not in ("page", "fallback"):
+        return Said(True, "This was no page; there is nothing to do, and your answer has arrived.")
     try:
         return _DEEDS[verb](page, by, now)
     except Refused as refused:

@@ -1,11 +1,15 @@
-"""What does a page say in a text message? Short, in the alphabet of telephones where that loses nothing, with how to answer."""
+"""What does a page say in a text message, and in a call? Short, with how to answer."""
 
 from __future__ import annotations
+
+import re
 
 from tocsin.domain.ports import Message
 
 LONGEST_SMS = 459  # characters: three parts of 153
 LONGEST_TITLE = 140
+LONGEST_SPOKEN = 400  # characters of what a page says in a call
+MENU = "Press 4 to acknowledge, 6 to resolve, 8 to pass it on, star to hear this again."
 GSM = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà^{}\\[~]|€"
 )
@@ -46,3 +50,35 @@ def sms(message: Message, *, replies: bool) -> str:
     else:
         words.append(f"Acknowledge: {message.link}" if message.link else str(facts.get("subject_url") or ""))
     return " ".join(word for word in words if word)
+
+
+def spoken(message: Message) -> str:
+    """What a voice says of a page: no signs, no addresses; a code digit by digit, twice."""
+    facts = message.facts
+    if facts.get("kind") is None:  # a code
+        digits = ", ".join(re.sub(r"\D", "", message.text.partition(".")[0]))
+        return f"This is Tocsin. Your verification code is {digits}. Again: {digits}. Good bye."
+    if facts.get("kind") in ("test", "notice"):
+        return f"This is Tocsin. {_said(message.title)}. {_said(message.text)}"[:LONGEST_SPOKEN]
+    words = ["This is Tocsin, with a page for you.", _said(message.title)[:250] + "."]
+    if facts.get("service"):
+        words.append(f"Service {_said(str(facts['service']))[:60]}.")
+    if facts.get("possible_duplicate"):
+        words.append("You may have had this page before.")
+    return " ".join(words)[:LONGEST_SPOKEN]
+
+
+_SAID = (
+    (re.compile(r"https?://\S+"), ""),
+    (re.compile(r"\bSEV-?(\d)"), r"severity \1,"),
+    (re.compile(r"\bINC-(\d+)"), r"incident \1,"),
+    (re.compile(r"%"), " percent"),
+    (re.compile(r"[_/\\|<>{}\[\]#*~^`]+"), " "),
+    (re.compile(r"\s+"), " "),
+)
+
+
+def _said(text: str) -> str:
+    for pattern, words in _SAID:
+        text = pattern.sub(words, text)
+    return text.strip(" ,")

@@ -6,14 +6,15 @@ https://www.twilio.com/docs/api/errors lists the numbers.
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+from xml.sax.saxutils import escape, quoteattr
 
-from tocsin.domain.ports import Account, Field, Outcome, Receipt
+from tocsin.domain.ports import Account, Answer, Field, Outcome, Receipt
+from tocsin.integrations import answers
 from tocsin.lib import http
 
 BASE = "https://api.twilio.com"
@@ -113,12 +114,13 @@ def check(values: Mapping[str, str]) -> dict[str, str]:
     return errors
 
 
-def post(account: Account, path: str, form: Mapping[str, str]) -> Said:
-    """Make a record. Where Twilio cannot call us back, it is made without that: a page matters more than its report."""
+Form = Mapping[str, str | list[str]]
+
+
+def post(account: Account, path: str, form: Form, *, unheard: Form) -> Said:
+    """Make a record. Where Twilio cannot call us back, `unheard` is asked for instead: a page matters more than its report."""
     said = _request(account, "POST", path, form)
-    if said.code in BAD_CALLBACK and any("Callback" in name for name in form):
-        return _request(account, "POST", path, {name: value for name, value in form.items() if "Callback" not in name})
-    return said
+    return _request(account, "POST", path, unheard) if said.code in BAD_CALLBACK else said
 
 
 def get(account: Account, path: str) -> dict[str, Any] | None:
@@ -127,7 +129,7 @@ def get(account: Account, path: str) -> dict[str, Any] | None:
     return None if said.refusal else said.record
 
 
-def _request(account: Account, method: str, path: str, form: Mapping[str, str] | None = None) -> Said:
+def _request(account: Account, method: str, path: str, form: Form | None = None) -> Said:
     values = account.values
     user, secret = values.get("api_key_sid") or values["account_sid"], values.get("api_key_secret") or values["auth_token"]
     headers = {"Authorization": "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode(), "Accept": "application/json"}
@@ -135,7 +137,7 @@ def _request(account: Account, method: str, path: str, form: Mapping[str, str] |
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     url = f"{(values.get('base_url') or BASE).rstrip('/')}/2010-04-01/Accounts/{values['account_sid']}/{path}"
     try:
-        answer = http.request(method, url, headers=headers, content=urlencode(form).encode() if form is not None else b"")
+        answer = http.request(method, url, headers=headers, content=urlencode(form, doseq=True).encode() if form is not None else b"")
     except http.BlockedError as error:
         return Said({}, Receipt(Outcome.REFUSED, str(error)))
     except http.UnreachableError as error:
@@ -144,11 +146,7 @@ def _request(account: Account, method: str, path: str, form: Mapping[str, str] |
 
 
 def _read(answer: http.Answer) -> Said:
-    try:
-        body = json.loads(answer.body or b"{}")
-    except ValueError:
-        body = {}
-    body = body if isinstance(body, dict) else {}
+    body = answers.plain(answer)
     if 200 <= answer.status < 300 and body.get("sid"):
         return Said(body)
     if 200 <= answer.status < 300:  # it may have gone out: nobody else says 2xx
@@ -158,15 +156,24 @@ def _read(answer: http.Answer) -> Said:
 
 
 def _refusal(answer: http.Answer, code: int, message: str) -> Receipt:
-    wait = answer.headers.get("retry-after", "")
-    if answer.status == 429 or answer.status >= 500 or code == 20429:
-        reason = "too many requests at once" if answer.status == 429 else f"Twilio answered {answer.status}"
-        return Receipt(Outcome.RETRY, reason, retry_after=float(wait) if wait.isdigit() else None)
+    if answer.status == 429 or answer.status >= 500:
+        return answers.refused(answer, message)
     if code in _FAILED:
         return Receipt(Outcome.FAILED, f"{_FAILED[code]} ({code})")
     if code in _REFUSED or answer.status in (401, 403, 404):
         return Receipt(Outcome.REFUSED, f"{_REFUSED.get(code, f'Twilio answered {answer.status}')}" + (f" ({code})" if code else ""))
     return Receipt(Outcome.FAILED, f"Twilio answered {answer.status}: {message[:200]}" + (f" ({code})" if code else ""))
+
+
+def element(name: str, text: str, **attributes: str) -> str:
+    """An element of TwiML around a text from outside; signs that XML cannot carry are left out."""
+    inside = "".join(letter for letter in text if letter.isprintable() or letter == "\n")
+    return f"<{name}{''.join(f' {key}={quoteattr(value)}' for key, value in attributes.items())}>{escape(inside)}</{name}>"
+
+
+def twiml(inside: str) -> Answer:
+    """A whole answer in TwiML."""
+    return Answer(f'<?xml version="1.0" encoding="UTF-8"?><Response>{inside}</Response>'.encode(), "application/xml; charset=utf-8")
 
 
 def failure(code: str | int | None) -> str:

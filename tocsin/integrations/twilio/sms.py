@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from xml.sax.saxutils import escape
 
 from tocsin.domain import replies
 from tocsin.domain.ports import Account, Answer, Callback, Field, Message, Outcome, Receipt, Reply, Report, Said
@@ -49,15 +48,13 @@ class TwilioSms:
         """One text. Twilio knows no idempotency keys: what was cut after sending is unknown."""
         sender = account.values["sender"]
         service = bool(_SERVICE.fullmatch(sender))
-        form = {
+        form: dict[str, str | list[str]] = {
             "To": address,
             "MessagingServiceSid" if service else "From": sender,
             "Body": sms(message, replies=service or sender.startswith("+")),
             "ValidityPeriod": str(VALID_SECONDS),
         }
-        if account.callback:
-            form["StatusCallback"] = account.callback
-        said = rest.post(account, "Messages.json", form)
+        said = rest.post(account, "Messages.json", {**form, "StatusCallback": account.callback}, unheard=form)
         if said.refusal:
             return said.refusal
         return Receipt(Outcome.ACCEPTED, "Twilio took the text", provider_id=str(said.record["sid"]), reports=True)
@@ -75,8 +72,7 @@ class TwilioSms:
     def answer(self, account: Account, call: Callback, said: Sequence[Said]) -> Answer:
         """The sentence goes back to the sender as a text; not to STOP, START and HELP, which Twilio answers itself."""
         said = () if b"OptOutType=" in call.body else said
-        texts = "".join(f"<Message>{escape(one.sentence[:300])}</Message>" for one in said)
-        return Answer(f'<?xml version="1.0" encoding="UTF-8"?><Response>{texts}</Response>'.encode(), "application/xml; charset=utf-8")
+        return rest.twiml("".join(rest.element("Message", one.sentence[:300]) for one in said))
 
     def ask(self, account: Account, provider_id: str) -> Report | None:
         """What became of a text."""
