@@ -68,6 +68,9 @@ class Integration(models.Model):
     event_rate = models.PositiveIntegerField(default=EVENT_RATE, db_default=EVENT_RATE)  # events a second that it may send
     event_burst = models.PositiveIntegerField(default=EVENT_BURST, db_default=EVENT_BURST)  # events that may come at once
     signed_only = models.BooleanField(default=True, db_default=True)  # Amazon SNS: what it did not sign is refused
+    signing_secret = models.TextField(
+        blank=True, default="", db_default=""
+    )  # sealed; the product signs with it, empty: the key alone proves
     stale_hours = models.PositiveSmallIntegerField(
         null=True, blank=True
     )  # ask about what was not renewed for so long; 0 never, empty: a day

@@ -20,10 +20,11 @@ from tocsin.alerts.operations_rows import Outcome, Row, write_outcomes
 from tocsin.domain.alerts import Change
 from tocsin.domain.procedure.model import Procedure
 from tocsin.domain.routing import route
-from tocsin.integrations import mapping
+from tocsin.integrations import mapping, signing
 from tocsin.integrations.registry import SOURCES
 from tocsin.lib.patterns import full_match
 from tocsin.lib.refusal import Refused, invalid
+from tocsin.lib.sealing import box
 from tocsin.paging.models import EscalationPolicy
 
 __all__ = ["Folded", "Outcome", "Reading", "Row", "accept", "expire_due", "fold_events", "write_outcomes"]
@@ -141,6 +142,9 @@ def change_integration(integration: Integration, *, by: Actor, now: datetime, **
     for field, most in (("event_rate", MOST_RATE), ("event_burst", MOST_BURST)):
         if field in fields and not (isinstance(fields[field], int) and 1 <= fields[field] <= most):
             errors[field] = f"It is a whole number from 1 to {most:,}."
+    if fields.get("signing_secret"):
+        errors |= _wrong_secret(integration.kind, fields["signing_secret"])
+        fields["signing_secret"] = box(signing.PURPOSE).encrypt(fields["signing_secret"].encode()).decode()
     if "mapping" in fields or "severity_words" in fields:
         errors |= mapping.complaints(fields.get("mapping", {}), fields.get("severity_words", {}))
     _refuse(errors)
@@ -152,6 +156,14 @@ def change_integration(integration: Integration, *, by: Actor, now: datetime, **
     audit("save", "integration", integration.pk, f"Integration {integration.name} saved", by=by, now=now, **changed)
     _tell_intake()
     return integration
+
+
+def _wrong_secret(kind: str, secret: str) -> dict[str, str]:
+    if kind not in signing.SCHEMES:
+        return {"signing_secret": f"Only these kinds sign what they send: {', '.join(sorted(signing.SCHEMES))}."}
+    if not signing.SHORTEST_SECRET <= len(secret) <= signing.LONGEST_SECRET:
+        return {"signing_secret": f"A secret has {signing.SHORTEST_SECRET} to {signing.LONGEST_SECRET} characters."}
+    return {}
 
 
 @transaction.atomic

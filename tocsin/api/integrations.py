@@ -39,6 +39,9 @@ class NewIntegration(Body):
     severity_words: dict[str, str] = Field(default_factory=dict, description="Word → critical, error, warning or info")
     enabled: bool = True
     signed_only: bool = Field(True, description="Amazon SNS: refuse what it did not sign.")
+    signing_secret: str = Field(
+        "", max_length=500, description="What the product signs with; then nothing else is taken. Never shown again."
+    )
     event_rate: int = Field(EVENT_RATE, description="Events a second that it may send; above it the sender is told to come again.")
     event_burst: int = Field(EVENT_BURST, description="Events that may come at once, before the rate counts.")
     stale_hours: int | None = Field(None, description="Ask about alerts that were not renewed for so long; 0 never, null: a day.")
@@ -57,6 +60,7 @@ class IntegrationChanges(Body):
     severity_words: dict[str, str] | None = None
     enabled: bool | None = None
     signed_only: bool | None = None
+    signing_secret: str | None = Field(None, max_length=500, description='"" takes it away.')
     event_rate: int | None = None
     event_burst: int | None = None
     stale_hours: int | None = None
@@ -76,7 +80,7 @@ def shape(integration: Integration, secret: bool = True) -> dict[str, Any]:
         "ignored_labels": integration.ignored_labels, "enabled": integration.enabled,
         "event_rate": integration.event_rate, "event_burst": integration.event_burst,
         "stale_hours": integration.stale_hours, "auto_resolve_hours": integration.auto_resolve_hours,
-        "signed_only": integration.signed_only, "mapping": integration.mapping, "severity_words": integration.severity_words,
+        "signed_only": integration.signed_only, "has_signing_secret": bool(integration.signing_secret), "mapping": integration.mapping, "severity_words": integration.severity_words,
         "last_event_at": rfc3339(integration.last_event_at), "created_at": rfc3339(integration.created_at),
     }  # fmt: skip
     return {**shown, "key": integration.key, "address": address(integration)} if secret else shown

@@ -13,7 +13,7 @@ import asyncpg
 from tocsin.intake import addresses, any_source, compression
 from tocsin.intake.rate import ThrottledError
 from tocsin.intake.request import RETRY_AFTER, Answer, InvalidError, Protocol, Request, Take
-from tocsin.intake.state import start, state, stop
+from tocsin.intake.state import UnprovedError, start, state, stop
 from tocsin.intake.turns import OverloadedError
 from tocsin.intake.writer import RejectedError
 
@@ -97,6 +97,8 @@ async def _judged(scope: Scope, receive: Receive, request: Request, protocol: Pr
         return _overloaded(protocol)
     except ThrottledError as throttled:
         return refuse(str(throttled), protocol.overloaded, throttled.seconds)
+    except UnprovedError as unproved:
+        return refuse(str(unproved), 401)
     except RejectedError as rejected:
         return refuse(f"The event holds a value that cannot be stored: {str(rejected)[:200]}.", 400)
     except _SlowError:

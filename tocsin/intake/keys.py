@@ -15,7 +15,7 @@ CHANNEL = "tocsin_integrations"
 REFRESH_SECONDS = 30.0  # even when a notification was lost
 LOOK_UPS_A_SECOND = 20  # for keys not in memory: one made a moment ago counts at once, guessing gains nothing
 LONGEST_KEY = 64
-ALL = "SELECT key, id, event_rate, event_burst FROM alerts_integration WHERE enabled AND removed_at IS NULL"
+ALL = "SELECT key, id, kind, signing_secret, event_rate, event_burst FROM alerts_integration WHERE enabled AND removed_at IS NULL"
 
 
 def of_request(headers: list[tuple[bytes, bytes]], query: bytes) -> str:
@@ -54,6 +54,7 @@ class Keys:
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
         self.buckets: dict[int, Bucket] = {}  # by integration id
+        self.secrets: dict[int, tuple[str, str]] = {}  # kind and sealed secret of those that take only what is signed, by integration id
         self.loaded = False
         self._allowance, self._allowed_at = float(LOOK_UPS_A_SECOND), time.monotonic()
 
@@ -62,6 +63,7 @@ class Keys:
         rows = await connection.fetch(ALL)
         self.known = {row["key"]: row["id"] for row in rows}
         self.buckets = {row["id"]: self._bucket(row) for row in rows}
+        self.secrets = {row["id"]: (row["kind"], row["signing_secret"]) for row in rows if row["signing_secret"]}
         self.loaded = True
 
     async def find(self, key: str, pool: asyncpg.Pool) -> int | None:
@@ -78,6 +80,8 @@ class Keys:
         if row is None:
             return None
         self.buckets[row["id"]] = self._bucket(row)
+        if row["signing_secret"]:
+            self.secrets[row["id"]] = (row["kind"], row["signing_secret"])
         self.known[key] = row["id"]
         return self.known[key]
 

@@ -17,6 +17,8 @@ from tocsin.intake import keys as key_rules
 from tocsin.intake.headers import kept
 from tocsin.intake.request import Answer, Checked, Request
 from tocsin.intake.writer import Row, Writer
+from tocsin.integrations import signing
+from tocsin.lib.sealing import InvalidToken, box
 
 log = logging.getLogger(__name__)
 CONNECTIONS = 2  # for keys not in memory, and for pings; the writers, the one that tells the worker and the listener have their own
@@ -48,6 +50,10 @@ class State:
 state = State()
 
 
+class UnprovedError(Exception):
+    """The integration takes only what its product signed, and this is not; the sentence says what is missing."""
+
+
 async def integration_of(key: str) -> int | None:
     """The id of the integration that has this key. Raises what asyncpg raises when the database is away and no key was read yet."""
     assert state.pool is not None
@@ -55,11 +61,13 @@ async def integration_of(key: str) -> int | None:
 
 
 async def store(request: Request, integration: int, protocol: str, checked: Checked, beside: dict[str, str] | None = None) -> Answer:
-    """Keep the request as a raw event; the answer is given back after the commit. Raises ThrottledError, and what Writer.store raises.
+    """Keep the request as a raw event; the answer is given back after the commit. Raises UnprovedError, ThrottledError, and what Writer.store raises.
 
     `beside`: what the path says, kept among the headers under names that begin with a colon.
     """
     assert state.writer is not None
+    if integration in state.keys.secrets:
+        _prove(request, *state.keys.secrets[integration])
     if (bucket := state.keys.buckets.get(integration)) is not None:
         bucket.take(checked.events, time.monotonic())
     kind = request.header(b"content-type")[:200].replace("\0", "")
@@ -69,6 +77,15 @@ async def store(request: Request, integration: int, protocol: str, checked: Chec
         headers = msgspec.json.encode({**msgspec.json.decode(headers), **clean}).decode()
     await state.writer.store(Row(integration, protocol, kind, request.body, checked.dedup_key, headers))
     return checked.accepted
+
+
+def _prove(request: Request, kind: str, sealed: str) -> None:
+    try:
+        secret = box(signing.PURPOSE).decrypt(sealed.encode()).decode()
+    except InvalidToken:
+        raise UnprovedError("The signing secret cannot be read any more: set it again on the page of the integration.") from None
+    if wrong := signing.complaint(kind, secret, request.header, request.body, time.time()):
+        raise UnprovedError(wrong)
 
 
 def _address() -> str:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts import operations, operations_sns
 from tocsin.alerts.models import Integration, RawEvent, Service
+from tocsin.integrations import signing
 from tocsin.integrations.registry import SOURCES
 from tocsin.integrations.setting_up import TEST, protocol_of, sample_of, shown
 from tocsin.lib.refusal import Refused, missing
@@ -82,6 +83,7 @@ def integration(request: HttpRequest, integration_id: int) -> HttpResponse:
         "setup": shown(found.kind, settings.TOCSIN_URL, key), "test_header": TEST,
         "mail_address": f"{key}@{settings.MAIL_IN_DOMAIN}" if settings.MAIL_IN_DOMAIN else "",
     }  # fmt: skip
+    context["scheme"] = signing.SCHEMES.get(found.kind)
     if found.kind in SIGNED:
         context |= {"signs": True, "sns": operations_sns.shown(found)}
     fragments = {"events": "integrations/_events.html"}
@@ -107,6 +109,8 @@ def _act(request: HttpRequest, found: Integration) -> HttpResponse:
         operations.remove_integration(found, by=by, now=now)
         return pages.go(reverse("integrations"))
     changes = {
+        **({"signing_secret": secret} if (secret := pages.text(request, "signing_secret", 500)) else {}),
+        **({"signing_secret": ""} if request.POST.get("no_signing_secret") == "1" else {}),
         **({"signed_only": request.POST.get("signed_only") == "1"} if found.kind in SIGNED else {}),
         "name": pages.text(request, "name", 200), "service": pages.number(request, "service"),
         "default_severity": request.POST.get("default_severity", ""), "enabled": request.POST.get("enabled") == "1",
