@@ -91,8 +91,64 @@ def test_a_policy_shows_who_would_be_paged_now_and_why(admin):
     ]
     policy = made(call("POST", "/escalation-policies", {"name": "Payments", "steps": steps, "repeats": 1}, bearer=admin))
     lines = made(call("GET", f"/escalation-policies/{policy['id']}/dry-run", bearer=admin))["items"]
-    assert [line["reachable"] for line in lines] == [ContactMethod.objects.filter(user=mute).exists(), True, False, False]
+    assert [line["reachable"] for line in lines] == [False, True, False, True, False, False]
+    assert [(line["step"], line["round"], line["after_seconds"]) for line in lines[:4]] == [(1, 0, 0), (2, 0, 0), (1, 1, 300), (2, 1, 300)]
     assert lines[1]["people"][0]["why"].endswith("policy Payments, step 2 → schedule Payments primary → you")
+
+
+def test_a_policy_keeps_needs_and_conditions_and_the_dry_run_follows_them(admin):
+    ana, ben = person("Ana"), person("Ben")
+    for one in (ana, ben):
+        ContactMethod.objects.create(user=one, kind="email", address=one.email, verified_at=clock.now())
+    steps = [
+        {"wait_seconds": 60, "targets": [{"kind": "user", "id": ana.pk}], "when": {"severities": ["SEV1"]}},
+        {"wait_seconds": 60, "targets": [{"kind": "user", "id": ana.pk}, {"kind": "user", "id": ben.pk}], "need": 0},
+    ]
+    policy = made(call("POST", "/escalation-policies", {"name": "Payments", "steps": steps}, bearer=admin))
+    assert [(step["need"], step["when"]) for step in policy["steps"]] == [(1, {"severities": ["SEV1"]}), (0, {})]
+    lines = made(call("GET", f"/escalation-policies/{policy['id']}/dry-run?severity=SEV3", bearer=admin))["items"]
+    assert lines[0]["passed_over"] == "it is only for SEV1, and this is SEV3" and lines[0]["condition"] == "only for SEV1"
+    assert (lines[1]["who"], lines[1]["need"], lines[1]["after_seconds"]) == ("Ana, Ben", 0, 0)
+
+
+def test_a_webhook_of_a_step_shows_its_secret_to_administrators_alone(admin):
+    steps = [{"wait_seconds": 60, "targets": [{"kind": "webhook", "address": "https://example.com/hook"}]}]
+    policy = made(call("POST", "/escalation-policies", {"name": "Payments", "steps": steps}, bearer=admin))
+    assert policy["steps"][0]["targets"][0]["signing_secret"].startswith("whsec_")
+    seen = made(call("GET", f"/escalation-policies/{policy['id']}", bearer=token("read")))
+    assert "signing_secret" not in seen["steps"][0]["targets"][0]
+
+
+@pytest.mark.parametrize(("step", "field"), [
+    ({"need": 51}, "steps.0.need"), ({"when": {"severities": ["x" * 21]}}, "severities"), ({"when": {"hours": "night"}}, "hours"),
+    ({"targets": [{"kind": "webhook", "address": "ftp://example.com"}]}, "steps.0.targets.0"), ({"targets": [{"kind": "webhook"}]}, "steps.0.targets.0"),
+    ({"targets": [{"kind": "chat", "id": 1, "address": "#ops"}]}, "steps.0.targets.0"), ({"targets": [{"kind": "team", "id": 99999}]}, "steps.0.targets.0"),
+    ({"targets": [{"kind": "webhook", "address": "https://example.com/"}], "need": 0}, "steps.0.need"), ({"targets": [{"kind": "user"}]}, "steps.0.targets.0"),
+])  # fmt: skip
+def test_a_step_that_cannot_work_is_refused_by_field(admin, step, field):
+    ana = person("Ana")
+    body = {"name": "x", "steps": [{"wait_seconds": 60, "targets": [{"kind": "user", "id": ana.pk}], **step}]}
+    answer = call("POST", "/escalation-policies", body, bearer=admin)
+    assert answer.status_code == 422 and field in answer.content.decode()
+
+
+def test_the_tracks_of_a_service_are_rehearsed_side_by_side(admin):
+    ana, lea = person("Ana"), person("Lea")
+    for one in (ana, lea):
+        ContactMethod.objects.create(user=one, kind="email", address=one.email, verified_at=clock.now())
+    ids = [
+        made(
+            call("POST", "/escalation-policies", {"name": one.name, "steps": [{"targets": [{"kind": "user", "id": one.pk}]}]}, bearer=admin)
+        )["id"]
+        for one in (ana, lea)
+    ]
+    service = made(call("POST", "/services", {"name": "checkout", "escalation_policy": ids[0], "leadership_policy": ids[1]}, bearer=admin))
+    tracks = made(call("GET", f"/services/{service['id']}/dry-run?severity=SEV1", bearer=admin))["items"]
+    assert [(track["track"], track["policy"], track["steps"][0]["who"]) for track in tracks] == [
+        ("on_call", "Ana", "Ana"), ("leadership", "Lea", "Lea"),
+    ]  # fmt: skip
+    assert "pages nobody" in made(call("GET", f"/services/{service['id']}/dry-run?severity=SEV4", bearer=admin))["items"][0]["note"]
+    assert call("GET", f"/services/{service['id']}/dry-run?severity=SEV9", bearer=admin).status_code == 422
 
 
 def test_a_policy_with_an_unknown_target_is_refused(admin):

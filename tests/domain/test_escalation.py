@@ -9,7 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.domain import delivery
-from tocsin.domain.escalation import Exhausted, Page, Policy, State, Step, Target, advance, begin, nobody_reached
+from tocsin.domain.escalation import (
+    ALL,
+    Exhausted,
+    Facts,
+    Page,
+    PassedOver,
+    Policy,
+    State,
+    Step,
+    Target,
+    When,
+    advance,
+    answered_enough,
+    begin,
+    nobody_reached,
+    rehearse,
+    still_asked,
+)  # fmt: skip
 from tocsin.domain.ports import Outcome, Receipt
 
 NOW = datetime(2026, 11, 23, 3, 14, tzinfo=UTC)
@@ -62,6 +79,62 @@ def test_a_late_start_does_not_shorten_the_wait():
     policy = Policy((Step(300, (Target("user", 1),)), Step(300, (Target("user", 2),))))
     late = NOW + timedelta(minutes=40)
     assert advance(policy, begin(NOW), late).state.due_at == late + timedelta(seconds=300)
+
+
+conditions = st.builds(
+    When, st.sampled_from([(), ("SEV1",), ("SEV1", "SEV2")]), st.sampled_from(["", "business", "outside"]),
+    st.sampled_from(["", "critical", "standard"]),
+)  # fmt: skip
+conditional = st.builds(
+    Policy,
+    st.lists(st.builds(Step, st.integers(1, 900), st.just((Target("user", 1),)), st.just(1), conditions), max_size=5).map(tuple),
+    st.integers(0, 3),
+)
+known = st.builds(Facts, st.sampled_from(["", "SEV1", "SEV2", "SEV3"]), st.booleans(), st.booleans())
+
+
+@given(conditional, known)
+def test_a_step_either_pages_or_is_passed_over_in_no_time_and_the_fallbacks_always_come(policy, facts):
+    seen = list(rehearse(policy, NOW, lambda _: facts, lambda page, at: True))
+    for (at, action), (following, _) in pairwise(seen):
+        if isinstance(action, PassedOver):
+            assert following == at and policy.steps[action.step].when.refuses(facts)
+        else:
+            assert following - at == timedelta(seconds=policy.all_steps[action.step].wait_seconds)
+    assert len(seen) == len(policy.steps) * (policy.repeats + 1) * bool(policy.steps) + 3
+    assert isinstance(seen[-1][1], Exhausted) and seen[-2][1].fallback and seen[-3][1].fallback
+
+
+@given(conditional)
+def test_an_unknown_severity_leaves_no_step_out_because_of_it(policy):
+    for step in policy.steps:
+        when = When(step.when.severities)
+        assert not when.refuses(Facts(""))
+
+
+asked_people = st.dictionaries(
+    st.tuples(st.integers(0, 2), st.integers(0, 3)), st.sets(st.integers(1, 5), min_size=1), min_size=1, max_size=4
+)
+needs = st.lists(st.integers(0, 4), min_size=4, max_size=4)
+
+
+@given(asked_people, st.sets(st.integers(1, 7)), needs, st.integers(1, 7))
+def test_one_more_acknowledgement_never_makes_it_less_enough_and_everybody_is_always_enough(asked, answered, needed, one_more):
+    policy = Policy(tuple(Step(60, (), need) for need in needed))
+    assert answered_enough(policy, asked, {person for people in asked.values() for person in people})
+    if answered_enough(policy, asked, answered):
+        assert answered_enough(policy, asked, {*answered, one_more}) or one_more in answered
+    else:
+        more, people = still_asked(policy, asked, answered)
+        assert 0 < more <= len(people)
+
+
+def test_all_must_acknowledge_and_somebody_else_does_not_replace_one_of_them():
+    policy = Policy((Step(60, (), ALL), Step(60, (), 2)))
+    assert not answered_enough(policy, {(0, 0): {1, 2}}, {1, 9})
+    assert answered_enough(policy, {(0, 0): {1, 2}}, {1, 2})
+    assert answered_enough(policy, {(0, 1): {1, 2, 3}}, {1, 9}), "of a number, anybody counts"
+    assert answered_enough(policy, {(0, 1): {1}}, {1}), "no more are needed than there are"
 
 
 def test_what_follows_from_a_receipt():

@@ -143,11 +143,17 @@ class World:
 
     def policy(self, *steps: list[User | Schedule], wait: int = 300, repeats: int = 0, name: str = "Payments") -> EscalationPolicy:
         """A policy of those steps, which the service uses from now on."""
-        plain = [
-            {"wait_seconds": wait, "targets": [{"kind": "user" if isinstance(t, User) else "schedule", "id": t.pk} for t in step]}
-            for step in steps
-        ]
-        policy = paging.create_policy(name=name, team=self.team.pk, steps=plain, repeats=repeats, by=self.by, now=self.now)
+        return self.written([self.step(*step, wait=wait) for step in steps], repeats=repeats, name=name)
+
+    def step(self, *targets: User | Schedule | Team | dict[str, Any], wait: int = 300, need: int = 1, **when: Any) -> dict[str, Any]:
+        """One step as it is written; `when`: severities, hours, tier."""
+        kinds = {User: "user", Schedule: "schedule", Team: "team"}
+        plain = [target if isinstance(target, dict) else {"kind": kinds[type(target)], "id": target.pk} for target in targets]
+        return {"wait_seconds": wait, "targets": plain, "need": need, "when": when}
+
+    def written(self, steps: list[dict[str, Any]], *, repeats: int = 0, name: str = "Payments") -> EscalationPolicy:
+        """A policy of steps as they are written, which the service uses from now on."""
+        policy = paging.create_policy(name=name, team=self.team.pk, steps=steps, repeats=repeats, by=self.by, now=self.now)
         Service.objects.filter(pk=self.service.pk).update(escalation_policy=policy)
         self.service.refresh_from_db()
         return policy
@@ -172,7 +178,13 @@ class World:
 
     def page(self, alert: Alert, *, track: str = "on_call") -> Escalation:
         """Start the service's policy for that alert."""
-        subject = {"title": alert.title, "severity": alert.severity, "service": "checkout", "team_id": self.team.pk}
+        subject = {
+            "title": alert.title,
+            "severity": alert.severity,
+            "service": "checkout",
+            "team_id": self.team.pk,
+            "critical": self.service.critical,
+        }
         return paging.start(policy=self.service.escalation_policy, track=track, subject=subject, alert=alert, now=self.now)
 
     def acknowledge(self, alert: Alert, user: User) -> Acknowledgement:

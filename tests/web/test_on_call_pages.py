@@ -8,7 +8,7 @@ import pytest
 
 from tocsin import clock
 from tocsin.accounts.actor import SYSTEM
-from tocsin.accounts.models import Role, User
+from tocsin.accounts.models import Membership, Role, Team, User
 from tocsin.alerts.models import Integration, RawEvent, Service
 from tocsin.oncall import operations as oncall
 from tocsin.oncall.models import Override, Schedule
@@ -116,6 +116,42 @@ def test_a_policy_is_made_changed_and_dry_run(page, ana, ben):
     assert len(policy.steps) == 1, "a small step saves nothing"
     wrong = page.post(f"/escalation-policies/{policy.pk}/", {**form, "wait-0": "soon", "action": "save"})
     assert wrong.status_code == 422 and "Step 1 waits a number of minutes" in wrong.content.decode() and "soon" in wrong.content.decode()
+
+
+def test_conditions_needs_and_a_webhook_are_written_without_scripts(page, ana, ben):
+    team = Team.objects.create(name="Payments", slug="payments")
+    Membership.objects.create(team=team, user=ben)
+    form = {
+        "name": "Payments",
+        "repeats": "1",
+        "wait-0": "5",
+        "target-0": [f"user:{ana.pk}"],
+        "need-0": "0",
+        "severity-0": ["SEV1", "SEV2"],
+        "hours-0": "outside",
+        "tier-0": "",
+    }
+    refused = page.post("/escalation-policies/new/", {**form, "action": "add-target:0", "add-0": "webhook:"})
+    assert refused.status_code == 422 and "needs its address as well" in refused.content.decode()
+    added = page.post(
+        "/escalation-policies/new/", {**form, "action": "add-target:0", "add-0": "webhook:", "address-0": "https://example.com/a:b"}
+    )
+    assert 'value="webhook::https://example.com/a:b"' in added.content.decode()
+    form["target-0"] += ["webhook::https://example.com/a:b", f"team:{team.pk}"]
+    shown = page.post("/escalation-policies/new/", {**form, "action": "show", "as-severity": "SEV3"}).content.decode()
+    assert (
+        "it is only for SEV1 or SEV2, and this is SEV3" in shown
+        and "If a SEV3 fired now" in shown
+        and not EscalationPolicy.objects.exists()
+    )
+    assert page.post("/escalation-policies/new/", {**form, "action": "save"}).status_code == 303
+    policy = EscalationPolicy.objects.get()
+    assert policy.steps == [{
+        "wait_seconds": 300, "need": 0, "when": {"severities": ["SEV1", "SEV2"], "hours": "outside"},
+        "targets": [{"kind": "user", "id": ana.pk}, {"kind": "webhook", "address": "https://example.com/a:b"}, {"kind": "team", "id": team.pk}],
+    }]  # fmt: skip
+    again = page.get(f"/escalation-policies/{policy.pk}/?as-severity=SEV1").content.decode()
+    assert "whsec_" in again and 'value="SEV1" checked' in again
 
 
 def test_only_administrators_change_policies(client, ben):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router
@@ -15,6 +15,7 @@ from tocsin.alerts.models import Service
 from tocsin.api.paging import Paging, page
 from tocsin.api.shapes import Body, given, rfc3339
 from tocsin.lib.refusal import missing
+from tocsin.response import rehearse
 
 router = Router(tags=["Services"])
 
@@ -98,6 +99,14 @@ def change_service(request: HttpRequest, service_id: int, body: ServiceChanges):
         field: value for field, value in given(body).items() if value is not None or field in (*REFERENCES, "group_minutes")
     }
     return shape(operations.change_service(_service(service_id), **changes, by=request.actor, now=clock.now()))  # type: ignore[attr-defined]
+
+
+@router.get("/{int:service_id}/dry-run")
+@needs(Needs.READ)
+def dry_run(request: HttpRequest, service_id: int, severity: Annotated[str, Query(max_length=20)] = ""):
+    """Who would be paged if it fired now, track by track, step by step; with a severity, those tracks that the procedure pages for it."""
+    tracks = rehearse.rehearse(_service(service_id), severity=severity, now=clock.now())
+    return {"items": [rehearse.shape(track) for track in tracks], "next": None}
 
 
 @router.delete("/{int:service_id}", response={204: None})

@@ -137,21 +137,41 @@ def _schedule(row: Any) -> dict[str, Any]:
 
 
 def _policy(row: Any) -> dict[str, Any]:
-    steps = [
-        {
-            "wait_seconds": step["wait_seconds"],
-            "targets": [{"kind": target["kind"], "name": _target_name(target)} for target in step["targets"]],
-        }
-        for step in row.steps
-    ]
+    steps = [{**step, "targets": [_named_target(target) for target in step["targets"]]} for step in row.steps]
     return {"name": row.name, "team": row.team.name if row.team else None, "repeats": row.repeats, "steps": steps}
 
 
-def _target_name(target: dict[str, Any]) -> str:
-    from tocsin.accounts.models import User
-    from tocsin.oncall.models import Schedule
+def _named_target(target: dict[str, Any]) -> dict[str, Any]:
+    """A target of a step by the name that people know it by; a chat by its account and the room, a webhook by its address."""
+    rest = {key: value for key, value in target.items() if key not in ("kind", "id")}
+    if target["kind"] == "webhook":
+        return {"kind": "webhook", **rest}
+    model, field, _ = _target_kinds()[target["kind"]]
+    return {"kind": target["kind"], "name": str(getattr(model.objects.get(pk=target["id"]), field)), **rest}
 
-    return str(Schedule.objects.get(pk=target["id"]).name if target["kind"] == "schedule" else User.objects.get(pk=target["id"]).email)
+
+def _target_kinds() -> dict[str, tuple[Any, str, str]]:
+    """Kind of target → what it names, the field that names it, and what it is called."""
+    from tocsin.accounts.models import Team, User
+    from tocsin.oncall.models import Schedule
+    from tocsin.paging.models import Provider
+
+    return {
+        "schedule": (Schedule, "name", "schedule"), "schedule_people": (Schedule, "name", "schedule"), "user": (User, "email", "person"),
+        "team": (Team, "name", "team"), "chat": (Provider, "name", "account at a provider"),
+    }  # fmt: skip
+
+
+def _numbered_target(target: dict[str, Any]) -> dict[str, Any]:
+    """The same target by its number."""
+    rest = {key: value for key, value in target.items() if key != "name"}
+    if target.get("kind") == "webhook":
+        return rest
+    if target.get("kind") not in (kinds := _target_kinds()):
+        raise Failed(f"a target of a step is one of {', '.join([*kinds, 'webhook'])}, not {target.get('kind')}")
+    model, field, what = kinds[target["kind"]]
+    name = target.get("name") or ""
+    return {**rest, "id": _person(name) if field == "email" else _named(model, what, name)}
 
 
 def _service(row: Any) -> dict[str, Any]:
@@ -265,23 +285,12 @@ class Applying:
         self._save(Schedule, create_schedule, change_schedule, fields, exists)
 
     def _escalation_policies(self, item: dict[str, Any], exists: bool) -> None:
-        from tocsin.oncall.models import Schedule
         from tocsin.paging.models import EscalationPolicy
         from tocsin.paging.operations_policies import change_policy, create_policy
 
         fields = self._with_team(item)
         fields["steps"] = [
-            {
-                "wait_seconds": step["wait_seconds"],
-                "targets": [
-                    {
-                        "kind": target["kind"],
-                        "id": _named(Schedule, "schedule", target["name"]) if target["kind"] == "schedule" else _person(target["name"]),
-                    }
-                    for target in step["targets"]
-                ],
-            }
-            for step in item.get("steps", [])
+            {**step, "targets": [_numbered_target(target) for target in step.get("targets", [])]} for step in item.get("steps", [])
         ]
         self._save(EscalationPolicy, create_policy, change_policy, fields, exists)
 

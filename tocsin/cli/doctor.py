@@ -186,16 +186,16 @@ def _people() -> Iterator[Finding]:
 def _services() -> Iterator[Finding]:
     from tocsin import clock
     from tocsin.alerts.models import Service
-    from tocsin.cli.oncall import reach
+    from tocsin.response.rehearse import rehearse
 
     now: datetime = clock.now()
     for service in Service.objects.filter(removed_at=None).select_related("escalation_policy", "team").order_by("name"):
-        lines = reach(service, now)
-        first = next((line for line in lines if line["reachable"]), None)
+        lines = rehearse(service, now=now)[0].lines
+        first = next((line for line in lines if line.people), None)
         if first is None:
             yield Finding("problem", f"{service.name}: nobody would be paged now", f"tocsin oncall explain '{service.name}' shows why")
         else:
-            yield Finding("good", f"{service.name}: {first['who']} would be paged now ({first['how']})")
+            yield Finding("good", f"{service.name}: {first.who} would be paged now ({first.how})")
 
 
 def _backups(folder: Path) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -38,6 +38,9 @@ def who(data: Data = None, as_json: AsJson = False) -> None:
 @oncall.command()
 def explain(
     service: Annotated[str, typer.Argument(help="The name of a service.")],
+    severity: Annotated[
+        str, typer.Option("--severity", help="As if an alert of that severity fired; else the on-call track, whatever it is.")
+    ] = "",
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -45,28 +48,19 @@ def explain(
     with django(data):
         from tocsin import clock
         from tocsin.alerts.models import Service
+        from tocsin.lib.refusal import Refused
+        from tocsin.response.rehearse import rehearse, shape
 
         row = Service.objects.filter(name__iexact=service, removed_at=None).select_related("escalation_policy", "team").first()
         if row is None:
             raise Failed(f"there is no service {service}")
-        show(reach(row, clock.now()), as_json, ("at", "step", "who", "how"))
-
-
-def reach(service: Any, now: Any) -> list[dict[str, Any]]:
-    """The steps of a service's escalation as they would go now."""
-    from tocsin.paging.queries import dry_run
-
-    policy = service.escalation_policy
-    plain = {"steps": policy.steps, "repeats": policy.repeats, "name": policy.name} if policy else {"steps": [], "repeats": 0}
-    lines = dry_run(plain, team=service.team_id, name=policy.name if policy else "", subject={"service": service.name}, now=now)
-    return [
-        {
-            "at": line.at,
-            "step": line.step or "fallback",
-            "who": line.who,
-            "how": line.how,
-            "reachable": line.reachable,
-            "unreachable": line.unreachable,
-        }
-        for line in lines
-    ]
+        try:
+            tracks = [shape(track) for track in rehearse(row, severity=severity, now=clock.now())]
+        except Refused as refused:
+            raise Failed(refused.detail) from refused
+        for track in tracks if not as_json else []:
+            typer.echo(
+                f"{track['track'].replace('_', ' ')}: {track['policy'] or 'no policy'}{' · ' + track['note'] if track['note'] else ''}"
+            )
+        lines = [{**line, "track": track["track"], "step": line["step"] or "fallback"} for track in tracks for line in track["steps"]]
+        show(lines, as_json, ("at", *(("track",) if len(tracks) > 1 else ()), "step", "who", "how"))

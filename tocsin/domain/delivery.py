@@ -113,7 +113,13 @@ def page_text(subject: dict[str, Any], why: str, *, merged: int = 0) -> str:
     return "\n".join(lines)[:4000]
 
 
-def path(subject: dict[str, Any], *, alert: bool, policy: str, step: int | None, via: str) -> str:
+def post_text(subject: dict[str, Any], why: str) -> str:
+    """The body of a post to a room or web address; plain text."""
+    lines = page_text(subject, why).splitlines()
+    return "\n".join([*lines[:-1], f"Why here: {why}"])[:4000]
+
+
+def path(subject: dict[str, Any], *, alert: bool, policy: str, step: int | None, via: str, to: str = "you") -> str:
     """Why this person is paged, as one sentence with the whole path. `step` counts from 1; `via` is the schedule, override or target."""
     kind = "alert" if alert else "incident"
     name = str(subject.get("title") or subject.get("incident_ref") or "without a title")
@@ -124,4 +130,4 @@ def path(subject: dict[str, Any], *, alert: bool, policy: str, step: int | None,
         parts.append(f"policy {policy}" + (f", step {step}" if step else ""))
     if via:
         parts.append(via)
-    return " → ".join([*parts, "you"])[:1000]
+    return " → ".join([*parts, to])[:1000]

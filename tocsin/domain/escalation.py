@@ -1,4 +1,4 @@
-"""What does an escalation do next? `advance(policy, state, now)` on values; people are found by whoever carries the actions out.
+"""What does an escalation do next? `advance(policy, state, now, facts)` on values; people are found by whoever carries the actions out.
 
 After the last step of the last round come two more demands that every policy has: the team's fallback person, then the
 organisation's. Only then is the escalation exhausted. A policy without steps begins with them.
@@ -6,61 +6,16 @@ organisation's. Only then is the escalation exhausted. A policy without steps be
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
 
-FALLBACK_WAIT_SECONDS = 300  # between the team's fallback and the organisation's, where somebody was reached
-SHORTEST_WAIT_SECONDS = 1
+from tocsin.domain.escalation_policy import ALL, POSTS, Facts, Policy, Step, Target, When
 
-TargetKind = Literal["schedule", "user", "team_fallback", "organisation_fallback"]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Whom a step demands: a schedule or a person by id, or a fallback person (no id)."""
-
-    kind: TargetKind
-    id: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Its targets are paged together; `wait_seconds` later, unanswered, the next step starts."""
-
-    wait_seconds: int
-    targets: tuple[Target, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Steps in order, gone through `repeats` + 1 times."""
-
-    steps: tuple[Step, ...] = ()
-    repeats: int = 0
-
-    @property
-    def all_steps(self) -> tuple[Step, ...]:
-        """The written steps, then the two fallbacks."""
-        return (
-            *self.steps,
-            Step(FALLBACK_WAIT_SECONDS, (Target("team_fallback"),)),
-            Step(FALLBACK_WAIT_SECONDS, (Target("organisation_fallback"),)),
-        )
-
-    @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> Policy:
-        """From the stored form: {"steps": [{"wait_seconds", "targets": [{"kind", "id"}]}], "repeats"}; missing parts are empty."""
-        return cls(
-            tuple(
-                Step(
-                    max(SHORTEST_WAIT_SECONDS, int(step.get("wait_seconds", FALLBACK_WAIT_SECONDS))),
-                    tuple(Target(t["kind"], int(t.get("id") or 0)) for t in step.get("targets", [])),
-                )
-                for step in plain.get("steps", [])
-            ),
-            int(plain.get("repeats", 0)),
-        )
+__all__ = [
+    "ALL", "POSTS", "Action", "Decision", "Exhausted", "Facts", "Page", "PassedOver", "Policy", "State", "Step", "Target", "When", "advance",
+    "answered_enough", "begin", "nobody_reached", "rehearse", "still_asked",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +42,20 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class PassedOver:
+    """This step does not count now; the next one starts at once."""
+
+    step: int
+    round: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Exhausted:
     """Nobody answered any step, the fallbacks included."""
 
 
-Action = Page | Exhausted
+Action = Page | PassedOver | Exhausted
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +71,19 @@ def begin(now: datetime) -> State:
     return State(0, 0, now)
 
 
-def advance(policy: Policy, state: State, now: datetime) -> Decision:
-    """What is due at `now`: at most one step; nothing when it is not due yet. Its wait counts from now, so a late start never shortens it."""
+def advance(policy: Policy, state: State, now: datetime, facts: Facts | None = None) -> Decision:
+    """What is due at `now`: at most one step; nothing when it is not due yet. Its wait counts from now, so a late start never shortens it.
+
+    A step whose conditions the `facts` do not meet takes no time.
+    """
     if state.due_at is None or now < state.due_at:
         return Decision(state)
     if state.step >= len(policy.all_steps):
         return Decision(replace(state, due_at=None), (Exhausted(),))
-    step = policy.all_steps[state.step]
-    fallback = state.step >= len(policy.steps)
-    page = Page(state.step, state.round, step.targets, fallback)
-    following = _after(policy, state)
+    step, following = policy.all_steps[state.step], _after(policy, state)
+    if facts and (why := step.when.refuses(facts)):
+        return Decision(replace(following, due_at=now), (PassedOver(state.step, state.round, why),))
+    page = Page(state.step, state.round, step.targets, state.step >= len(policy.steps))
     return Decision(replace(following, due_at=now + timedelta(seconds=step.wait_seconds)), (page,))
 
 
@@ -130,3 +97,46 @@ def _after(policy: Policy, state: State) -> State:
 def nobody_reached(state: State, now: datetime) -> State:
     """The step that has just started reached nobody: the next one starts at once."""
     return replace(state, due_at=now) if state.running else state
+
+
+def rehearse(
+    policy: Policy, now: datetime, facts: Callable[[datetime], Facts], reaches: Callable[[Page, datetime], bool]
+) -> Iterator[tuple[datetime, Action]]:
+    """What would happen, and when, if it started at `now` and nobody ever acknowledged. `reaches` says whether a step finds anybody then."""
+    state, at = begin(now), now
+    while state.due_at is not None:
+        at = max(at, state.due_at)
+        decision = advance(policy, state, at, facts(at))
+        state = decision.state
+        for action in decision.actions:
+            yield at, action
+            if isinstance(action, Page) and not reaches(action, at):
+                state = nobody_reached(state, at)
+
+
+# -- acknowledgements of several ------------------------------------------------------------------------------------------
+
+Asked = Mapping[tuple[int, int], Collection[int]]  # by round and step: the people whom the escalation has paged
+
+
+def answered_enough(policy: Policy, asked: Asked, answered: Collection[int]) -> bool:
+    """Do the acknowledgements of these people end the escalation? It is enough that one step has what it needs.
+
+    Somebody whom nobody asked counts as one of a number, never for "all".
+    """
+    return not asked or any(_lacking(policy, place, asked, answered) == 0 for place in asked)
+
+
+def still_asked(policy: Policy, asked: Asked, answered: Collection[int]) -> tuple[int, list[int]]:
+    """How many more must acknowledge, by the last step that paged somebody, and who of it has not."""
+    last = max(asked)
+    return _lacking(policy, last, asked, answered), [one for one in asked[last] if one not in answered]
+
+
+def _lacking(policy: Policy, place: tuple[int, int], asked: Asked, answered: Collection[int]) -> int:
+    people, need = asked[place], policy.all_steps[place[1]].need
+    own = len(set(people) & set(answered))
+    if need == ALL:
+        return len(people) - own
+    outsiders = set(answered) - {one for everybody in asked.values() for one in everybody}
+    return max(0, min(need, len(people)) - own - len(outsiders))

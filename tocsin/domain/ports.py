@@ -133,6 +133,15 @@ class Gateway(Protocol):
         ...
 
 
+@runtime_checkable
+class RoomGateway(Gateway, Protocol):
+    """A gateway of a chat, which also posts to rooms (channels) that many read: `send` takes the address of a room as well."""
+
+    def check_room(self, address: str) -> str:
+        """The normalised address of a room. Raises ValueError with one sentence that says what would be right."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Callback:
     """A provider's call to us: the public address that it called (with its query), the headers by lower-case name, the body, and when."""

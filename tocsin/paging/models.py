@@ -47,7 +47,8 @@ class NotificationRule(models.Model):
 
 
 class EscalationPolicy(models.Model):
-    """Ordered targets and waits. `steps`: [{"wait_seconds": 300, "targets": [{"kind": "schedule"|"user", "id": 3}]}]; `repeats` extra rounds."""
+    """Ordered targets and waits. `steps`: [{"wait_seconds": 300, "targets": [{"kind": "schedule", "id": 3}], "need": 1, "when": {…}}], as
+    domain.escalation_policy reads it; `repeats` extra rounds."""
 
     name = models.CharField(max_length=120)
     team = models.ForeignKey("accounts.Team", null=True, blank=True, on_delete=models.RESTRICT, related_name="escalation_policies")
@@ -91,6 +92,7 @@ class Escalation(models.Model):
     acknowledged_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
     acknowledged_via = models.CharField(max_length=20, blank=True, default="")
     ack_expires_at = models.DateTimeField(null=True, blank=True)
+    answers = models.JSONField(default=list, db_default=[])  # who has acknowledged where several must: [{"user", "at", "via"}]
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -110,8 +112,9 @@ class Escalation(models.Model):
 
 
 class Notification(models.Model):
-    """One attempt to reach one person by one method (a page), or one notice. The row is the truth: `due_at` set means it is still to be sent.
+    """One attempt to reach one person by one method (a page), one notice, or one post of a step to a room or web address (`target`).
 
+    The row is the truth: `due_at` set means it is still to be sent.
     `identity` is what R7 counts: "esc:7:e1:s0:r0:u5:m3"; a second row with it cannot exist. States and their fields are checked below.
     """
 
@@ -124,9 +127,10 @@ class Notification(models.Model):
         CANCELLED = "cancelled"
 
     identity = models.CharField(max_length=200, unique=True)
-    kind = models.CharField(max_length=12, default="page")  # page, fallback, notice, test, code
+    kind = models.CharField(max_length=12, default="page")  # page, fallback, notice, test, code, post
     escalation = models.ForeignKey(Escalation, null=True, blank=True, on_delete=models.RESTRICT, related_name="notifications")
-    user = models.ForeignKey("accounts.User", on_delete=models.RESTRICT, related_name="notifications")
+    user = models.ForeignKey("accounts.User", null=True, on_delete=models.RESTRICT, related_name="notifications")  # empty: a post
+    target = models.JSONField(null=True)  # of a post: {"kind": "chat" or "webhook", "id": account, "address", "name"}
     contact_method = models.ForeignKey(ContactMethod, null=True, on_delete=models.RESTRICT, related_name="notifications")
     method_kind = models.CharField(max_length=30)
     incident_id = models.BigIntegerField(null=True, blank=True)
@@ -173,4 +177,14 @@ class Notification(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(state="sending") | models.Q(lease_until__isnull=False), name="notification_sending_has_lease"
             ),
+            models.CheckConstraint(
+                condition=models.Q(user__isnull=False, target__isnull=True)
+                | models.Q(user__isnull=True, target__isnull=False, kind="post"),
+                name="notification_to_a_person_or_a_place",
+            ),
         ]
+
+    @property
+    def whom(self) -> str:
+        """Whom or what it is for, as people say it."""
+        return (self.user.name or self.user.email) if self.user else str((self.target or {}).get("name", ""))

@@ -16,7 +16,7 @@ from tocsin.domain import catch_up, delivery
 from tocsin.domain import escalation as rules
 from tocsin.lib import due
 from tocsin.paging import operations_notifications as notifications
-from tocsin.paging import people
+from tocsin.paging import people, posts, several
 from tocsin.paging.models import Escalation, EscalationPolicy, Notification
 from tocsin.paging.operations_contacts import add_method, add_rule, change_method, remove_method, remove_rule, send_code, send_test, verify
 from tocsin.paging.operations_notifications import shown
@@ -99,14 +99,17 @@ def advance(escalation: Escalation, now: datetime) -> None:
     """Carry out what is due of a locked escalation. A step that reaches nobody is followed by the next one at once, fallbacks included."""
     policy = rules.Policy.from_plain(escalation.policy_snapshot)
     state = rules.State(escalation.step, escalation.round, escalation.due_at)
+    facts = people.facts(policy, escalation.subject, now)
     while state.due_at is not None and state.due_at <= now:
-        decision = rules.advance(policy, state, now)
+        decision = rules.advance(policy, state, now, facts)
         state = decision.state
         for action in decision.actions:
             match action:
                 case rules.Page():
                     if not _page(escalation, action, now):
                         state = rules.nobody_reached(state, now)
+                case rules.PassedOver(step, 0, why):
+                    _tell(escalation, "step_passed_over", f"Step {step + 1} is passed over: {why}.", now, step=step)
                 case rules.Exhausted():
                     escalation.status, escalation.finished_at = Status.EXHAUSTED, now
                     _tell(escalation, "escalation_exhausted", "Nobody answered any step, the fallback people included.", now)
@@ -116,20 +119,21 @@ def advance(escalation: Escalation, now: datetime) -> None:
 
 
 def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
-    """Make the rows of one step; how many people they reach."""
-    found, missing = people.find(page.targets, escalation.subject, now)
+    """Make the rows of one step; how many people and places they reach."""
+    found, missing = people.find([target for target in page.targets if target.kind not in rules.POSTS], escalation.subject, now)
+    places, gone = posts.find(page.targets)
     late = catch_up.late_by(escalation.due_at or now, now)
     step = "The fallback" if page.fallback else f"Step {page.step + 1}" + (f", round {page.round + 1}" if page.round else "")
-    reached = []
+    group = f"esc:{escalation.id}:e{escalation.episode}:s{page.step}:r{page.round}"
+    reached, before = [], several.answered(escalation)
     for one in found:
-        group = f"esc:{escalation.id}:e{escalation.episode}:s{page.step}:r{page.round}:u{one.user.id}"
-        why = delivery.path(
-            escalation.subject, alert=bool(escalation.alert_id), policy=escalation.policy_snapshot.get("name", ""),
-            step=None if page.fallback else page.step + 1, via=one.via,
-        )  # fmt: skip
+        if one.user.id in before:
+            missing.append(people.NotFound(f"{one.user.name} has acknowledged already, and more must"))
+            continue
         rows = notifications.plan(
-            one.user, group=group, subject=escalation.subject, why=why, now=now, kind="fallback" if page.fallback else "page",
-            urgency=escalation.urgency, escalation=escalation, alert_id=escalation.alert_id, incident_id=escalation.incident_id, late=late,
+            one.user, group=f"{group}:u{one.user.id}", subject=escalation.subject, why=_why(escalation, page, one.via), now=now,
+            kind="fallback" if page.fallback else "page", urgency=escalation.urgency, escalation=escalation,
+            alert_id=escalation.alert_id, incident_id=escalation.incident_id, late=late,
         )  # fmt: skip
         if rows:
             reached.append(one)
@@ -138,11 +142,24 @@ def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
     if reached:
         names = ", ".join(f"{one.user.name} ({one.via})" for one in reached)
         kind = "fallback_paged" if page.fallback else "paged"
+        because = f" Because: {escalation.reason}." if escalation.reason else ""
         delay = f" {catch_up.words(late).capitalize()} late: Tocsin itself was away." if late else ""
-        _tell(escalation, kind, f"{step} pages {names}.{delay}", now, step=page.step, users=[one.user.id for one in reached])
-    for nobody in missing or ([] if found else [people.NotFound("the step names nobody")]):
+        _tell(escalation, kind, f"{step} pages {names}.{because}{delay}", now, step=page.step, users=[one.user.id for one in reached])
+    if places:
+        posts.plan(places, escalation=escalation, group=group, why=_why(escalation, page, "", "this place"), now=now)
+        _tell(escalation, "posted", f"{step} tells {', '.join(one.name for one in places)}.", now, step=page.step)
+    for nobody in [*missing, *gone] or ([] if found or places else [people.NotFound("the step names nobody")]):
         _tell(escalation, "nobody_reached", f"{step} does not reach anybody: {nobody.reason}.", now, step=page.step)
-    return len(reached)
+    return len(reached) + len(places)
+
+
+def _why(escalation: Escalation, page: rules.Page, via: str, to: str = "you") -> str:
+    """Why somebody is paged: the whole path, and what began it."""
+    why = delivery.path(
+        escalation.subject, alert=bool(escalation.alert_id), policy=escalation.policy_snapshot.get("name", ""),
+        step=None if page.fallback else page.step + 1, via=via, to=to,
+    )  # fmt: skip
+    return f"{why} ({escalation.reason})"[:1000] if escalation.reason else why
 
 
 def due_ids(now: datetime, limit: int = 100) -> list[int]:
@@ -186,8 +203,7 @@ def _again(escalation: Escalation, now: datetime) -> None:
 
 def unreached(row: Notification, escalation: Escalation | None, now: datetime) -> None:
     """A person could not be reached by any method (R6): the next step at once where nobody else of this step can be, else the fallback."""
-    name = row.user.name or row.user.email
-    text = f"{name} could not be reached by any contact method."
+    text = f"{row.whom} could not be reached by any contact method." if row.user else f"{row.whom} could not be reached."
     if escalation is None:
         record("nobody_reached", text, by=SYSTEM, now=now, alert_id=row.alert_id, incident_id=row.incident_id, data={"user": row.user_id})
         alert = Alert.objects.select_related("service").filter(pk=row.alert_id).first() if row.alert_id else None
@@ -240,18 +256,21 @@ def acknowledge(
 ) -> list[Escalation]:
     """ "I have it": end every unanswered escalation of that alert or incident, on every track, and cancel what is not yet sent (R8).
 
-    Returns the escalations that this acknowledged; empty when somebody already had it. What was never paged gets a row that says who has it.
-    Call it inside the transaction of the verb.
+    Returns the escalations that this acknowledged, or in which it counts as one of several; empty when somebody already had it. What was
+    never paged gets a row that says who has it. Call it inside the transaction of the verb.
     """
     rows = list(Escalation.objects.select_for_update(of=("self",)).filter(_of(alert_id, incident_id)).order_by("id"))
     if not rows:
         empty = {"policy_snapshot": snapshot(None), "subject": subject or {}, "started_at": now, "reason": NEVER_PAGED}
         rows = [Escalation.objects.create(alert_id=alert_id, incident_id=incident_id, track="on_call", **empty)]
         expires_minutes = None  # nobody was woken: there is nothing to begin again
-    taken = [row for row in rows if row.status in (Status.RUNNING, Status.EXHAUSTED)]
-    if not taken and all(row.status == Status.STOPPED for row in rows):
-        taken, expires_minutes = rows[-1:], None  # paging was stopped, but nobody has said yet that they have it
+    unanswered = [row for row in rows if row.status in (Status.RUNNING, Status.EXHAUSTED)]
+    if not unanswered and all(row.status == Status.STOPPED for row in rows):
+        unanswered, expires_minutes = rows[-1:], None  # paging was stopped, but nobody has said yet that they have it
     expires_at = now + timedelta(minutes=expires_minutes) if expires_minutes else None
+    new = [row for row in unanswered if several.take_answer(row, by, now)]
+    waiting = [row for row in unanswered if by.user and _waits_for_more(row, by, now, new=row in new)]
+    taken = [row for row in unanswered if row not in waiting]
     for row in taken:
         row.status, row.acknowledged_at, row.acknowledged_by, row.acknowledged_via = Status.ACKNOWLEDGED, now, by.user, by.via
         row.ack_expires_at = row.due_at = expires_at
@@ -263,7 +282,16 @@ def acknowledge(
             notifications.of_subject(alert_id, incident_id), escalation=None, user=by.user, kind__in=notifications.PAGES
         )
         notifications.cancel(own, "this person has acknowledged", now)
-    return taken
+    return taken + [row for row in waiting if row in new]
+
+
+def _waits_for_more(row: Escalation, by: Actor, now: datetime, *, new: bool) -> bool:
+    """One of several has acknowledged: this person is left alone, the others are asked on."""
+    more = several.waits_for(row)
+    if more and new:
+        notifications.cancel(Notification.objects.filter(escalation=row, user=by.user), f"acknowledged by {by.label}", now)
+        _tell(row, "acknowledged_partly", f"{by.label} has acknowledged; paging goes on until {more} has too.", now, by)
+    return bool(more)
 
 
 def expire_at(ids: Sequence[int], at: datetime, *, by: Actor, now: datetime) -> int:
@@ -390,14 +418,14 @@ def _fallback_people(identity: str, subject: dict[str, Any], row: Notification, 
         for one in found:
             if Notification.objects.filter(identity__startswith=f"{identity}:fallback:u{one.user.id}:").exists():
                 continue  # asked already, in vain
-            why = f"{row.reason} ({row.user.name} could not be reached) → {one.via} → you"
+            why = f"{row.reason} ({row.whom} could not be reached) → {one.via} → you"
             rows = notifications.plan(
                 one.user, group=f"{identity}:fallback:u{one.user.id}", subject=subject, why=why, now=now, kind="fallback",
                 alert_id=row.alert_id, incident_id=row.incident_id,
             )  # fmt: skip
             if rows:
                 about: dict[str, Any] = {"alert_id": row.alert_id, "incident_id": row.incident_id}
-                record("fallback_paged", f"{one.user.name} ({one.via}) is paged instead of {row.user.name}.", by=SYSTEM, now=now, **about)
+                record("fallback_paged", f"{one.user.name} ({one.via}) is paged instead of {row.whom}.", by=SYSTEM, now=now, **about)
                 return rows
             missing.append(people.NotFound(f"{one.user.name} has no usable contact method"))
         for nobody in missing:

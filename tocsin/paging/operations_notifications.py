@@ -72,7 +72,7 @@ def insert(rows: list[Notification]) -> None:
     """Write new rows, wake the senders and tell the person's open pages."""
     if rows:
         Notification.objects.bulk_create(rows, ignore_conflicts=True)
-        for user_id in {row.user_id for row in rows}:
+        for user_id in {row.user_id for row in rows if row.user_id}:
             announce(f"person:{user_id}")
         due.wake(LOOP)
 
@@ -216,7 +216,7 @@ def _next_code(row: Notification) -> int:
 
 def unusable(row: Notification) -> str:
     """Why this claimed row must not be sent although it is due; empty when it may."""
-    if not row.user.is_active or row.user.removed_at:
+    if row.user and (not row.user.is_active or row.user.removed_at):
         return f"{row.user.name} is no longer active"
     method = row.contact_method
     if method and row.kind != "code" and (not method.enabled or method.removed_at or not method.verified_at):
@@ -263,7 +263,7 @@ def settle(id: int, fence: int, receipt: Receipt, now: datetime) -> str:
     match verdict:
         case rules.Done(state):
             become(row, state, receipt.reason or "taken by the provider", now)
-            tell(row, "page_sent", f"{_who(row)} was paged by {row.method_kind}." + _notes(row), now)
+            tell(row, f"{_word(row)}_sent", f"{row.whom} was {'paged' if row.user_id else 'told'} by {row.method_kind}." + _notes(row), now)
         case rules.RetryAt() if over:
             _withdraw(row, f"acknowledged after attempt {row.attempt}: {receipt.reason}", now)
         case rules.RetryAt(at, possible_duplicate):
@@ -272,7 +272,7 @@ def settle(id: int, fence: int, receipt: Receipt, now: datetime) -> str:
             due.wake(LOOP)
         case rules.NextMethod():
             become(row, State.FAILED, receipt.reason or "failed", now)
-            tell(row, "page_failed", f"{_who(row)} could not be reached by {row.method_kind}: {row.outcome}.", now)
+            tell(row, f"{_word(row)}_failed", f"{row.whom} could not be reached by {row.method_kind}: {row.outcome}.", now)
             instead(row, escalations, now)
     if receipt.gone and row.contact_method:
         lose(row.contact_method, receipt.reason, now)
@@ -291,8 +291,8 @@ def lose(method: ContactMethod, reason: str, now: datetime) -> None:
                  text=text[:4000], due_at=now, now=now)])  # fmt: skip
 
 
-def _who(row: Notification) -> str:
-    return row.user.name or row.user.email
+def _word(row: Notification) -> str:
+    return "page" if row.user_id else "post"
 
 
 def _notes(row: Notification) -> str:
@@ -302,8 +302,8 @@ def _notes(row: Notification) -> str:
 
 def tell(row: Notification, kind: str, text: str, now: datetime) -> None:
     """Put something about a page on the record of its subject."""
-    if row.kind in PAGES and (row.alert_id or row.incident_id):
-        data = {"notification": row.id, "user": row.user_id, "method": row.method_kind, "state": row.state}
+    if row.kind in (*PAGES, "post") and (row.alert_id or row.incident_id):
+        data = {"notification": row.id, "user": row.user_id, "method": row.method_kind, "state": row.state, "reason": row.reason}
         record(kind, text, by=SYSTEM, now=now, alert_id=row.alert_id, incident_id=row.incident_id, data=data)
 
 
@@ -314,6 +314,8 @@ def instead(row: Notification, escalations: dict[int, Escalation], now: datetime
     """
     from tocsin.paging import operations
 
+    if row.kind == "post" and (escalation := escalations.get(row.escalation_id or 0)) and escalation.status == Escalation.Status.RUNNING:
+        operations.unreached(row, escalation, now)
     if row.kind not in PAGES:
         return
     for page in [row, *Notification.objects.filter(merged_into=row).select_related("user")]:
@@ -339,9 +341,10 @@ def _next_method(row: Notification, now: datetime) -> bool:
     if any(other.state in (State.PENDING, State.SENDING, State.ACCEPTED, State.DELIVERED) for other in others):
         return True  # another way is under way or has reached them
     used = {row.contact_method_id, *(other.contact_method_id for other in others)}
-    for method in usable_methods(row.user):
-        if method.id not in used:
-            insert([_row(row.user, method, group=group, kind=row.kind, title=row.title, text=row.text, reason=row.reason, due_at=now, now=now,
+    user = row.user
+    for method in usable_methods(user) if user else ():
+        if user and method.id not in used:
+            insert([_row(user, method, group=group, kind=row.kind, title=row.title, text=row.text, reason=row.reason, due_at=now, now=now,
                          late_seconds=row.late_seconds, escalation_id=row.escalation_id, alert_id=row.alert_id, incident_id=row.incident_id)])  # fmt: skip
             return True
     return False

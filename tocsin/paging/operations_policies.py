@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import Organisation, Team, User
 from tocsin.alerts.models import Service
+from tocsin.domain import escalation_policy as rules
+from tocsin.domain.ports import RoomGateway
+from tocsin.integrations.registry import GATEWAYS, NOTIFIERS
 from tocsin.lib.refusal import Refused, invalid, missing
 from tocsin.oncall.models import Schedule
-from tocsin.paging.models import EscalationPolicy
+from tocsin.paging.models import EscalationPolicy, Provider
 
 MOST_STEPS = 20
 MOST_TARGETS = 20
 MOST_REPEATS = 10
+MOST_NEEDED = 50  # people who must acknowledge one step
+MOST_SEVERITIES = 10
 LONGEST_WAIT = 24 * 3600
+LONGEST_ADDRESS = 500
 
 
 @transaction.atomic
 def create_policy(
     *, name: str, team: int | None = None, steps: list[dict[str, Any]], repeats: int = 0, by: Actor, now: datetime
 ) -> EscalationPolicy:
-    """A new policy. `steps`: [{"wait_seconds": 300, "targets": [{"kind": "schedule" or "user", "id": 3}]}]; `repeats`: extra rounds."""
+    """A new policy. `steps`: [{"wait_seconds": 300, "targets": [{"kind": "schedule", "id": 3}], "need": 1, "when": {"severities": ["SEV1"]}}];
+    `repeats`: extra rounds."""
     return EscalationPolicy.objects.create(name=_name(name), team=_team(team), steps=_steps(steps), repeats=_repeats(repeats))
 
 
@@ -83,22 +91,82 @@ def _repeats(repeats: int) -> int:
 def _steps(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if not 1 <= len(steps) <= MOST_STEPS:
         raise invalid(steps=f"A policy has 1 to {MOST_STEPS} steps.")
-    read = []
-    for number, step in enumerate(steps):
-        wait, targets = step.get("wait_seconds", 300), step.get("targets") or []
-        if not isinstance(wait, int) or not 1 <= wait <= LONGEST_WAIT:
-            raise invalid(**{f"steps.{number}.wait_seconds": "Give 1 to 86400 seconds."})
-        if not 1 <= len(targets) <= MOST_TARGETS:
-            raise invalid(**{f"steps.{number}.targets": f"A step demands 1 to {MOST_TARGETS} targets."})
-        read.append({"wait_seconds": wait, "targets": [_target(t, f"steps.{number}.targets.{i}") for i, t in enumerate(targets)]})
+    return [_step(step, f"steps.{number}") for number, step in enumerate(steps)]
+
+
+def _step(step: dict[str, Any], field: str) -> dict[str, Any]:
+    """A step as it is stored: `need` and `when` only where they say something."""
+    wait, targets, need = step.get("wait_seconds", 300), step.get("targets") or [], step.get("need", 1)
+    if not isinstance(wait, int) or not 1 <= wait <= LONGEST_WAIT:
+        raise invalid(**{f"{field}.wait_seconds": "Give 1 to 86400 seconds."})
+    if not 1 <= len(targets) <= MOST_TARGETS:
+        raise invalid(**{f"{field}.targets": f"A step demands 1 to {MOST_TARGETS} targets."})
+    if not isinstance(need, int) or isinstance(need, bool) or not 0 <= need <= MOST_NEEDED:
+        raise invalid(**{f"{field}.need": f"Give how many must acknowledge, 1 to {MOST_NEEDED}, or 0 for all."})
+    read = {"wait_seconds": wait, "targets": [_target(target, f"{field}.targets.{i}") for i, target in enumerate(targets)]}
+    if need != 1:
+        if all(target["kind"] in rules.POSTS for target in targets):
+            raise invalid(**{f"{field}.need": "This step pages nobody who could acknowledge."})
+        read["need"] = need
+    if when := _when(step.get("when") or {}, f"{field}.when"):
+        read["when"] = when
     return read
 
 
+def _when(when: dict[str, Any], field: str) -> dict[str, Any]:
+    severities, hours, tier = when.get("severities") or [], when.get("hours") or "", when.get("tier") or ""
+    if (
+        not isinstance(severities, list)
+        or len(severities) > MOST_SEVERITIES
+        or not all(isinstance(s, str) and 0 < len(s) <= 20 for s in severities)
+    ):
+        raise invalid(**{f"{field}.severities": f"Give at most {MOST_SEVERITIES} severities of the procedure, such as SEV1."})
+    for name, value, known in (("hours", hours, rules.HOURS), ("tier", tier, rules.TIERS)):
+        if value and value not in known:
+            raise invalid(**{f"{field}.{name}": f"It is one of {', '.join(known)}, or left empty."})
+    found = {"severities": list(dict.fromkeys(severities)), "hours": hours, "tier": tier}
+    return {name: value for name, value in found.items() if value}
+
+
 def _target(target: dict[str, Any], field: str) -> dict[str, Any]:
-    kind, id = target.get("kind"), target.get("id")
-    known = {"schedule": Schedule.objects.filter(removed_at=None), "user": User.objects.filter(is_active=True, removed_at=None)}
-    if kind not in known or not isinstance(id, int):
-        raise invalid(**{field: 'A target is {"kind": "schedule" or "user", "id": its number}.'})
-    if not known[kind].filter(pk=id).exists():
-        raise invalid(**{field: f"There is no such {'person' if kind == 'user' else kind}."})
-    return {"kind": kind, "id": id}
+    kind = target.get("kind")
+    if kind == "webhook":
+        return {"kind": kind, "address": _address(NOTIFIERS["webhook"].check_address, target, field)}
+    id = target.get("id")
+    if kind not in KINDS or not isinstance(id, int):
+        raise invalid(**{field: f'A target is {{"kind": one of {", ".join(KINDS)}, "id": its number}}, or a webhook with its address.'})
+    row = KINDS[kind][1]().filter(pk=id).first()
+    if row is None:
+        raise invalid(**{field: f"There is no such {KINDS[kind][0]}."})
+    if kind != "chat":
+        return {"kind": kind, "id": id}
+    gateway = GATEWAYS.get(row.kind)
+    if not isinstance(gateway, RoomGateway):
+        raise invalid(**{field: f"The account {row.name} cannot post to rooms; choose one of a chat."})
+    return {"kind": kind, "id": id, "address": _address(gateway.check_room, target, field)}
+
+
+def _address(check: Callable[[str], str], target: dict[str, Any], field: str) -> str:
+    address = target.get("address")
+    if not isinstance(address, str) or not address.strip() or len(address) > LONGEST_ADDRESS:
+        raise invalid(**{field: f"Give the address, of at most {LONGEST_ADDRESS} characters."})
+    try:
+        return check(address.strip())
+    except ValueError as error:
+        raise invalid(**{field: str(error)}) from error
+
+
+# What a target may name: in words, and what there is of it.
+KINDS: dict[str, tuple[str, Callable[[], QuerySet[Any]]]] = {
+    "schedule": ("schedule", lambda: Schedule.objects.filter(removed_at=None)),
+    "schedule_people": ("schedule", lambda: Schedule.objects.filter(removed_at=None)),
+    "user": ("person", lambda: User.objects.filter(is_active=True, removed_at=None)),
+    "team": ("team", lambda: Team.objects.filter(removed_at=None)),
+    "chat": ("account", lambda: Provider.objects.filter(removed_at=None)),
+}
+
+
+def rooms() -> list[Provider]:
+    """The accounts whose gateways post to rooms."""
+    rows = Provider.objects.filter(removed_at=None, kind__in=list(GATEWAYS)).order_by("name")
+    return [row for row in rows if isinstance(GATEWAYS[row.kind], RoomGateway)]

@@ -39,7 +39,7 @@ def take_report(id: int, account: Provider, report: Report, now: datetime) -> st
             become(row, State.DELIVERED, f"{account.name}: {report.reason}", now)
         case "failed":
             become(row, State.FAILED, f"{account.name}: {report.reason}", now)
-            tell(row, "page_failed", f"{row.user.name or row.user.email} could not be reached by {row.method_kind}: {row.outcome}.", now)
+            tell(row, "page_failed", f"{row.whom} could not be reached by {row.method_kind}: {row.outcome}.", now)
             instead(row, escalations, now)
         case "noted":
             _note(row, f"{account.name} says: {report.reason}" + ("" if same else " (of another attempt)"), now)

@@ -1,4 +1,4 @@
-"""Whom does a step demand, by which ways, and why? People are looked up fresh each time."""
+"""Whom does a step demand, by which ways, and why? People are looked up fresh each time, and so is what conditions are judged by."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from tocsin.accounts.models import Organisation, Team, User
-from tocsin.domain.escalation import Target
+from tocsin.domain.calendars import in_business_hours
+from tocsin.domain.escalation import Facts, Policy, Target
+from tocsin.obligations.queries import calendar_of
 from tocsin.oncall import queries as oncall
 from tocsin.oncall.models import Schedule
 from tocsin.paging.models import ContactMethod, NotificationRule
@@ -42,12 +44,39 @@ def find(targets: Iterable[Target], subject: dict[str, Any], now: datetime) -> t
     found: dict[int, Found] = {}
     missing: list[NotFound] = []
     for target in targets:
-        answer = _one(target, subject, now)
-        if isinstance(answer, Found):
-            found.setdefault(answer.user.id, answer)
-        else:
-            missing.append(answer)
+        for answer in _several(target, subject, now):
+            if isinstance(answer, Found):
+                found.setdefault(answer.user.id, answer)
+            else:
+                missing.append(answer)
     return list(found.values()), missing
+
+
+def facts(policy: Policy, subject: dict[str, Any], at: datetime) -> Facts:
+    """What the conditions of a policy's steps are judged by at that instant; business hours are looked up only where a step asks for them."""
+    hours = not policy.asks_hours or in_business_hours(calendar_of(_team(subject.get("team_id")), at), at)
+    return Facts(str(subject.get("severity") or ""), bool(subject.get("critical")), hours)
+
+
+def _team(id: Any) -> Team | None:
+    return Team.objects.filter(pk=int(id or 0), removed_at=None).select_related("fallback_user").first()
+
+
+def _several(target: Target, subject: dict[str, Any], now: datetime) -> list[Found | NotFound]:
+    if target.kind == "team":
+        team = _team(target.id)
+        members = User.objects.filter(memberships__team=team, is_active=True, removed_at=None).order_by("name", "id") if team else ()
+        absent = f"team {team.name} has no members" if team else "the team has been removed"
+        return [Found(user, f"team {team.name}") for user in members if team] or [NotFound(absent)]
+    if target.kind == "schedule_people":
+        schedule = Schedule.objects.filter(pk=target.id, removed_at=None).first()
+        if schedule is None:
+            return [NotFound("the schedule has been removed")]
+        everybody = oncall.people(schedule)
+        return [Found(user, f"everyone of schedule {schedule.name}") for user in everybody] or [
+            NotFound(f"nobody takes turns in schedule {schedule.name}")
+        ]
+    return [_one(target, subject, now)]
 
 
 def _one(target: Target, subject: dict[str, Any], now: datetime) -> Found | NotFound:
@@ -57,7 +86,7 @@ def _one(target: Target, subject: dict[str, Any], now: datetime) -> Found | NotF
         user = User.objects.filter(pk=target.id).first()
         return _checked(user, "named in the policy", "a person who no longer exists")
     if target.kind == "team_fallback":
-        team = Team.objects.filter(pk=int(subject.get("team_id") or 0), removed_at=None).select_related("fallback_user").first()
+        team = _team(subject.get("team_id"))
         if not team:
             return NotFound("no team owns it, so there is no team's fallback person")
         return _checked(team.fallback_user, f"fallback person of team {team.name}", f"team {team.name} has no fallback person")

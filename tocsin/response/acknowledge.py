@@ -23,7 +23,7 @@ from tocsin.lib.refusal import Refused, missing
 from tocsin.lib.signing import BadLinkError
 from tocsin.obligations import operations as obligations
 from tocsin.obligations.models import Obligation
-from tocsin.paging import messages
+from tocsin.paging import messages, several
 from tocsin.paging import operations as paging
 from tocsin.paging.models import Escalation
 from tocsin.procedures import operations as procedures
@@ -36,12 +36,20 @@ VIA |= {"sms": "a text message", "voice": "a key in a call"}
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """`taken` says whether this one did it; `by` and `at` are whoever has it: the one before where there was one."""
+    """`taken` says whether this one did it; `by` and `at` are whoever has it: the one before where there was one.
+
+    Where several must acknowledge and this was one of them, the escalations still run (paging.several says who is waited for).
+    """
 
     taken: bool
     by: str
     at: datetime | None
     escalations: tuple[Escalation, ...] = ()
+
+    @property
+    def waits_for(self) -> str:
+        """Who must acknowledge as well before paging stops, in words."""
+        return next((words for row in self.escalations if (words := several.waits_for(row))), "")
 
 
 @again_on_conflict
@@ -130,6 +138,9 @@ def _expiry(document: Procedure, severity: str) -> int | None:
 
 
 def _already(rows) -> Acknowledgement:  # type: ignore[no-untyped-def]
+    if partly := next((row for row in rows.filter(status=Escalation.Status.RUNNING).order_by("-id") if row.answers), None):
+        names = User.objects.filter(pk__in=several.answered(partly)).order_by("name").values_list("name", flat=True)
+        return Acknowledgement(False, ", ".join(names), datetime.fromisoformat(partly.answers[-1]["at"]), (partly,))
     first = rows.filter(acknowledged_at__isnull=False).select_related("acknowledged_by").order_by("-acknowledged_at").first()
     who = first.acknowledged_by.name if first and first.acknowledged_by else "somebody"
     return Acknowledgement(False, who, first.acknowledged_at if first else None, (first,) if first else ())

@@ -7,7 +7,6 @@ from datetime import datetime
 from django.conf import settings
 
 from tocsin.accounts.actor import SYSTEM
-from tocsin.accounts.models import Organisation
 from tocsin.alerts.models import Alert
 from tocsin.domain import obligations as rules
 from tocsin.domain.procedure.model import Procedure
@@ -19,6 +18,7 @@ from tocsin.obligations.queries import calendar_of
 from tocsin.paging import operations as paging
 from tocsin.paging.models import EscalationPolicy
 from tocsin.response import reopen
+from tocsin.response.rehearse import LEADERSHIP, policy_of
 from tocsin.timeline.operations import record
 
 
@@ -53,6 +53,7 @@ def subject(alert: Alert) -> dict[str, object]:
     return {
         "title": alert.title, "severity": severity_of(alert), "service": alert.service.name if alert.service else "",
         "team_id": alert.service.team_id if alert.service else None, "link": f"{settings.TOCSIN_URL}/alerts/{alert.pk}/", "incident_ref": "",
+        "critical": bool(alert.service and alert.service.critical),
     }  # fmt: skip
 
 
@@ -89,9 +90,7 @@ def _incident(alert: Alert) -> Incident | None:
 
 
 def _policy(alert: Alert, track: str) -> EscalationPolicy | None:
-    if track == "leadership":
-        return (alert.service.leadership_policy if alert.service else None) or Organisation.objects.get(pk=1).leadership_policy
-    return alert.policy or (alert.service.escalation_policy if alert.service else None)
+    return (alert.policy if track != LEADERSHIP else None) or policy_of(alert.service, track)
 
 
 def _tell_team(alert: Alert, severity: str, now: datetime) -> None:

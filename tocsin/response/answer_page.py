@@ -55,7 +55,7 @@ def _about(pages: list[Notification], wish: Wish, channel: str, now: datetime) -
 
 
 def _carry_out(page: Notification, verb: Verb, channel: str, now: datetime) -> Said:
-    by = Actor.of(User.objects.get(pk=page.user_id), channel)
+    by = Actor.of(User.objects.get(pk=page.user_id or 0), channel)
     if by.user is None or not by.user.is_active or by.user.removed_at:
         return Said(False, "This person is no longer active.")
     if page.state in (Notification.State.SENDING, Notification.State.ACCEPTED):
@@ -70,6 +70,8 @@ def _carry_out(page: Notification, verb: Verb, channel: str, now: datetime) -> S
 
 def _acknowledge(page: Notification, by: Actor, now: datetime) -> Said:
     taken = acknowledge_page(incident_id=page.incident_id, alert_id=page.alert_id, by=by, now=now)
+    if more := taken.waits_for:
+        return Said(True, f"You have acknowledged, and {more} must as well: {page.title[:100]}.")
     if taken.taken:
         return Said(True, f"You have it: {page.title[:100]}.")
     when = f" since {taken.at:%H:%M} UTC" if taken.at else ""

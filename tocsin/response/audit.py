@@ -41,7 +41,7 @@ QUESTIONS = (
     (
         "pages",
         "pages have no final state after 15 minutes, or are more than a minute late",
-        "SELECT count(*) FROM paging_notification WHERE due_at IS NOT NULL AND kind IN ('page', 'fallback')"
+        "SELECT count(*) FROM paging_notification WHERE due_at IS NOT NULL AND kind IN ('page', 'fallback', 'post')"
         " AND (sent_at < tocsin_now() - interval '15 minutes' OR (sent_at IS NULL AND due_at < tocsin_now() - interval '1 minute'))",
     ),
     (

@@ -27,6 +27,7 @@ from tocsin.paging import operations_providers as providers
 from tocsin.paging.addresses import address_of
 from tocsin.paging.models import Notification
 from tocsin.response import catch_up
+from tocsin.response.send_post import send_post
 
 log = logging.getLogger(__name__)
 FULL_LANE_PAUSE = timedelta(milliseconds=200)
@@ -38,6 +39,8 @@ def send(row: Notification) -> Receipt:
     """One attempt, outside any transaction. Whatever goes wrong in a notifier becomes a receipt."""
     if reason := operations_notifications.unusable(row):
         return Receipt(Outcome.FAILED, reason)
+    if row.target:
+        return _post(row)
     try:
         notifier = NOTIFIERS[row.method_kind]
     except KeyError:
@@ -50,6 +53,14 @@ def send(row: Notification) -> Receipt:
         return notifier.send(address, message, key=messages.key(row))
     except Exception as error:
         log.exception("the notifier %s failed", row.method_kind)
+        return Receipt(Outcome.RETRY, f"the channel failed: {type(error).__name__}")
+
+
+def _post(row: Notification) -> Receipt:
+    try:
+        return send_post(row, messages.message(row, clock.now()))
+    except Exception as error:
+        log.exception("the post to %s failed", row.whom)
         return Receipt(Outcome.RETRY, f"the channel failed: {type(error).__name__}")
 
 

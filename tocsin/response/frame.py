@@ -93,4 +93,6 @@ def subject(incident: Incident) -> dict[str, Any]:
         "team_id": incident.team_id,
         "link": f"{settings.TOCSIN_URL}/incidents/{incident.ref}/",
         "incident_ref": incident.ref,
+        "critical": bool(incident.service and incident.service.critical),
+        "private": incident.private,
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from tocsin.accounts.actor import Actor
-from tocsin.accounts.models import Organisation
 from tocsin.alerts.models import Alert
 from tocsin.domain import obligations as rules
 from tocsin.domain.procedure.model import Procedure
@@ -14,8 +13,9 @@ from tocsin.incidents.models import Incident, Ticket
 from tocsin.obligations import operations as obligations
 from tocsin.obligations.queries import calendar_of
 from tocsin.paging import operations as paging
-from tocsin.paging.models import Escalation, EscalationPolicy
+from tocsin.paging.models import Escalation
 from tocsin.response import frame
+from tocsin.response.rehearse import policy_of
 from tocsin.timeline.models import Entry
 from tocsin.timeline.operations import record
 
@@ -40,7 +40,7 @@ def _started(incident: Incident, alert: Alert | None, track: str) -> bool:
 
 
 def _page(incident: Incident, alert: Alert | None, track: str, by: Actor, now: datetime) -> None:
-    policy = _policy(incident, track)
+    policy = policy_of(incident.service, track)
     if policy is None and track != "on_call" and _started(incident, alert, "on_call"):
         frame.tell(
             "gap", f"{track.replace('_', ' ').capitalize()} could not be paged: no policy is set for it", incident, by=by, now=now, key=True
@@ -50,14 +50,6 @@ def _page(incident: Incident, alert: Alert | None, track: str, by: Actor, now: d
         policy=policy, track=track, subject=frame.subject(incident), alert=alert if track == "on_call" else None, incident_id=incident.pk,
         reason=f"{incident.ref} declared {incident.severity}", by=by, now=now,
     )  # fmt: skip
-
-
-def _policy(incident: Incident, track: str) -> EscalationPolicy | None:
-    """The service's policy for that track; leadership falls back on the organisation's. None leads to the fallback contact."""
-    service = incident.service
-    if track == "leadership":
-        return (service.leadership_policy if service else None) or Organisation.objects.get(pk=1).leadership_policy
-    return service.escalation_policy if service else None
 
 
 def _tell_team(incident: Incident, by: Actor, now: datetime) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from tocsin.accounts.models import Organisation
 from tocsin.alerts import queries, queries_routing
 from tocsin.alerts.models import Alert, Integration, RawEvent, Service
 from tocsin.domain.alerts import Event
@@ -17,10 +16,11 @@ from tocsin.domain.rules import RuleSet
 from tocsin.domain.rules_words import Met, Names, met, told
 from tocsin.lib.patterns import full_match
 from tocsin.lib.refusal import Refused, invalid
-from tocsin.paging import queries as paging
+from tocsin.paging import rehearsal
 from tocsin.paging.models import EscalationPolicy
 from tocsin.procedures import operations as procedures
 from tocsin.response.read_event import read
+from tocsin.response.rehearse import LEADERSHIP, policy_of
 
 MOST_EVENTS = 20  # of one body
 LONGEST_BODY = 200_000
@@ -28,11 +28,11 @@ LONGEST_BODY = 200_000
 
 @dataclass(frozen=True)
 class Paged:
-    """Who would hear of it: of one track, by which policy, and its steps (see paging.queries.Line)."""
+    """Who would hear of it: of one track, by which policy, and its steps (see paging.rehearsal.Line)."""
 
     track: str
     policy: str
-    lines: list[paging.Line]
+    lines: list[rehearsal.Line]
     sentence: str = ""
 
 
@@ -161,9 +161,12 @@ def _paged(decision: Decision, service: Service | None, procedure: Procedure, ti
             found.append(Paged(track, "", [], "Leadership is paged when an incident is declared."))
             continue
         policy = _policy(decision, service, track)
-        about = {"title": title, "severity": decision.severity, "service": service.name if service else ""}
+        about = {"title": title, "severity": decision.severity, "service": service.name if service else "",
+                 "critical": bool(service and service.critical)}  # fmt: skip
         plain = {"steps": policy.steps, "repeats": 0, "name": policy.name} if policy else {"steps": [], "repeats": 0}
-        lines = paging.dry_run(plain, team=service.team_id if service else None, name=policy.name if policy else "", subject=about, now=now)
+        lines = rehearsal.dry_run(
+            plain, team=service.team_id if service else None, name=policy.name if policy else "", subject=about, now=now
+        )
         found.append(
             Paged(track, policy.name if policy else "", lines, "" if policy else "No policy is set: the fallback people are paged.")
         )
@@ -171,11 +174,8 @@ def _paged(decision: Decision, service: Service | None, procedure: Procedure, ti
 
 
 def _policy(decision: Decision, service: Service | None, track: str) -> EscalationPolicy | None:
-    if track == "leadership":
-        return (service.leadership_policy if service else None) or Organisation.objects.get(pk=1).leadership_policy
-    if decision.policy_id is not None and (ruled := EscalationPolicy.objects.filter(pk=decision.policy_id, removed_at=None).first()):
-        return ruled
-    return service.escalation_policy if service else None
+    ruled = EscalationPolicy.objects.filter(pk=decision.policy_id or 0, removed_at=None).first() if track != LEADERSHIP else None
+    return ruled or policy_of(service, track)
 
 
 def shape(one: Simulation) -> dict[str, Any]:

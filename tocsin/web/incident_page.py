@@ -122,16 +122,16 @@ def paging(incident: Incident, alert_ids: list[int]) -> dict[str, Any]:
     about = Q(incident_id=incident.pk) | Q(alert_id__in=alert_ids) if alert_ids else Q(incident_id=incident.pk)
     escalations = list(Escalation.objects.filter(about).select_related("acknowledged_by", "policy").order_by("id"))
     sent = Notification.objects.filter(escalation__in=[row.pk for row in escalations]).select_related("user", "escalation").order_by("-id")
-    by_person: dict[User, list[Notification]] = defaultdict(list)
+    by_person: dict[tuple[User | None, str], list[Notification]] = defaultdict(list)  # posts: no person, but a place
     for row in reversed(list(sent[:PAGES])):
-        by_person[row.user].append(row)
+        by_person[row.user, row.whom].append(row)
     running = [row for row in escalations if row.status in (Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED)]
-    return {"people": [_paged(user, rows) for user, rows in by_person.items()], "escalations": escalations, "running": running}
+    return {"people": [_paged(user, rows) for (user, _), rows in by_person.items()], "escalations": escalations, "running": running}
 
 
-def _paged(user: User, rows: list[Notification]) -> dict[str, Any]:
-    answered = next((r.escalation for r in rows if r.escalation and r.escalation.acknowledged_by_id == user.pk), None)
-    return {"user": user, "rows": rows, "answered": answered, "first": rows[0].created_at}
+def _paged(user: User | None, rows: list[Notification]) -> dict[str, Any]:
+    answered = next((r.escalation for r in rows if user and r.escalation and r.escalation.acknowledged_by_id == user.pk), None)
+    return {"user": user, "whom": rows[0].whom, "rows": rows, "answered": answered, "first": rows[0].created_at}
 
 
 def lists(incident: Incident) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -212,6 +213,7 @@ def _action_done(request, row, who):
     change_action_item(item=item, done=request.POST.get("done") == "yes", **who)
 
 
-@deed("acknowledge", "paging", "It is yours. Paging has stopped.")
+@deed("acknowledge", "paging", "It is yours.")
 def _acknowledge(request, row, who):
-    acknowledge_incident(incident=row, **who)
+    if waits_for := acknowledge_incident(incident=row, **who).waits_for:
+        messages.info(request, f"Paging goes on until {waits_for} has acknowledged too.")

@@ -17,6 +17,7 @@ from tocsin.incidents.models import Incident
 from tocsin.lib.refusal import Refused
 from tocsin.lib.signing import BadLinkError
 from tocsin.obligations.models import Obligation
+from tocsin.paging import several
 from tocsin.paging.messages import AckLink, read_ack_link
 from tocsin.paging.models import Escalation, Notification
 from tocsin.response.acknowledge import acknowledge_by_link
@@ -59,11 +60,13 @@ def _context(link: AckLink, now: Any) -> dict[str, Any]:
     run = sent.escalation
     subject: Any = incident or alert
     service = subject.service if subject is not None else None
-    done = run is not None and run.status in (Escalation.Status.ACKNOWLEDGED, Escalation.Status.STOPPED)
+    counted = run is not None and run.status == Escalation.Status.RUNNING and user.pk in several.answered(run)  # one of several who must
+    done = counted or (run is not None and run.status in (Escalation.Status.ACKNOWLEDGED, Escalation.Status.STOPPED))
     return {
         "sent": sent, "user": user, "incident": incident, "alert": alert, "run": run, "service": service, "now": now,
         "severity": subject.severity if subject is not None else "", "title": subject.title if subject is not None else sent.title,
         "promise": _promise(incident, alert), "done": done, "mine": bool(run and run.acknowledged_by_id == user.pk),
+        "waits_for": several.waits_for(run) if run and counted else "",
         "over": incident is not None and not incident.is_open, "runbook": (alert.runbook if alert else "") or (service.runbook if service else ""),
     }  # fmt: skip
 
