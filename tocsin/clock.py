@@ -18,6 +18,13 @@ def now() -> datetime:
         return cursor.fetchone()[0]
 
 
+def real() -> int:
+    """The database's own time at this moment, in seconds since 1970, without the test shift: what strangers compare with their clocks."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())::bigint")
+        return cursor.fetchone()[0]
+
+
 def shift(by: timedelta) -> None:
     """Move the clock of everybody who asks this database by `by` from real time (for tests and drills; not reachable from any surface)."""
     with connection.cursor() as cursor:

@@ -53,6 +53,7 @@ PAGES: dict[str, str] = {
     "alert-trace": "/alerts/{alert}/trace/",
     "people": "/people/",
     "person": "/people/{ben_id}/",
+    "own-page": "/me/",
     "person-new": "/people/new/",
     "team": "/teams/{team}/",
     "tickets": "/tickets/",

@@ -41,7 +41,13 @@ def story() -> dict[str, str]:
         )  # fmt: skip
         window, silence = _quiet(told)
         sent = Notification.objects.select_related("escalation").filter(escalation__alert=told.loose, kind="page").order_by("id")[0]
+        pushed = (
+            Notification.objects.select_related("escalation")
+            .filter(user=told.ana, escalation__status="running", kind="page")
+            .exclude(escalation=sent.escalation)
+        )
         return {
+            "pushed": messages.ack_link(pushed.latest("id"), clock.now()).split("/ack/")[1],
             "cookie_name": settings.SESSION_COOKIE_NAME, "ana": cookie(told.ana), "ben": cookie(told.ben), "cy": cookie(told.cy),
             "ref": told.incident.ref, "learned": learned, "heartbeat": heartbeat, "trial": str(trial), "window": window, "silence": silence,
             "alert": str(told.alert.pk), "loose": str(told.loose.pk), "raw": str(told.raw.pk), "team": str(told.service.team_id),

@@ -26,7 +26,7 @@ router = Router(tags=["Contact methods"])
 class MethodBody(Schema):
     model_config = {"extra": "forbid"}
     kind: str = Field(max_length=30)
-    address: str = Field("", max_length=500)
+    address: str = Field("", max_length=4000, description="For webpush the subscription as JSON, made with the key of /push-key.")
     label: str = Field("", max_length=120)
     verified: bool = False
 

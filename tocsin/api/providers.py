@@ -13,6 +13,7 @@ from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.paging import Paging, page
 from tocsin.integrations.registry import GATEWAYS
 from tocsin.paging import operations_providers as operations
+from tocsin.paging import operations_push
 from tocsin.paging.models import Provider
 
 router = Router(tags=["Providers"])
@@ -45,6 +46,13 @@ def shape(row: Provider) -> dict[str, Any]:
         "position": row.position, "enabled": row.enabled, "failures": row.failures, "rests_until": row.rests_until,
         "last_ok_at": row.last_ok_at, "last_failure_at": row.last_failure_at, "last_reason": row.last_reason,
     }  # fmt: skip
+
+
+@router.get("/push-key")
+@needs(Needs.SELF)
+def push_key(request: HttpRequest) -> dict[str, Any]:
+    """The public key that browsers subscribe to Web Push with (`applicationServerKey`)."""
+    return {"public_key": operations_push.public_key(clock.now())}
 
 
 @router.get("/provider-kinds")

@@ -62,6 +62,7 @@ NOTIFIERS: Lazy[Notifier] = Lazy(
         "ntfy": "tocsin.integrations.ntfy.notifier:NOTIFIER",
         "sms": "tocsin.integrations.phone.notifier:SMS",
         "voice": "tocsin.integrations.phone.notifier:VOICE",
+        "webpush": "tocsin.integrations.webpush.subscription:NOTIFIER",
     }
 )
 
@@ -70,5 +71,6 @@ GATEWAYS: Lazy[Gateway] = Lazy(
     {
         "twilio_sms": "tocsin.integrations.twilio.sms:GATEWAY",
         "twilio_voice": "tocsin.integrations.twilio.voice:GATEWAY",
+        "webpush": "tocsin.integrations.webpush.gateway:GATEWAY",
     }
 )

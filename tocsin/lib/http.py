@@ -23,6 +23,7 @@ from django.conf import settings
 
 TIME_LIMIT = 10.0  # seconds, from the look-up of the name to the last byte
 SIZE_LIMIT = 64 * 1024  # bytes of an answer
+LONGEST_URL = 4_000
 _INSIDE = [ipaddress.ip_network(one) for one in ("::ffff:0:0:0/96", "64:ff9b:1::/48")]  # translated to IPv4 addresses on the spot
 _names = ThreadPoolExecutor(8, thread_name_prefix="names")
 
@@ -48,8 +49,8 @@ class Answer:
     body: bytes
 
 
-def check_url(url: str) -> str:
-    """The normalised URL. Raises ValueError with a sentence where it is no http(s) address with a host."""
+def check_url(url: str, *, longest: int = 500) -> str:
+    """The normalised URL. Raises ValueError with a sentence where it is no http(s) address with a host, or longer than `longest`."""
     try:
         parts = urlsplit(url.strip())
         port = parts.port
@@ -59,8 +60,8 @@ def check_url(url: str) -> str:
         raise ValueError("A web address starts with https:// or http:// and names a host.")
     if parts.username or parts.password:
         raise ValueError("A web address must not contain a user name or password.")
-    if len(url) > 500 or (port is not None and port == 0):
-        raise ValueError("A web address has at most 500 characters and a port between 1 and 65535.")
+    if len(url) > longest or (port is not None and port == 0):
+        raise ValueError(f"A web address has at most {longest} characters and a port between 1 and 65535.")
     return url.strip()
 
 
@@ -69,7 +70,7 @@ def request(
 ) -> Answer:
     """Send one request. Raises BlockedError or UnreachableError; any status that came back, 3xx too, is an Answer."""
     try:
-        check_url(url)
+        check_url(url, longest=LONGEST_URL)
     except ValueError as error:
         raise BlockedError(str(error)) from error
     backend = _Guarded(time.monotonic() + time_limit)

@@ -20,6 +20,7 @@ from tocsin.paging.models import ContactMethod, Notification, NotificationRule
 
 MOST_METHODS = 20
 MOST_RULES = 40
+LONGEST_ADDRESS = 500
 LONGEST_DELAY = 24 * 3600
 CODE_LIFETIME = timedelta(minutes=10)
 CODE_TRIES = 5
@@ -31,7 +32,8 @@ def add_method(
     user: User, *, kind: str, address: str = "", label: str = "", verified: bool = False, by: Actor, now: datetime
 ) -> ContactMethod:
     """A new way to reach somebody. `verified` skips the proof (the caller has checked that this actor may). The person's own account
-    address, when proved there, and the screen need no further proof; for the others a code is sent by that way at once."""
+    address, when proved there, the screen, and the browser that they subscribe themselves need no further proof; for the others a code is
+    sent by that way at once."""
     if kind not in NOTIFIERS:
         raise invalid(kind=f"Choose one of {', '.join(NOTIFIERS)}.")
     try:
@@ -44,7 +46,9 @@ def add_method(
         raise Refused(f"A person has at most {MOST_METHODS} contact methods.", status=409)
     if existing.filter(kind=kind, address=address).exists():
         raise Refused("This person has that contact method already.", status=409, errors={"address": "It is there already."})
-    proved = verified or kind == "screen" or (kind == "email" and _proved(user, address))
+    if len(address) > LONGEST_ADDRESS:
+        raise invalid(address=f"An address has at most {LONGEST_ADDRESS} characters.")
+    proved = verified or kind == "screen" or (kind == "email" and _proved(user, address)) or (kind == "webpush" and by.user == user)
     method = ContactMethod.objects.create(
         user=user, kind=kind, address=address, sealed=sealed, label=label[:120], verified_at=now if proved else None
     )

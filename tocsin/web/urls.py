@@ -27,6 +27,7 @@ from tocsin.web.views import (
     people,
     postmortems,
     procedure,
+    push,
     replays,
     routing,
     routing_edit,
@@ -84,6 +85,10 @@ urlpatterns = [
     path("page/", page_person.page_person, name="page_person"),
     path("notifications/<int:notification_id>/shown/", page_person.shown, name="notification_shown"),
     path("ack/<str:token>/", page_to_acknowledge.page_to_acknowledge, name="page_to_acknowledge"),
+    path("manifest.webmanifest", push.manifest, name="manifest"),
+    path("sw.js", push.worker, name="service_worker"),
+    path("push/subscribe/", push.subscribe, name="push_subscribe"),
+    path("push/changed/", push.changed, name="push_changed"),
     # on call and escalation
     path("schedules/", schedules.schedules, name="schedules"),
     path("schedules/new/", schedule_edit.new, name="schedule_new"),

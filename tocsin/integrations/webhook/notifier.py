@@ -8,8 +8,8 @@ import hmac
 import json
 
 from django.conf import settings
-from django.db import connection
 
+from tocsin import clock
 from tocsin.domain.ports import Abilities, Message, Outcome, Receipt
 from tocsin.integrations import answers
 from tocsin.lib import http
@@ -32,7 +32,7 @@ class Webhook:
         No answer to a request that was sent is unknown: it may have arrived.
         """
         body = payload(message, key)
-        stamp = _seconds()
+        stamp = clock.real()
         headers = {
             "Content-Type": "application/json",
             "webhook-id": key,
@@ -70,13 +70,6 @@ def sign(address: str, id: str, stamp: int, body: bytes) -> str:
     """The webhook-signature header: v1 and HMAC-SHA256 of "id.timestamp.body"."""
     proof = hmac.new(_secret_bytes(address), f"{id}.{stamp}.".encode() + body, hashlib.sha256)
     return "v1," + base64.b64encode(proof.digest()).decode()
-
-
-def _seconds() -> int:
-    # Receivers compare this with real time, so the test shift stays out; the database's clock, as everywhere.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT extract(epoch FROM clock_timestamp())::bigint")
-        return cursor.fetchone()[0]
 
 
 NOTIFIER = Webhook()

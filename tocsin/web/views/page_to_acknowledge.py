@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -20,7 +20,7 @@ from tocsin.obligations.models import Obligation
 from tocsin.paging import several
 from tocsin.paging.messages import AckLink, read_ack_link
 from tocsin.paging.models import Escalation, Notification
-from tocsin.response.acknowledge import acknowledge_by_link
+from tocsin.response.acknowledge import Acknowledgement, acknowledge_by_link
 from tocsin.web import pages
 
 
@@ -31,16 +31,26 @@ from tocsin.web import pages
 def page_to_acknowledge(request: HttpRequest, token: str) -> HttpResponse:
     """The page behind the link of a page: a small document that needs no script and no sign-in."""
     now = pages.now(request)
+    for_program = request.headers.get("Accept") == "application/json"  # the service worker, from a notification's button
     try:
         link = read_ack_link(token, now)
         if request.method == "POST":
-            acknowledge_by_link(token=token, now=now, address=request.META.get("REMOTE_ADDR"))
-            return _private(pages.go(request.path))
+            answer = acknowledge_by_link(token=token, now=now, address=request.META.get("REMOTE_ADDR"))
+            return _private(JsonResponse({"sentence": _said(answer)}) if for_program else pages.go(request.path))
         return _private(render(request, "ack/ack.html", _context(link, now)))
     except BadLinkError as error:
-        return _private(render(request, "ack/invalid.html", {"sentence": str(error)}, status=410))
+        sentence, status = str(error), 410
     except Refused as refused:
-        return _private(render(request, "ack/invalid.html", {"sentence": pages.sentence(refused)}, status=refused.status))
+        sentence, status = pages.sentence(refused), refused.status
+    if for_program:
+        return _private(JsonResponse({"sentence": sentence}, status=status))
+    return _private(render(request, "ack/invalid.html", {"sentence": sentence}, status=status))
+
+
+def _said(answer: Acknowledgement) -> str:
+    if answer.taken:
+        return "You have it. Paging has stopped."
+    return f"{answer.by} has it since {answer.at:%H:%M} UTC." if answer.at else "Nobody needs to take it any more."
 
 
 def _private(response: HttpResponse) -> HttpResponse:

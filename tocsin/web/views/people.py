@@ -15,6 +15,7 @@ from tocsin.accounts.permissions import Needs, needs
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib.refusal import Refused, missing
 from tocsin.paging import operations_contacts as contacts
+from tocsin.paging import operations_push
 from tocsin.paging.models import ContactMethod, NotificationRule
 from tocsin.web import pages
 
@@ -94,7 +95,8 @@ def _show(request: HttpRequest, somebody: User, by: Actor, errors: dict[str, str
         "rules": NotificationRule.objects.filter(user=somebody, contact_method__removed_at=None)
         .select_related("contact_method")
         .order_by("urgency", "after_seconds"),
-        "kinds": [(kind, NOTIFIERS[kind].label) for kind in NOTIFIERS],
+        "kinds": [(kind, NOTIFIERS[kind].label) for kind in NOTIFIERS if kind != operations_push.KIND],  # a browser subscribes itself
+        "push_key": operations_push.public_key(pages.now(request)) if own else "",
         "tokens": ApiToken.objects.filter(user=somebody, revoked_at=None).order_by("-id") if may_edit else [],
         "in_teams": set(somebody.teams.values_list("pk", flat=True)),
         "errors": errors or {},

@@ -1,0 +1,1 @@
+"""Web Push: pages to a browser that somebody subscribed, sleeping phones included."""
