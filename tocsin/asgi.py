@@ -11,6 +11,7 @@ import contextlib
 import gc
 import signal
 from collections.abc import Awaitable, Callable, MutableMapping
+from threading import Event, Thread
 from typing import Any
 
 from tocsin.cli.session import set_up
@@ -29,9 +30,11 @@ try:  # now, not at the first request: a route without a permission must never b
 except ImproperlyConfigured as error:
     refuse_to_start(str(error))
 
+from tocsin.intake import canary  # noqa: E402
 from tocsin.intake.addresses import PREFIXES  # noqa: E402
 from tocsin.intake.app import app as intake  # noqa: E402
 from tocsin.live.app import app as live  # noqa: E402
+from tocsin.response.self_watch import Watch  # noqa: E402
 from tocsin.web import health  # noqa: E402
 from tocsin.web.public import app as public  # noqa: E402
 
@@ -147,8 +150,13 @@ async def _lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     for part in parts:
         await part.tell("startup")
+    stopping = Event()
+    Thread(target=Watch("web").run, args=(stopping,), name="watch", daemon=True).start()
+    flying = asyncio.ensure_future(canary.fly(intake))
     await send({"type": "lifespan.startup.complete"})
     await receive()
+    stopping.set()
+    flying.cancel()
     for part in reversed(parts):
         with contextlib.suppress(Exception):
             await asyncio.wait_for(part.tell("shutdown"), 5)

@@ -28,6 +28,8 @@ TRUSTED_PROXIES = [
     ipaddress.ip_network(item.strip(), strict=False) for item in env.list("TOCSIN_TRUSTED_PROXIES", default=[]) if item.strip()
 ]
 EGRESS_ALLOW = [item.strip() for item in env.list("TOCSIN_EGRESS_ALLOW", default=[]) if item.strip()]
+HEARTBEAT_URL = env.str("TOCSIN_HEARTBEAT_URL", default="")
+ALARM = [item.strip() for item in env.list("TOCSIN_ALARM", default=[]) if item.strip()]
 SNS_ENDPOINTS = frozenset(item.strip().lower() for item in env.list("TOCSIN_SNS_ENDPOINTS", default=[]) if item.strip())
 
 SECRET_KEY = postgres.secret_key(DATA_DIR)

@@ -179,7 +179,7 @@ def issue_feed(request: HttpRequest, user: int) -> Any:
 def list_notifications(request: HttpRequest, user: int, paging: Query[Paging]) -> dict[str, Any]:
     """What this person was sent, newest first, and what became of each."""
     own_or_administer(request, user)
-    rows = Notification.objects.filter(user=_person(user)).select_related("user")
+    rows = Notification.objects.filter(user=_person(user)).exclude(kind="canary").select_related("user")
     return page(rows, paging, queries.notification_plain, order=("-id",))
 
 
@@ -201,7 +201,7 @@ def shown(request: HttpRequest, user: int, id: int) -> Any:
 
 
 def _notification(user: int, id: int) -> Notification:
-    found = Notification.objects.filter(pk=id, user_id=user).select_related("user").first()
+    found = Notification.objects.filter(pk=id, user_id=user).exclude(kind="canary").select_related("user").first()
     if found is None:
         raise missing("notification")
     return found

@@ -40,7 +40,7 @@ def doctor(data: Data = None, as_json: AsJson = False) -> None:
     try:
         with database(folder):
             set_up("shell")
-            for look in (_database, _worker, _queues, _settings, _people, _services):
+            for look in (_database, _worker, _queues, _settings, _watched, _people, _services):
                 findings += _looked(look)
     except Failed as error:
         findings.append(Finding("problem", f"The database cannot be started: {error}", "See postgres/log in the data folder."))
@@ -109,9 +109,9 @@ def _worker() -> Iterator[Finding]:
 
 
 def _queues() -> Iterator[Finding]:
-    from tocsin.web import health
+    from tocsin.response import lateness
 
-    for loop, late in health.due_ages():
+    for loop, late in lateness.by_loop().items():
         if late > 30:
             yield Finding("problem", f"The oldest of {loop} is {late:.0f} s late", "Look at logs/worker.log in the data folder.")
 
@@ -144,6 +144,31 @@ def _settings() -> Iterator[Finding]:
             f"{settings.TOCSIN_URL} is not encrypted: passwords can be read on the way",
             "Put a TLS proxy in front and set TOCSIN_URL=https://…",
         )
+
+
+def _watched() -> Iterator[Finding]:
+    """Does somebody outside hear that all is well, and somebody here that it is not?"""
+    from django.conf import settings
+
+    from tocsin.lib import http
+    from tocsin.response import alarm
+
+    if not settings.HEARTBEAT_URL:
+        yield Finding(
+            "warning",
+            "Nobody outside notices when Tocsin itself stops",
+            "Set TOCSIN_HEARTBEAT_URL to a heartbeat of another system, or run `tocsin watch` on another host.",
+        )
+    alarm.remember()
+    if not alarm.targets():
+        yield Finding(
+            "warning", "Nobody hears the alarm when Tocsin itself is ill", "Set TOCSIN_ALARM=mailto:ops@example.com, or a mail server."
+        )
+    for target in settings.ALARM:
+        try:
+            http.check_url(target) if not target.startswith("mailto:") else None
+        except ValueError as error:
+            yield Finding("problem", f"TOCSIN_ALARM names {target}, which is neither mailto: nor a web address", str(error))
 
 
 def _mail_server() -> str:

@@ -28,6 +28,7 @@ class Worker:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
         self.woken: dict[str, list[Event]] = {}
         self.rounds: dict[str, float] = {}
+        self.started = time.monotonic()
         self.threads: dict[str, tuple[Thread, Any]] = {}
 
     def run(self) -> None:
@@ -35,6 +36,7 @@ class Worker:
         from tocsin.jobs import running
         from tocsin.lib import due, http
         from tocsin.response.loops import AUDITOR, LOOPS
+        from tocsin.response.self_watch import Watch
 
         http.prepare()
         gc.freeze()  # what is loaded by now stays: the collector need not look through it again and again
@@ -47,6 +49,8 @@ class Worker:
                 self._keep(name, lambda loop=loop, woken=woken: due.run(self._watched(loop), self.stop, woken))
         self._keep("listen", self._listen)
         self._keep("jobs", lambda: running.run(self.stop, self.name))
+        self.watch = Watch("worker", self._silent)
+        self._keep("watch", lambda: self.watch.run(self.stop))
         Thread(target=_publish_status_page, name="status page", daemon=True).start()
         log.info("the worker %s runs %s", self.name, ", ".join(self.woken))
         self._beat_until_stopped()
@@ -66,6 +70,10 @@ class Worker:
             return taken
 
         return Loop(loop.name, take, loop.next_due, loop.threads)
+
+    def _silent(self) -> dict[str, float]:
+        """Seconds since each loop last went round, counted from our start where it never did."""
+        return {name: time.monotonic() - self.rounds.get(name, self.started) for name in self.woken}
 
     def _wake(self, *names: str) -> None:
         for name in names:

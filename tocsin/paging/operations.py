@@ -15,8 +15,8 @@ from tocsin.alerts.models import Alert
 from tocsin.domain import catch_up, delivery
 from tocsin.domain import escalation as rules
 from tocsin.lib import due
+from tocsin.paging import operations_canary, people, posts, several
 from tocsin.paging import operations_notifications as notifications
-from tocsin.paging import people, posts, several
 from tocsin.paging.models import Escalation, EscalationPolicy, Notification
 from tocsin.paging.operations_contacts import add_method, add_rule, change_method, remove_method, remove_rule, send_code, send_test, verify
 from tocsin.paging.operations_notifications import shown
@@ -177,7 +177,9 @@ def take_due(id: int, now: datetime) -> bool:
     escalation = Escalation.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=id, due_at__lte=now).first()
     if escalation is None:
         return False
-    if escalation.status == Status.ACKNOWLEDGED:
+    if escalation.track == operations_canary.KIND:
+        operations_canary.step(escalation, now)
+    elif escalation.status == Status.ACKNOWLEDGED:
         _again(escalation, now)
     else:
         advance(escalation, now)

@@ -101,7 +101,12 @@ def _wake() -> None:
 
 def _steps_again(now: datetime) -> None:
     """Overdue steps: those whose last page never went out wait once more as long as they were to."""
-    overdue = Escalation.objects.filter(status=Escalation.Status.RUNNING, due_at__lt=now).select_for_update().order_by("id")
+    overdue = (
+        Escalation.objects.filter(status=Escalation.Status.RUNNING, due_at__lt=now)
+        .exclude(track="canary")
+        .select_for_update()
+        .order_by("id")
+    )
     newest: dict[int, tuple[datetime, bool]] = {}  # when its newest pages were made, and whether none of them was tried
     rows = Notification.objects.filter(escalation__in=overdue.values("pk")).order_by("created_at", "id")
     for id, at, state, attempt in rows.values_list("escalation_id", "created_at", "state", "attempt"):
@@ -150,7 +155,12 @@ def overdue_pages(now: datetime, limit: int) -> list[Notification]:
 
 def overdue_steps(now: datetime, limit: int) -> list[Escalation]:
     """Escalations whose next step should have started by now, the longest due first."""
-    return list(Escalation.objects.filter(due_at__lte=now).select_related("alert", "policy").order_by("due_at", "id")[:limit])
+    return list(
+        Escalation.objects.filter(due_at__lte=now)
+        .exclude(track="canary")
+        .select_related("alert", "policy")
+        .order_by("due_at", "id")[:limit]
+    )
 
 
 @transaction.atomic

@@ -53,6 +53,17 @@ QUESTIONS = (
 
 
 @dataclass(frozen=True)
+class Look:
+    """When this process's auditor last looked, by the monotonic clock, and what it found in words."""
+
+    at: float
+    findings: tuple[str, ...] = ()
+
+
+last: Look | None = None
+
+
+@dataclass(frozen=True)
 class Finding:
     """So many of that kind stand still."""
 
@@ -98,9 +109,11 @@ class _Auditor:
 
     def take(self) -> int:
         """Look, if it is time to. Never more work at once: 0."""
+        global last
         if time.monotonic() - self.looked >= EVERY:
             self.looked = time.monotonic()
-            audit(clock.now())
+            found = audit(clock.now())
+            last = Look(time.monotonic(), tuple(str(finding) for finding in found or ()))
         return 0
 
 

@@ -22,7 +22,7 @@ from tocsin.domain.delivery import SEND_LIMIT_SECONDS
 from tocsin.domain.ports import Message, Outcome, Receipt
 from tocsin.integrations.registry import GATEWAYS, NOTIFIERS
 from tocsin.lib.due import Loop
-from tocsin.paging import messages, operations_notifications
+from tocsin.paging import messages, operations_canary, operations_notifications
 from tocsin.paging import operations_providers as providers
 from tocsin.paging.addresses import address_of
 from tocsin.paging.models import Notification
@@ -37,6 +37,8 @@ LANE_WIDTH = 8  # sends at the same time per channel
 
 def send(row: Notification) -> Receipt:
     """One attempt, outside any transaction. Whatever goes wrong in a notifier becomes a receipt."""
+    if row.kind == operations_canary.KIND:
+        return operations_canary.caught(row)
     if reason := operations_notifications.unusable(row):
         return Receipt(Outcome.FAILED, reason)
     if row.target:

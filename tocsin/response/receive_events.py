@@ -15,8 +15,9 @@ from tocsin.alerts import operations_deliveries, queries
 from tocsin.alerts.models import Integration, RawEvent
 from tocsin.domain.procedure.model import Procedure
 from tocsin.lib.due import Loop
+from tocsin.paging import operations_canary
 from tocsin.procedures import operations as procedures
-from tocsin.response import act_on_alert, alert_effects, causes, stale, verify_sns, watch_heartbeats
+from tocsin.response import act_on_alert, alert_effects, canary, causes, stale, verify_sns, watch_heartbeats
 from tocsin.response.read_event import read
 from tocsin.timeline.operations import announce
 
@@ -54,6 +55,8 @@ def _take_of(integration_id: int) -> int:
         if not rows:
             return 0
         now, integration = clock.now(), Integration.objects.select_related("service").get(pk=integration_id)
+        if integration.kind == operations_canary.KIND:
+            return canary.take(integration, rows, now, _receive)
         rows = verify_sns.sift(integration, rows, now)
         if not rows:
             return 0

@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from tocsin.jobs import heartbeat
-from tocsin.response import audit
+from tocsin.response import audit, lateness
 
 METRICS_TYPE = CONTENT_TYPE_LATEST.encode()
 _migrated = False
@@ -34,9 +34,19 @@ GAUGES: tuple[tuple[str, str, str, str], ...] = (
         "tocsin_due_oldest_seconds",
         "How late the oldest row of each loop is.",
         "loop",
-        """SELECT 'raw_events', coalesce(extract(epoch FROM tocsin_now() - min(received_at)), 0) FROM alerts_rawevent WHERE state = 'new'
-        UNION ALL SELECT 'escalations', coalesce(greatest(0, extract(epoch FROM tocsin_now() - min(due_at))), 0) FROM paging_escalation
-        UNION ALL SELECT 'notifications', coalesce(greatest(0, extract(epoch FROM tocsin_now() - min(due_at))), 0) FROM paging_notification""",
+        lateness.QUERY,
+    ),
+    (
+        "tocsin_canary_age_seconds",
+        "Seconds since the last test event arrived after the whole path; one is sent each minute.",
+        "",
+        "SELECT extract(epoch FROM tocsin_now() - final_at) FROM paging_notification WHERE identity = 'canary' AND state = 'delivered'",
+    ),
+    (
+        "tocsin_canary_seconds",
+        "How long the last test event took, from its acceptance to the end of its page.",
+        "",
+        "SELECT extract(epoch FROM final_at - created_at) FROM paging_notification WHERE identity = 'canary' AND state = 'delivered'",
     ),
     ("tocsin_paging_held", "1 while paging is held back after a restore: nobody is paged until an administrator releases it.", "", HELD),
     (
@@ -162,12 +172,6 @@ def _rows(query: str) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(query)
         return cursor.fetchall()
-
-
-def due_ages() -> list[tuple[str, float]]:
-    """How many seconds the oldest due row of each loop is late."""
-    query = next(query for name, _, _, query in GAUGES if name == "tocsin_due_oldest_seconds")
-    return [(loop, float(late)) for loop, late in _rows(query)]
 
 
 REGISTRY.register(_Counts())

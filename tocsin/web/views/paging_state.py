@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.paging import operations_state
-from tocsin.response import release_paging
+from tocsin.paging import operations_canary, operations_state
+from tocsin.response import alarm, audit, lateness, release_paging
 from tocsin.web import pages
 
 
@@ -20,5 +21,11 @@ def paging_state(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         said = "Released: current state is looked at, then pages go out, each saying how late it is."
         return pages.act(request, lambda: release_paging.release(by=pages.actor(request), now=now), reverse("paging_state"), said)
-    context = {"state": operations_state.state(), "overdue": release_paging.overdue(now), "shown": release_paging.SHOWN}
+    alarm.remember()
+    words = {kind: text for kind, text, _ in audit.QUESTIONS}
+    context = {
+        "state": operations_state.state(), "overdue": release_paging.overdue(now), "late": lateness.by_loop(), "canary": operations_canary.arrival(),
+        "outside": bool(settings.HEARTBEAT_URL), "alarmed": alarm.targets(),
+        "findings": [f"{count} {words[kind]}" for kind, count in audit.counts() if count],
+    }  # fmt: skip
     return pages.page(request, "settings/paging.html", context)
