@@ -35,7 +35,7 @@ def shape(row: PagingState, found: release_paging.Overdue) -> dict[str, Any]:
                 for one in found.steps
             ],
             "pages": [
-                {"notification": one.pk, "user": {"id": one.user_id, "name": one.user.name} if one.user else None, "to": one.whom, "method": one.method_kind, "title": one.title,
+                {"notification": one.pk, "user": {"id": one.user_id, "name": one.whom} if one.user else None, "to": one.whom, "method": one.method_kind, "title": one.title,
                  "alert": one.alert_id, "incident": one.incident_id, "due_at": rfc3339(one.due_at)}
                 for one in found.pages
             ],
