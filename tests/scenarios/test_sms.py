@@ -138,7 +138,7 @@ def test_a_report_that_overtakes_the_answer_counts(world, twilio, ana):
     world.page(world.alert(page=False))
     escalate.take()
     (row,) = notifications.claim("sms", 8, "me", world.now)
-    receipt = deliver.send(row)
+    receipt = deliver.send(row, world.now)
     assert twilio.report(twilio.texts[0], "delivered").status_code == 200
     assert deliver.settle(row, receipt) == "" and page(world, ana).state == "delivered"
 

@@ -22,6 +22,7 @@ from tocsin.domain.procedure.model import Procedure
 from tocsin.domain.routing import route
 from tocsin.integrations import mapping, signing
 from tocsin.integrations.registry import SOURCES
+from tocsin.lib import due
 from tocsin.lib.patterns import full_match
 from tocsin.lib.refusal import Refused, invalid
 from tocsin.lib.sealing import box
@@ -193,8 +194,7 @@ def accept(
         integration=integration, protocol=protocol, content_type=content_type, body=body, received_at=now, dedup_key=dedup_key, replay_of=replay_of,
         headers=dict(headers or {}),
     )  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify('tocsin_due', %s)", [LOOP_NAME])
+    due.wake(LOOP_NAME)
     return raw
 
 

@@ -15,8 +15,10 @@ from tocsin.domain.grouping import key_of
 from tocsin.domain.procedure.model import Procedure
 from tocsin.domain.routing import Decision, Directory, Subject, route
 from tocsin.lib.patterns import full_match
+from tocsin.lib.statements import Read
 
 EARLY = timedelta(minutes=5)  # for so long the end of an unknown condition is remembered
+EARLY_OF = Read("SELECT {r} FROM alerts_earlyresolution r WHERE r.integration_id = %s AND r.dedup_key = ANY(%s)", r=EarlyResolution)
 STALE_HOURS = 24  # asked about after that, where the integration says nothing else
 _INFRASTRUCTURE = ("terraform", "infrastructure", "ansible", "cluster", "node pool", "firewall", "dns", "database migration")
 
@@ -53,7 +55,7 @@ def fold_events(
     for reading in readings:
         batch.take(reading)
     batch.write(place)
-    Integration.objects.filter(pk=integration.pk).update(last_event_at=readings[-1].raw.received_at)
+    stored.note_event(integration.pk, readings[-1].raw.received_at)
     return Folded([row for row in batch.all_rows() if row.new or row.changed], batch.acknowledged)
 
 
@@ -204,8 +206,7 @@ def _load(integration: Integration, readings: Iterable[Reading]) -> dict[str, Ro
 
 def _early(integration: Integration, readings: Iterable[Reading], known: dict[str, Row]) -> dict[str, EarlyResolution]:
     fresh = {event.dedup_key for reading in readings for event in reading.events if event.status == "firing"} - known.keys()
-    rows = EarlyResolution.objects.filter(integration=integration, dedup_key__in=fresh) if fresh else []
-    return {row.dedup_key: row for row in rows}
+    return {row.dedup_key: row for (row,) in EARLY_OF.all(integration.pk, list(fresh))} if fresh else {}
 
 
 def _kind_of(event: Event) -> str:

@@ -12,6 +12,7 @@ from tocsin.alerts import queries_events
 from tocsin.alerts.models import EventReplay
 from tocsin.alerts.operations import LOOP_NAME
 from tocsin.alerts.queries_events import EventFilter
+from tocsin.lib import due
 from tocsin.lib.refusal import Refused
 
 PIECE = 200  # events: as many as are folded in one go
@@ -51,7 +52,7 @@ def take_piece(replay_id: int, now: datetime) -> int | None:
     if ids:
         with connection.cursor() as cursor:
             cursor.execute(AGAIN, [now, ids])
-            cursor.execute("SELECT pg_notify('tocsin_due', %s)", [LOOP_NAME])
+        due.wake(LOOP_NAME)
         row.position, row.done = ids[-1], row.done + len(ids)
     if len(ids) < PIECE:
         row.state, row.finished_at = EventReplay.State.DONE, now

@@ -172,6 +172,12 @@ def _write(statement: str, rows: Sequence[Row]) -> None:
             cursor.execute(statement, [msgspec.json.encode([_plain(row) for row in rows]).decode()])
 
 
+def note_event(integration_id: int, at: datetime) -> None:
+    """When the integration's last event came."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE alerts_integration SET last_event_at = %s WHERE id = %s", [at, integration_id])
+
+
 def write_outcomes(done: Sequence[Outcome], now: datetime) -> None:
     """Give raw events their outcomes: done, or refused where the body or an item of it cannot be read."""
     rows = []

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from tocsin.accounts.actor import Actor
 from tocsin.alerts.models import Service, Silence
 from tocsin.domain import quiet
+from tocsin.lib import due
 from tocsin.lib.patterns import complaint
 from tocsin.lib.refusal import Refused, invalid
 
@@ -109,6 +110,5 @@ def end_silence(silence: Silence, *, by: Actor, now: datetime) -> Silence:
     if silence.ended_at is None and silence.ends_at > now:
         silence.ended_at = now
         silence.save(update_fields=["ended_at"])
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_notify('tocsin_due', %s)", [LOOP_NAME])
+        due.wake(LOOP_NAME)
     return silence

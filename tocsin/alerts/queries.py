@@ -15,6 +15,7 @@ from tocsin.alerts import queries_routing
 from tocsin.alerts.models import Alert, Integration, RawEvent, Service, Silence
 from tocsin.domain.grouping import Topology
 from tocsin.domain.routing import Directory, Matcher, ServiceFacts, SilenceRule, Subject
+from tocsin.lib.statements import Read
 
 LOCK_CLASS = 0x70C51  # advisory locks of this room: one worker at a time folds the events of an integration
 WAITING = """
@@ -79,20 +80,28 @@ def overdue() -> Overdue:
         return Overdue(*(bool(one) for one in cursor.fetchone()))
 
 
+WAITING_EVENTS = Read(
+    "SELECT {r} FROM (SELECT o.id, row_number() OVER w AS place, sum(octet_length(o.body)) OVER w AS bytes FROM"
+    " (SELECT id, body FROM alerts_rawevent WHERE integration_id = %s AND state = 'new' ORDER BY id LIMIT %s) o WINDOW w AS (ORDER BY o.id)) t"
+    " JOIN alerts_rawevent r ON r.id = t.id WHERE t.place = 1 OR t.bytes <= %s ORDER BY r.id",
+    r=RawEvent,
+)
+INTEGRATION = Read(
+    "SELECT {i}, {s} FROM alerts_integration i LEFT JOIN alerts_service s ON s.id = i.service_id WHERE i.id = %s", i=Integration, s=Service
+)
+
+
+def integration(pk: int) -> Integration:
+    """An integration with its service."""
+    found: Integration
+    ((found, found.service),) = INTEGRATION.all(pk)
+    return found
+
+
 def waiting_events(integration_id: int, limit: int, most_bytes: int) -> list[RawEvent]:
     """The oldest events of an integration that are not folded yet, in the order of acceptance: at most so many, and so many bytes of bodies
     (one event at least). The claim keeps others away."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT max(w.id) FROM (SELECT r.id, row_number() OVER o AS place, sum(octet_length(r.body)) OVER o AS bytes FROM"
-            " (SELECT id, body FROM alerts_rawevent WHERE integration_id = %s AND state = 'new' ORDER BY id LIMIT %s) r WINDOW o AS (ORDER BY r.id)) w"
-            " WHERE w.place = 1 OR w.bytes <= %s",
-            [integration_id, limit, most_bytes],
-        )
-        last = cursor.fetchone()[0]
-    if last is None:
-        return []
-    return list(RawEvent.objects.filter(integration_id=integration_id, state=RawEvent.State.NEW, pk__lte=last).order_by("id"))
+    return [row for (row,) in WAITING_EVENTS.all(integration_id, limit, most_bytes)]
 
 
 class GroupingFacts(NamedTuple):
@@ -128,9 +137,21 @@ def hold_grouping(regions: Collection[int]) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, one) FROM unnest(%s::int[]) AS one", [LOCK_CLASS + 1, sorted(regions)])
 
 
+LOOKED_UP = """
+SELECT (SELECT json_agg(json_build_array(s.id, s.name, s.critical, s.severity_map) ORDER BY s.id) FROM alerts_service s WHERE s.removed_at IS NULL)::text,
+    EXISTS (SELECT 1 FROM alerts_silence WHERE starts_at <= %s AND ends_at > %s AND ended_at IS NULL AND released_at IS NULL),
+    (SELECT v.id FROM alerts_routingversion v ORDER BY v.number DESC LIMIT 1)
+"""
+
+
 def directory(now: datetime) -> Directory:
     """What routing looks things up in."""
-    return Directory(service_facts(), silences_in_force(now), queries_routing.in_force(now), thread_time, perf_counter)
+    with connection.cursor() as cursor:
+        cursor.execute(LOOKED_UP, [now, now])
+        services, silenced, version = cursor.fetchone()
+    facts = {one[0]: ServiceFacts(*one) for one in json.loads(services or "[]")}
+    rules = queries_routing.compiled(version, now.year) if version else None
+    return Directory(facts, silences_in_force(now) if silenced else (), rules, thread_time, perf_counter)
 
 
 def service_facts() -> dict[int, ServiceFacts]:

@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import threading
 import time
 from threading import Event, Thread
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 
 BEAT_EVERY = 5.0
 LONGEST_STOP = 25.0
+# Seconds for which a thread at work keeps the interpreter from the others. A page asks the database a few dozen times and waits for its turn
+# after each answer: with Python's 5 ms a storm that is being folded would cost it a tenth of a second and more.
+SWITCH = 0.0005
 
 
 class Worker:
@@ -26,7 +30,6 @@ class Worker:
     def __init__(self) -> None:
         self.stop = Event()
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
-        self.woken: dict[str, list[Event]] = {}
         self.rounds: dict[str, float] = {}
         self.started = time.monotonic()
         self.threads: dict[str, tuple[Thread, Any]] = {}
@@ -39,20 +42,20 @@ class Worker:
         from tocsin.response.self_watch import Watch
 
         http.prepare()
+        sys.setswitchinterval(SWITCH)
         gc.freeze()  # what is loaded by now stays: the collector need not look through it again and again
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop.set())
         for loop in (*LOOPS, AUDITOR):
-            events = self.woken[loop.name] = [Event() for _ in range(loop.threads)]
-            for place, woken in enumerate(events):
-                name = f"loop {loop.name}" + (f" {place + 1}" if place else "")
-                self._keep(name, lambda loop=loop, woken=woken: due.run(self._watched(loop), self.stop, woken))
+            for place in range(loop.threads):
+                name, bell = f"loop {loop.name}" + (f" {place + 1}" if place else ""), due.bell(loop.name)
+                self._keep(name, lambda loop=loop, bell=bell: due.run(self._watched(loop), self.stop, bell))
         self._keep("listen", self._listen)
         self._keep("jobs", lambda: running.run(self.stop, self.name))
         self.watch = Watch("worker", self._silent)
         self._keep("watch", lambda: self.watch.run(self.stop))
         Thread(target=_publish_status_page, name="status page", daemon=True).start()
-        log.info("the worker %s runs %s", self.name, ", ".join(self.woken))
+        log.info("the worker %s runs %s", self.name, ", ".join(loop.name for loop in (*LOOPS, AUDITOR)))
         self._beat_until_stopped()
         self._finish()
 
@@ -73,12 +76,9 @@ class Worker:
 
     def _silent(self) -> dict[str, float]:
         """Seconds since each loop last went round, counted from our start where it never did."""
-        return {name: time.monotonic() - self.rounds.get(name, self.started) for name in self.woken}
+        from tocsin.response.loops import AUDITOR, LOOPS
 
-    def _wake(self, *names: str) -> None:
-        for name in names:
-            for event in self.woken.get(name, ()):
-                event.set()
+        return {loop.name: time.monotonic() - self.rounds.get(loop.name, self.started) for loop in (*LOOPS, AUDITOR)}
 
     def _listen(self) -> None:
         """Wake the loops that NOTIFY names. While the connection is lost they look by themselves each second."""
@@ -92,10 +92,10 @@ class Worker:
             try:
                 with psycopg.connect(**settings, autocommit=True) as listening:
                     listening.execute(f"LISTEN {due.CHANNEL}".encode())
-                    self._wake(*self.woken)
+                    due.ring_all()
                     while not self.stop.is_set():
                         for message in listening.notifies(timeout=1.0):
-                            self._wake(message.payload)
+                            due.hear(message.payload, message.pid)
             except psycopg.Error as error:
                 log.warning("the wake-up connection is lost: %s", error)
                 self.stop.wait(1.0)
@@ -123,9 +123,10 @@ class Worker:
         from django.db import Error
 
         from tocsin.jobs import heartbeat
+        from tocsin.lib import due
 
         until = time.monotonic() + LONGEST_STOP
-        self._wake(*self.woken)
+        due.ring_all()
         for name, (thread, _) in self.threads.items():
             thread.join(max(0.0, until - time.monotonic()))
             if thread.is_alive():

@@ -51,6 +51,7 @@ class Incident(models.Model):
         indexes = [
             models.Index(fields=["status", "-id"], name="incident_status"),
             models.Index(fields=["-declared_at"], name="incident_declared"),
+            models.Index(fields=["watch_until"], condition=models.Q(status__in=["resolved", "closed"]), name="incident_watched"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["channel"], condition=~models.Q(channel=""), name="incident_channel_unique"),

@@ -9,15 +9,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event
 
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connection, transaction
+
+from tocsin.lib.database import tell
 
 log = logging.getLogger(__name__)
 
 CHANNEL = "tocsin_due"
 LONGEST_SLEEP = 1.0  # seconds
+LOOKS_WITHIN = timedelta(seconds=2 * LONGEST_SLEEP)  # so soon a loop has looked by itself
 LONGEST_BACK_OFF = 30.0  # seconds, after repeated failures
 
 
@@ -34,10 +37,61 @@ class Loop:
     threads: int = 1
 
 
-def wake(name: str) -> None:
-    """Tell the loop of that name, in every process, that there is something to do once the current transaction commits."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, name])
+def wake(name: str, *, at: datetime | None = None, now: datetime | None = None) -> None:
+    """Tell the loop of that name, in every process, that there is something to do once the current transaction commits. What is due `at` a
+    time that comes only after the loop has looked by itself need not be told."""
+    if at and now and at - now >= LOOKS_WITHIN:
+        return
+    tell(CHANNEL, name)
+    if name in _bells:
+        _own.add(connection.connection.info.backend_pid)
+        transaction.on_commit(lambda: ring(name))
+
+
+class Bell(Event):
+    """What wakes one thread of a loop."""
+
+    asleep = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Sleep until it rings or so many seconds have passed."""
+        self.asleep = True
+        try:
+            return super().wait(timeout)
+        finally:
+            self.asleep = False
+
+
+_bells: dict[str, list[Bell]] = {}
+_own: set[int] = set()  # sessions of this process: their wake-ups have been heard here before the database tells
+
+
+def bell(name: str) -> Bell:
+    """A bell that rings when this process or another one wakes the loop of that name."""
+    made = Bell()
+    _bells.setdefault(name, []).append(made)
+    return made
+
+
+def ring(name: str) -> None:
+    """Wake one thread of that loop in this process: one that sleeps, so that nobody stands in its way; all where none sleeps."""
+    bells = _bells.get(name, [])
+    sleeping = next((one for one in bells if one.asleep and not one.is_set()), None)
+    for one in [sleeping] if sleeping else bells:
+        one.set()
+
+
+def hear(name: str, session: int) -> None:
+    """A session of the database has woken the loop of that name."""
+    if session not in _own:
+        ring(name)
+
+
+def ring_all() -> None:
+    """Wake every loop of this process."""
+    for bells in _bells.values():
+        for one in bells:
+            one.set()
 
 
 def run(loop: Loop, stop: Event, woken: Event) -> None:

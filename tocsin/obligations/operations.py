@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from tocsin.accounts.models import User
 from tocsin.domain import obligations as rules
 from tocsin.domain.calendars import BusinessCalendar
 from tocsin.domain.procedure.model import Procedure
+from tocsin.lib import statements
+from tocsin.lib.due import wake
 from tocsin.obligations.models import Obligation
 from tocsin.obligations.queries import as_owed
 
@@ -40,7 +41,7 @@ def promise(
         kind=kind, clause=clause, text=text[:500], started_at=started_at, due_at=due_at, warn_at=warn_at, next_at=warn_at or due_at,
         severity=severity, incident_id=incident_id, alert_id=alert_id, subject_id=subject_id, owner_role=owner_role, owner=owner,
     )  # fmt: skip
-    _wake()
+    wake(LOOP_NAME)
     return row
 
 
@@ -63,9 +64,7 @@ def owe(
         )
         for p in promises
     ]  # fmt: skip
-    if rows:
-        Obligation.objects.bulk_create(rows)
-        _wake()
+    statements.insert(rows)  # without waking the loop: it looks each second, and promises are minutes
     return rows
 
 
@@ -96,7 +95,7 @@ def reopen(row: Obligation) -> Obligation:
         row.state, row.stopped_at, row.evidence, row.late_by_reclassification = State.OPEN, None, {}, False
         row.next_at = None if row.breached_at else row.due_at if row.warned_at else row.warn_at or row.due_at
         row.save()
-        _wake()
+        wake(LOOP_NAME)
     return row
 
 
@@ -154,7 +153,7 @@ def reschedule(
     row.warned_at = row.breached_at = row.next_level_at = None
     row.reason = reason[:1000]
     row.save()
-    _wake()
+    wake(LOOP_NAME)
     return row
 
 
@@ -240,11 +239,6 @@ def _open(
         if value is not None:
             rows = rows.filter(**{name: value})
     return rows
-
-
-def _wake() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify('tocsin_due', %s)", [LOOP_NAME])
 
 
 def _text(at: datetime | None) -> str | None:

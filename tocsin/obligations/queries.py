@@ -5,18 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.db.models import Min
+from django.db import connection
 
 from tocsin.accounts.models import Organisation, Team
 from tocsin.domain.calendars import BusinessCalendar
 from tocsin.domain.obligations import Judgement, Owed, Promise, judge
 from tocsin.lib import holidays
+from tocsin.lib.statements import Read
 from tocsin.obligations.models import Obligation
+
+ORGANISATION = Read("SELECT {o} FROM accounts_organisation o WHERE o.id = 1", o=Organisation)
 
 
 def calendar_of(team: Team | None, at: datetime) -> BusinessCalendar:
     """The business calendar of a team at an instant; what the team leaves empty is the organisation's."""
-    organisation = Organisation.objects.get(pk=1)
+    organisation: Organisation
+    ((organisation,),) = ORGANISATION.all()
     zone = (team.time_zone if team else "") or organisation.time_zone
     own = team is not None and bool(team.country)
     country, subdivision = (team.country, team.subdivision) if own and team else (organisation.country, organisation.subdivision)
@@ -38,7 +42,9 @@ def verdict(row: Obligation, now: datetime) -> Judgement:
 
 def next_due() -> datetime | None:
     """When the engine must look again; None when nothing is due any more."""
-    return Obligation.objects.filter(next_at__isnull=False).aggregate(at=Min("next_at"))["at"]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT min(next_at) FROM obligations_obligation WHERE next_at IS NOT NULL")
+        return cursor.fetchone()[0]
 
 
 def of_incident(incident_id: int, alert_ids: list[int] | None = None) -> list[Obligation]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from tocsin.accounts.actor import SYSTEM, Actor
@@ -14,7 +15,7 @@ from tocsin.accounts.models import User
 from tocsin.alerts.models import Alert
 from tocsin.domain import catch_up, delivery
 from tocsin.domain import escalation as rules
-from tocsin.lib import due
+from tocsin.lib import due, statements
 from tocsin.paging import operations_canary, people, posts, several
 from tocsin.paging import operations_notifications as notifications
 from tocsin.paging.models import Escalation, EscalationPolicy, Notification
@@ -31,6 +32,12 @@ __all__ = [
 LOOP = "escalations"
 NEVER_PAGED = "acknowledged, never paged"
 Status = Escalation.Status
+DUE = statements.Read("SELECT {e} FROM paging_escalation e WHERE e.id = %s AND e.due_at <= %s FOR UPDATE SKIP LOCKED", e=Escalation)
+OF_TRACK = statements.Read(
+    "SELECT {e} FROM paging_escalation e WHERE (e.incident_id = %s OR (e.alert_id = %s AND (%s OR e.incident_id IS NULL))) AND e.track = %s"
+    " ORDER BY e.id FOR UPDATE",
+    e=Escalation,
+)
 IDENTITY_STEP = re.compile(r"^esc:\d+:e\d+:s(\d+):r(\d+):")
 
 
@@ -52,18 +59,18 @@ def start(
 ) -> Escalation:
     """Start a policy on a snapshot of it and page its first step, in the caller's transaction. The running one of that subject and track,
     if there is one, is returned as it is. Without a policy the fallback people are paged (R6). `since`: when it should have started."""
-    about = _about(alert.id if alert else None, incident_id)
-    before = list(Escalation.objects.select_for_update(of=("self",)).filter(about, track=track).order_by("id"))
+    before = [row for (row,) in OF_TRACK.all(incident_id, alert.id if alert else None, incident_id is None, track)]
     if running := next((row for row in before if row.status == Status.RUNNING), None):
         if incident_id and running.incident_id is None:
             attach(alert_ids=[running.alert_id], incident_id=incident_id, subject=subject, now=now)
             running.refresh_from_db()
         return running
     usable = policy if policy and policy.removed_at is None else None
-    escalation = Escalation.objects.create(
+    escalation = Escalation(
         policy=policy, policy_snapshot=snapshot(usable), track=track, alert=alert, incident_id=incident_id, subject=subject,
         reason=reason[:500], urgency=urgency, episode=len(before) + 1, started_at=now, due_at=min(since or now, now),
     )  # fmt: skip
+    statements.insert([escalation])
     name = f"policy {usable.name}" if usable else "no escalation policy: the fallback people are next"
     _tell(
         escalation, "escalation_started", f"Paging started ({track.replace('_', ' ')}, {name})." + (f" {reason}" if reason else ""), now, by
@@ -77,12 +84,6 @@ def snapshot(policy: EscalationPolicy | None) -> dict[str, Any]:
     if policy is None:
         return {"id": None, "name": "", "steps": [], "repeats": 0}
     return {"id": policy.id, "name": policy.name, "steps": policy.steps, "repeats": policy.repeats}
-
-
-def _about(alert_id: int | None, incident_id: int | None) -> Q:
-    if incident_id and alert_id:
-        return Q(incident_id=incident_id) | Q(alert_id=alert_id, incident_id=None)
-    return Q(incident_id=incident_id) if incident_id else Q(alert_id=alert_id)
 
 
 def _tell(escalation: Escalation, kind: str, text: str, now: datetime, by: Actor = SYSTEM, **data: Any) -> None:
@@ -114,8 +115,9 @@ def advance(escalation: Escalation, now: datetime) -> None:
                     escalation.status, escalation.finished_at = Status.EXHAUSTED, now
                     _tell(escalation, "escalation_exhausted", "Nobody answered any step, the fallback people included.", now)
     escalation.step, escalation.round, escalation.due_at = state.step, state.round, state.due_at
-    escalation.save(update_fields=["step", "round", "due_at", "status", "finished_at"])
-    due.wake(LOOP)
+    statements.update(escalation, "step", "round", "due_at", "status", "finished_at")
+    if state.due_at:
+        due.wake(LOOP, at=state.due_at, now=now)
 
 
 def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
@@ -164,19 +166,24 @@ def _why(escalation: Escalation, page: rules.Page, via: str, to: str = "you") ->
 
 def due_ids(now: datetime, limit: int = 100) -> list[int]:
     """The escalations that are due, the longest due first."""
-    return list(Escalation.objects.filter(due_at__lte=now).order_by("due_at", "id").values_list("id", flat=True)[:limit])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM paging_escalation WHERE due_at <= %s ORDER BY due_at, id LIMIT %s", [now, limit])
+        return [id for (id,) in cursor.fetchall()]
 
 
 def next_due() -> datetime | None:
     """When the next escalation is due."""
-    return Escalation.objects.filter(due_at__isnull=False).order_by("due_at").values_list("due_at", flat=True).first()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT min(due_at) FROM paging_escalation WHERE due_at IS NOT NULL")
+        return cursor.fetchone()[0]
 
 
 def take_due(id: int, now: datetime) -> bool:
     """Carry out one due escalation in the caller's transaction; False when another process has it or it is not due any more."""
-    escalation = Escalation.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=id, due_at__lte=now).first()
-    if escalation is None:
+    found = DUE.first(id, now)
+    if found is None:
         return False
+    escalation: Escalation = found[0]
     if escalation.track == operations_canary.KIND:
         operations_canary.step(escalation, now)
     elif escalation.status == Status.ACKNOWLEDGED:

@@ -11,16 +11,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Case, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Q, QuerySet
 
 from tocsin.accounts.actor import SYSTEM
 from tocsin.accounts.models import User
-from tocsin.alerts.models import Alert
 from tocsin.domain import delivery as rules
 from tocsin.domain.ports import Outcome, Receipt
 from tocsin.domain.replies import HIGHEST_CODE
 from tocsin.integrations.registry import NOTIFIERS
-from tocsin.lib import due
+from tocsin.lib import due, statements
 from tocsin.lib.conflicts import again_on_conflict
 from tocsin.paging.models import ContactMethod, Escalation, Notification
 from tocsin.paging.people import quiet_way, usable_methods, ways
@@ -29,6 +28,24 @@ from tocsin.timeline.operations import announce, record
 LOOP = "notifications"
 PAGES = ("page", "fallback")
 State = Notification.State
+CLAIM = statements.Read(
+    "SELECT {n}, {u}, {m}, {e}, (SELECT a.member_count FROM alerts_alert a WHERE a.id = n.alert_id) FROM paging_notification n"
+    " LEFT JOIN accounts_user u ON u.id = n.user_id LEFT JOIN paging_contactmethod m ON m.id = n.contact_method_id"
+    " LEFT JOIN paging_escalation e ON e.id = n.escalation_id"
+    " WHERE n.method_kind = %s AND n.state = 'pending' AND n.due_at <= %s ORDER BY n.kind = 'notice', n.due_at, n.id LIMIT %s"
+    " FOR UPDATE OF n SKIP LOCKED",
+    n=Notification, u=User, m=ContactMethod, e=Escalation,
+)  # fmt: skip
+CONCERNED = statements.Read(
+    "SELECT {e} FROM paging_escalation e WHERE e.id IN"
+    " (SELECT n.escalation_id FROM paging_notification n WHERE n.id = %s OR n.merged_into_id = %s) ORDER BY e.id FOR UPDATE",
+    e=Escalation,
+)
+LOCKED = statements.Read(
+    "SELECT {n}, {u}, {m} FROM paging_notification n LEFT JOIN accounts_user u ON u.id = n.user_id"
+    " LEFT JOIN paging_contactmethod m ON m.id = n.contact_method_id WHERE n.id = %s FOR UPDATE OF n",
+    n=Notification, u=User, m=ContactMethod,
+)  # fmt: skip
 
 
 def plan(
@@ -71,9 +88,8 @@ def _row(user: User, method: ContactMethod, *, group: str, now: datetime, due_at
 def insert(rows: list[Notification]) -> None:
     """Write new rows, wake the senders and tell the person's open pages."""
     if rows:
-        Notification.objects.bulk_create(rows, ignore_conflicts=True)
-        for user_id in {row.user_id for row in rows if row.user_id}:
-            announce(f"person:{user_id}")
+        statements.insert(rows, ignore_conflicts=True)
+        announce(*{f"person:{row.user_id}" for row in rows if row.user_id})
         due.wake(LOOP)
 
 
@@ -89,7 +105,7 @@ def become(row: Notification, state: str, reason: str, now: datetime, *, due_at:
     row.outcome = reason[:500]
     row.final_at = None if due_at else now
     row.history = [*row.history, line(state, reason, now)]
-    row.save()
+    statements.update(row)
 
 
 def cancel(rows: QuerySet[Notification], reason: str, now: datetime) -> int:
@@ -117,28 +133,24 @@ def _withdraw(row: Notification, reason: str, now: datetime) -> None:
 
 def kinds_due(now: datetime) -> list[str]:
     """The channels that have something to send at `now`."""
-    return list(Notification.objects.filter(due_at__lte=now).order_by().values_list("method_kind", flat=True).distinct())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT method_kind FROM paging_notification WHERE due_at <= %s", [now])
+        return [kind for (kind,) in cursor.fetchall()]
 
 
 def next_due() -> datetime | None:
     """When the next row must be looked at."""
-    return Notification.objects.filter(due_at__isnull=False).order_by("due_at").values_list("due_at", flat=True).first()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT min(due_at) FROM paging_notification WHERE due_at IS NOT NULL")
+        return cursor.fetchone()[0]
 
 
 @transaction.atomic
 def claim(kind: str, limit: int, owner: str, now: datetime) -> list[Notification]:
     """Up to `limit` due rows of that channel, now `sending` under a new fence, pages before all else. What no longer counts is cancelled."""
-    first = Case(When(kind="notice", then=Value(1)), default=Value(0), output_field=IntegerField())
-    rows = list(
-        Notification.objects.select_for_update(skip_locked=True, of=("self",))
-        .filter(method_kind=kind, state=State.PENDING, due_at__lte=now)
-        .select_related("user", "contact_method", "escalation")
-        .annotate(joined=Subquery(Alert.objects.filter(pk=OuterRef("alert_id")).values("member_count")))
-        .order_by(first, "due_at", "id")[: limit * 4]
-    )
     claimed: list[Notification] = []
     leading: dict[int, Notification] = {}
-    for row in rows:
+    for row, row.user, row.contact_method, row.escalation, row.joined in CLAIM.all(kind, now, limit * 4):
         if outdated := _outdated(row):
             _withdraw(row, outdated, now)
         elif row.kind in PAGES and row.attempt == 0 and row.contact_method_id in leading:
@@ -177,12 +189,18 @@ def _may_go(row: Notification, now: datetime) -> bool:
 
 
 def _held_until(row: Notification, now: datetime) -> datetime | None:
-    pages = Notification.objects.filter(contact_method=row.contact_method_id, kind__in=PAGES).exclude(pk=row.pk)
-    recent = pages.filter(sent_at__gt=now - timedelta(seconds=rules.QUARTER_SECONDS)).exclude(state=State.FAILED)
-    sent = [at for at in recent.order_by("sent_at").values_list("sent_at", flat=True) if at]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sent_at FROM paging_notification WHERE contact_method_id = %s AND kind IN ('page', 'fallback') AND sent_at > %s"
+            " AND state <> 'failed' AND id <> %s ORDER BY sent_at",
+            [row.contact_method_id, now - timedelta(seconds=rules.QUARTER_SECONDS), row.pk],
+        )
+        sent = [at for (at,) in cursor.fetchall()]
     most = rules.MOST_IN_A_QUARTER.get(row.method_kind)
-    if most and len(sent) >= most and not pages.filter(of_subject(row.alert_id, row.incident_id), sent_at__isnull=False).exists():
-        most = None
+    if most and len(sent) >= most:
+        pages = Notification.objects.filter(contact_method=row.contact_method_id, kind__in=PAGES, sent_at__isnull=False).exclude(pk=row.pk)
+        if not pages.filter(of_subject(row.alert_id, row.incident_id)).exists():
+            most = None
     return rules.held_until(sent[-1] if sent else None, now, sent=sent, most=most)
 
 
@@ -204,7 +222,7 @@ def _take(row: Notification, owner: str, now: datetime) -> None:
     row.due_at = now + timedelta(seconds=10)  # then somebody looks whether its owner is still there
     row.sent_at = row.sent_at or now
     row.history = [*row.history, line(State.SENDING, f"attempt {row.attempt}", now)]
-    row.save()
+    statements.update(row, "state", "fence", "attempt", "claimed_by", "lease_until", "due_at", "sent_at", "reply_code", "history")
 
 
 def _next_code(row: Notification) -> int:
@@ -226,14 +244,19 @@ def unusable(row: Notification) -> str:
 
 def take_back(owner_is_gone: Any, now: datetime) -> int:
     """Settle what a sender took and never finished: its lease ran out, or `owner_is_gone(owner)` 10 s after the claim. How many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, fence, lease_until, claimed_by FROM paging_notification WHERE state = 'sending' AND due_at <= %s ORDER BY id", [now]
+        )
+        found = cursor.fetchall()
     lapsed = 0
-    for row in Notification.objects.filter(state=State.SENDING, due_at__lte=now).only("id", "fence", "lease_until", "claimed_by"):
-        if (row.lease_until and row.lease_until <= now) or owner_is_gone(row.claimed_by):
-            settle(row.id, row.fence, Receipt(Outcome.UNKNOWN, "its sender ended before the result was known"), now)
+    for id, fence, lease_until, claimed_by in found:
+        if (lease_until and lease_until <= now) or owner_is_gone(claimed_by):
+            settle(id, fence, Receipt(Outcome.UNKNOWN, "its sender ended before the result was known"), now)
             lapsed += 1
         else:
-            later = min(row.lease_until or now, now + timedelta(seconds=2))
-            Notification.objects.filter(pk=row.pk, fence=row.fence, state=State.SENDING).update(due_at=later)
+            later = min(lease_until or now, now + timedelta(seconds=2))
+            Notification.objects.filter(pk=id, fence=fence, state=State.SENDING).update(due_at=later)
     return lapsed
 
 
@@ -242,9 +265,9 @@ def take_back(owner_is_gone: Any, now: datetime) -> int:
 
 def locked(id: int) -> tuple[Notification, dict[int, Escalation]]:
     """The row and the escalations that it and what was merged into it belong to, by id, locked in this order: escalations, notification."""
-    concerned = Notification.objects.filter(Q(pk=id) | Q(merged_into=id)).values("escalation_id")
-    escalations = {one.id: one for one in Escalation.objects.select_for_update().filter(pk__in=concerned).order_by("id")}
-    row = Notification.objects.select_for_update(of=("self",)).select_related("user", "contact_method").get(pk=id)
+    escalations: dict[int, Escalation] = {one.id: one for (one,) in CONCERNED.all(id, id)}
+    row: Notification
+    ((row, row.user, row.contact_method),) = LOCKED.all(id)
     return row, escalations
 
 

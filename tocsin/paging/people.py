@@ -10,10 +10,19 @@ from typing import Any
 from tocsin.accounts.models import Organisation, Team, User
 from tocsin.domain.calendars import in_business_hours
 from tocsin.domain.escalation import Facts, Policy, Target
+from tocsin.lib.statements import Read
 from tocsin.obligations.queries import calendar_of
 from tocsin.oncall import queries as oncall
 from tocsin.oncall.models import Schedule
 from tocsin.paging.models import ContactMethod, NotificationRule
+
+USER = Read("SELECT {u} FROM accounts_user u WHERE u.id = %s", u=User)
+WAYS = Read(
+    "SELECT {m}, r.after_seconds FROM paging_contactmethod m"
+    " LEFT JOIN paging_notificationrule r ON r.contact_method_id = m.id AND r.user_id = m.user_id AND r.urgency = %s"
+    " WHERE m.user_id = %s AND m.enabled AND m.removed_at IS NULL AND m.verified_at IS NOT NULL ORDER BY r.after_seconds, r.id, m.id",
+    m=ContactMethod,
+)
 
 
 @dataclass(frozen=True)
@@ -83,8 +92,7 @@ def _one(target: Target, subject: dict[str, Any], now: datetime) -> Found | NotF
     if target.kind == "schedule":
         return _of_schedule(target.id, now)
     if target.kind == "user":
-        user = User.objects.filter(pk=target.id).first()
-        return _checked(user, "named in the policy", "a person who no longer exists")
+        return _checked(_user(target.id), "named in the policy", "a person who no longer exists")
     if target.kind == "team_fallback":
         team = _team(subject.get("team_id"))
         if not team:
@@ -102,7 +110,12 @@ def _of_schedule(id: int, now: datetime) -> Found | NotFound:
     if holder is None:
         return NotFound(f"schedule {schedule.name} has nobody on call")
     via = f"schedule {schedule.name}" + (" (override)" if holder.source == "override" else "")
-    return _checked(User.objects.filter(pk=holder.user).first(), via, f"schedule {schedule.name} has nobody on call")
+    return _checked(_user(holder.user), via, f"schedule {schedule.name} has nobody on call")
+
+
+def _user(id: int) -> User | None:
+    found = USER.first(id)
+    return found[0] if found else None
 
 
 def _checked(user: User | None, via: str, absent: str) -> Found | NotFound:
@@ -126,10 +139,8 @@ def reachable(people: Collection[int]) -> set[int]:
 
 def ways(user: User, urgency: str = "high") -> list[Way]:
     """How a page reaches that person: by their own rules for that urgency, else by every usable method at once; empty when there is none."""
-    usable = {method.id: method for method in usable_methods(user)}
-    rules = NotificationRule.objects.filter(user=user, urgency=urgency).order_by("after_seconds", "id")
-    chosen = [Way(usable[rule.contact_method_id], rule.after_seconds) for rule in rules if rule.contact_method_id in usable]
-    return chosen or [Way(method) for method in usable.values()]
+    usable = WAYS.all(urgency, user.pk)
+    return [Way(method, after) for method, after in usable if after is not None] or [Way(method) for method, _ in usable]
 
 
 def quiet_way(user: User) -> ContactMethod | None:

@@ -37,6 +37,14 @@ def document(version: ProcedureVersion) -> Procedure:
     return _document(version.pk)
 
 
+def in_force() -> Procedure:
+    """What the version in force says. One small question, the rest is kept in memory."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM procedures_procedureversion WHERE number IS NOT NULL ORDER BY number DESC LIMIT 1")
+        found = cursor.fetchone()
+    return _document(found[0] if found else _first().pk)
+
+
 def version(number: int) -> ProcedureVersion:
     """The published version of that number. Refuses (404) one that does not exist."""
     found = published().filter(number=number).first()

@@ -6,17 +6,28 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from tocsin.accounts.actor import SYSTEM, Actor
+from tocsin.accounts.models import Team
 from tocsin.alerts import operations as alerts
-from tocsin.alerts.models import Alert, Integration
+from tocsin.alerts.models import Alert, Integration, Service
 from tocsin.alerts.operations import Folded, Row
 from tocsin.domain.procedure.model import Procedure
 from tocsin.domain.severity import worse_of
 from tocsin.incidents import operations as incidents
+from tocsin.lib.statements import Read
 from tocsin.obligations import operations as obligations
 from tocsin.paging import operations as paging
+from tocsin.paging.models import EscalationPolicy
 from tocsin.response import alert_reach, causes
 from tocsin.response.acknowledge import acknowledge_alert
 from tocsin.timeline.operations import Line, announce, record, record_of_alerts
+
+WITH_SERVICES = Read(
+    "SELECT {a}, {s}, {t}, {p}, {l}, {o} FROM alerts_alert a LEFT JOIN alerts_service s ON s.id = a.service_id"
+    " LEFT JOIN accounts_team t ON t.id = s.team_id LEFT JOIN paging_escalationpolicy p ON p.id = s.escalation_policy_id"
+    " LEFT JOIN paging_escalationpolicy l ON l.id = s.leadership_policy_id LEFT JOIN paging_escalationpolicy o ON o.id = a.policy_id"
+    " WHERE a.id = ANY(%s)",
+    a=Alert, s=Service, t=Team, p=EscalationPolicy, l=EscalationPolicy, o=EscalationPolicy,
+)  # fmt: skip
 
 
 def folded(done: Folded, integration: Integration, procedure: Procedure, *, now: datetime) -> None:
@@ -72,8 +83,13 @@ def _lines(row: Row) -> Iterable[Line]:
 
 def _with_services(ids: Iterable[int]) -> Mapping[int, Alert]:
     """The alerts with service, team and policies at once: each question to the database is time before the first page."""
-    rows = Alert.objects.select_related("service__team", "service__escalation_policy", "service__leadership_policy", "policy")
-    return rows.in_bulk(list(ids))
+    known = {}
+    for alert, service, team, policy, leadership, own in WITH_SERVICES.all(list(ids)):
+        alert.service, alert.policy = service, own
+        if service:
+            service.team, service.escalation_policy, service.leadership_policy = team, policy, leadership
+        known[alert.pk] = alert
+    return known
 
 
 # -- more alerts of a cause ---------------------------------------------------------------------------------------------

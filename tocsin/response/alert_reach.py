@@ -29,10 +29,11 @@ def first(alert: Alert, procedure: Procedure, *, accepted_at: datetime, now: dat
     """
     from_acceptance = procedure.settings.acknowledge_starts == "event_accepted"
     _promise(alert, procedure, accepted_at if from_acceptance else now, now)
-    if not restarted and (incident := reopen.recurrence(alert, now)):
+    incident = _incident(alert) if restarted else reopen.recurrence(alert, now)
+    if incident and not restarted:
         text = f"It came back: {incident.ref} is open again"
         record("recurrence", text, by=SYSTEM, now=now, alert_id=alert.pk, data={"ref": incident.ref})
-    _reach(alert, procedure, now, since=accepted_at)
+    _reach(alert, procedure, incident, now, since=accepted_at)
 
 
 def again(alert: Alert, procedure: Procedure, *, now: datetime) -> None:
@@ -40,7 +41,7 @@ def again(alert: Alert, procedure: Procedure, *, now: datetime) -> None:
     if not Obligation.objects.filter(alert_id=alert.pk, kind="acknowledge").exists():
         _promise(alert, procedure, now, now)
     paging.retitle(alert_id=alert.pk, subject={"severity": severity_of(alert)}, now=now)
-    _reach(alert, procedure, now)
+    _reach(alert, procedure, _incident(alert), now)
 
 
 def severity_of(alert: Alert) -> str:
@@ -63,10 +64,9 @@ def _promise(alert: Alert, procedure: Procedure, started_at: datetime, now: date
     obligations.owe([promised], alert_id=alert.pk)
 
 
-def _reach(alert: Alert, procedure: Procedure, now: datetime, *, since: datetime | None = None) -> None:
+def _reach(alert: Alert, procedure: Procedure, incident: Incident | None, now: datetime, *, since: datetime | None = None) -> None:
     severity = severity_of(alert)
     demanded = procedure.severity(severity).escalation
-    incident = _incident(alert)
     for track in demanded.page:
         if track == "leadership" and procedure.settings.leadership_on_declare_only:
             continue

@@ -35,8 +35,9 @@ SETTLE_SECONDS = 60.0  # a claim that has fallen back by then has another fence:
 LANE_WIDTH = 8  # sends at the same time per channel
 
 
-def send(row: Notification) -> Receipt:
-    """One attempt, outside any transaction. Whatever goes wrong in a notifier becomes a receipt."""
+def send(row: Notification, now: datetime) -> Receipt:
+    """One attempt, outside any transaction. Whatever goes wrong in a notifier becomes a receipt. `now`: when it was claimed, so that nothing
+    need be asked of the database before the call."""
     if row.kind == operations_canary.KIND:
         return operations_canary.caught(row)
     if reason := operations_notifications.unusable(row):
@@ -48,7 +49,7 @@ def send(row: Notification) -> Receipt:
     except KeyError:
         return Receipt(Outcome.FAILED, f"there is no channel {row.method_kind}")
     address = address_of(row.contact_method) if row.contact_method else ""
-    message = messages.message(row, clock.now())
+    message = messages.message(row, now)
     if any(GATEWAYS[kind].channel == row.method_kind for kind in GATEWAYS):
         return _through_accounts(row, address, message)
     try:
@@ -84,11 +85,6 @@ def _through_accounts(row: Notification, address: str, message: Message) -> Rece
     return receipt
 
 
-def send_and_settle(row: Notification) -> str:
-    """Carry out one claimed row to its next state."""
-    return settle(row, send(row))
-
-
 def settle(row: Notification, receipt: Receipt) -> str:
     """Store what became of it. While the database is away it is tried again: what was sent must not count as unknown and go out twice."""
     until = time.monotonic() + SETTLE_SECONDS
@@ -111,7 +107,7 @@ def take_inline() -> int:
     done = operations_notifications.take_back(presence.is_gone, now)
     for kind in operations_notifications.kinds_due(now):
         for row in operations_notifications.claim(kind, LANE_WIDTH, presence.owner(), now):
-            send_and_settle(row)
+            settle(row, send(row, now))
             done += 1
     return done
 
@@ -133,16 +129,16 @@ class Lane:
     def free(self) -> int:
         return LANE_WIDTH - len(self.sending)
 
-    def submit(self, row: Notification) -> None:
+    def submit(self, row: Notification, now: datetime) -> None:
         """Send a claimed row in one of this lane's threads."""
         with self.lock:
             self.sending[row.id, row.fence] = time.monotonic()
-        self.pool.submit(self._work, row)
+        self.pool.submit(self._work, row, now)
 
-    def _work(self, row: Notification) -> None:
+    def _work(self, row: Notification, now: datetime) -> None:
         try:
             close_old_connections()
-            receipt = send(row)
+            receipt = send(row, now)
             with self.lock:
                 self.given_up.add((row.id, row.fence))  # its result is known: it cannot become overdue any more
             settle(row, receipt)
@@ -211,13 +207,14 @@ def take() -> int:
     if catch_up.PAGES.closed():
         return 0
     now = clock.now()
+    clock.real()  # asked here once a minute, so that no lane has to
     done = 0
     for kind in operations_notifications.kinds_due(now):
         lane = _lanes.get(kind) or _lanes.setdefault(kind, Lane(kind))
         if lane.free <= 0:
             continue
         for row in operations_notifications.claim(kind, lane.free, presence.owner(), now):
-            lane.submit(row)
+            lane.submit(row, now)
             done += 1
     # New pages went first; now what did not come back.
     done += operations_notifications.take_back(presence.is_gone, now)

@@ -54,7 +54,7 @@ def _take_of(integration_id: int) -> int:
         rows = queries.waiting_events(integration_id, BATCH, BATCH_BYTES)
         if not rows:
             return 0
-        now, integration = clock.now(), Integration.objects.select_related("service").get(pk=integration_id)
+        now, integration = clock.now(), queries.integration(integration_id)
         if integration.kind == operations_canary.KIND:
             return canary.take(integration, rows, now, _receive)
         rows = verify_sns.sift(integration, rows, now)
@@ -83,7 +83,7 @@ def _receive_or_halve(integration: Integration, rows: Sequence[RawEvent], now: d
 
 
 def _receive(integration: Integration, rows: Sequence[RawEvent], now: datetime) -> None:
-    procedure = procedures.document(procedures.current())
+    procedure = procedures.in_force()
     for acts, group in groupby(rows, key=lambda row: row.protocol == act_on_alert.PROTOCOL):
         if acts:
             for row in group:

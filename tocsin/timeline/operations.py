@@ -11,15 +11,12 @@ from django.db import connection
 from psycopg.types.json import Jsonb
 
 from tocsin.accounts.actor import SYSTEM, Actor
+from tocsin.lib.database import tell
 from tocsin.timeline.models import Entry
 
 LIVE_CHANNEL = "tocsin_live"
 COLUMNS = ("at", "kind", "incident_id", "alert_id", "team_id", "actor_id", "actor_label", "via", "text", "data", "key")
-# The entry and what live pages are told of it, in one round trip: every verb writes several.
-APPEND = f"""
-    WITH entry AS (INSERT INTO timeline_entry ({", ".join(COLUMNS)}) VALUES ({", ".join(["%s"] * len(COLUMNS))}) RETURNING id)
-    SELECT id, (SELECT count(pg_notify(%s, format(topic, entry.id))) FROM unnest(%s::text[]) AS topic) FROM entry
-"""  # noqa: S608 - only the names above
+APPEND = f"INSERT INTO timeline_entry ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * len(COLUMNS))}) RETURNING id"  # noqa: S608 - only names
 
 
 class Line(msgspec.Struct):
@@ -51,12 +48,12 @@ def record(
         incident_id=incident_id, alert_id=alert_id, team_id=team_id, data=data or {}, key=key,
     )  # fmt: skip
     about = (("incident", incident_id), ("alert", alert_id), ("team", team_id))
-    topics = [f"{kind}:{id}:%s" for kind, id in about if id] + (["board"] if board else [])
     values: list[Any] = [Jsonb(entry.data) if name == "data" else getattr(entry, name) for name in COLUMNS]
     with connection.cursor() as cursor:
-        cursor.execute(APPEND, [*values, LIVE_CHANNEL, topics])
-        entry.id, _ = cursor.fetchone()
+        cursor.execute(APPEND, values)
+        (entry.id,) = cursor.fetchone()
     entry._state.adding = False
+    tell(LIVE_CHANNEL, *(f"{kind}:{id}:{entry.id}" for kind, id in about if id), *(["board"] if board else []))
     return entry
 
 
@@ -75,8 +72,5 @@ def record_of_alerts(lines: Sequence[Line], *, now: datetime) -> None:
 
 
 def announce(*topics: str) -> None:
-    """Tell live pages at commit that these topics changed ("incident:12:345", "alert:7:346", "board", "schedule:3"), in one round trip."""
-    if not topics:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, topic) FROM unnest(%s::text[]) AS topic", [LIVE_CHANNEL, list(topics)])
+    """Tell live pages at commit that these topics changed ("incident:12:345", "alert:7:346", "board", "schedule:3")."""
+    tell(LIVE_CHANNEL, *topics)

@@ -1,0 +1,58 @@
+"""The module that Django looks for behind the setting ENGINE."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.backends.postgresql import base
+
+Django: Any = base.DatabaseWrapper  # the stubs do not know the methods that are made to be overridden
+TELL = "SELECT pg_notify(t.channel, t.payload) FROM unnest(%s::text[], %s::text[]) AS t(channel, payload)"
+
+
+class DatabaseWrapper(Django):  # type: ignore[misc]
+    """One connection."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.health_check_done: bool = False
+        self.to_tell: dict[tuple[str, str], None] = {}
+
+    def tell(self, channel: str, payloads: Iterable[str]) -> None:
+        """NOTIFY at the end of the transaction, each once; what a savepoint takes back is told all the same, which only makes somebody look."""
+        self.to_tell.update({(channel, payload): None for payload in payloads})
+        if not self.in_atomic_block:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self.to_tell:
+            told, self.to_tell = list(self.to_tell), {}
+            with self.cursor() as cursor:
+                cursor.execute(TELL, [[channel for channel, _ in told], [payload for _, payload in told]])
+
+    def _commit(self) -> None:
+        self._tell()
+        super()._commit()
+
+    def _rollback(self) -> None:
+        self.to_tell.clear()
+        super()._rollback()
+
+    def _close(self) -> None:
+        self.to_tell.clear()
+        super()._close()
+
+    def close_if_health_check_failed(self) -> None:
+        """A server that ended, or ends the session, says so: only where something has arrived is it asked, which costs a round trip."""
+        if self.connection is not None and self.health_check_enabled and not self.health_check_done and self._is_silent():
+            self.health_check_done = True
+        super().close_if_health_check_failed()
+
+    def _is_silent(self) -> bool:
+        if self.connection.closed:
+            return False
+        poll = select.poll()
+        poll.register(self.connection.fileno(), select.POLLIN)
+        return not poll.poll(0)
