@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from tocsin.domain.calendars import BusinessCalendar
 from tocsin.domain.procedure import default
 from tocsin.domain.routing import Directory, ServiceFacts, Subject, route
-from tocsin.domain.rules import BUDGET_SECONDS, FIELDS, MATCHED, Condition, Hours, Rule, RuleSet, Then, View, render
-from tocsin.domain.rules_plain import Facts, RulesError, lint, read, stored, to_plain
-from tocsin.domain.rules_words import Names, demands, told
+from tocsin.domain.rule_model import FIELDS, Condition, Hours, Rule, Then, View
+from tocsin.domain.rule_plain import Facts, RulesError, lint, read, stored, to_plain
+from tocsin.domain.rule_templates import render
+from tocsin.domain.rule_words import Names, demands, told
+from tocsin.domain.rules import BUDGET_SECONDS, MATCHED, RuleSet
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday
 FACTS = Facts(

@@ -165,7 +165,7 @@ class Alert(models.Model):
     # Each index of this table is paid for by each alert of a storm: nobody asks for alerts by these.
     verdict_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.RESTRICT, related_name="+", db_index=False)
     verdict_at = models.DateTimeField(null=True, blank=True)
-    # what routing rules decided (empty: the defaults) and added; `route`: the rules that it met (see domain.rules_words.told)
+    # what routing rules decided (empty: the defaults) and added; `route`: the rules that it met (see domain.rule_words.told)
     route = models.JSONField(default=dict)
     rule_id = models.BigIntegerField(null=True, blank=True)
     policy = models.ForeignKey(

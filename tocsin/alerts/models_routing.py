@@ -9,7 +9,7 @@ class RoutingVersion(models.Model):
     """The whole ordered list of rules, as it was saved at a time. A version never changes; the one of the highest number is in force."""
 
     number = models.PositiveIntegerField(unique=True)
-    rules = models.JSONField(default=list)  # the plain form of domain.rules_plain
+    rules = models.JSONField(default=list)  # the plain form of domain.rule_plain
     highest_id = models.BigIntegerField(default=0)  # of all rules that there ever were: an id is never given twice
     note = models.CharField(max_length=500, blank=True, default="")
     author = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")

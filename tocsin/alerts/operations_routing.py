@@ -12,7 +12,7 @@ from tocsin.accounts.actor import Actor
 from tocsin.accounts.audit import audit
 from tocsin.alerts import queries_routing as queries
 from tocsin.alerts.models_routing import RoutingTrial, RoutingVersion
-from tocsin.domain.rules_plain import RulesError, read, to_plain
+from tocsin.domain.rule_plain import RulesError, read, to_plain
 from tocsin.lib.refusal import Refused
 
 LOCK = 7_201_003  # advisory lock: one new version at a time

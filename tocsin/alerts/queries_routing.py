@@ -12,9 +12,10 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from tocsin.alerts.models_routing import RoutingVersion
-from tocsin.domain.rules import FIELDS, Rule, RuleSet
-from tocsin.domain.rules_plain import Facts, stored
-from tocsin.domain.rules_words import Names
+from tocsin.domain.rule_model import FIELDS, Rule
+from tocsin.domain.rule_plain import Facts, stored
+from tocsin.domain.rule_words import Names
+from tocsin.domain.rules import RuleSet
 from tocsin.lib import cel, holidays
 from tocsin.lib.patterns import complaint, tester
 from tocsin.lib.refusal import missing

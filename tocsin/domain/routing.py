@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from tocsin.domain.procedure.model import Procedure
-from tocsin.domain.rules import RuleSet, View, Walk, codes
+from tocsin.domain.rule_model import View
+from tocsin.domain.rules import RuleSet, Walk, codes
 from tocsin.domain.severity import Proposal, propose
 
 FullMatch = Callable[[str, str], bool]
@@ -100,7 +101,7 @@ class Decision:
 
     `policy_id` None: the service's own policy. `group_by` None: the default grouping; labels whose values make alerts of one service one cause
     within `group_minutes`. `labels`, `links` ((text, address) pairs) and `runbook` are what rules add to the alert. `rule_id` is the rule that
-    decided, `rule_ids` are all that matched. `path` is what a trace keeps of the rules (see `rules_words`); empty where there are no rules.
+    decided, `rule_ids` are all that matched. `path` is what a trace keeps of the rules (see `rule_words`); empty where there are no rules.
     """
 
     service_id: int | None

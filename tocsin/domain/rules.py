@@ -2,111 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
-from urllib.parse import quote
 
-from tocsin.domain.calendars import BusinessCalendar, in_business_hours
+from tocsin.domain.calendars import in_business_hours
+from tocsin.domain.rule_conditions import test_of
+from tocsin.domain.rule_model import LONGEST_MATCHED, Condition, Expressions, Rule, Test, Then, View, text_of
+from tocsin.domain.rule_templates import address_of, render
 
 BUDGET_SECONDS = 0.020  # for one event; then the default route takes it
-LONGEST_MATCHED = 4096  # characters of a value that conditions look at
 LONGEST_SEEN = 80  # characters of a value that the trace keeps
 MOST_SEEN = 1500  # characters of all of them
 MOST_CODES = 2000  # characters of the results that the trace keeps
-FIELDS = ("title", "status", "severity", "service", "source", "integration", "dedup_key")
-OPERATORS = {
-    "equals": "is", "not": "is not", "one_of": "is one of", "contains": "contains", "lacks": "does not contain", "starts_with": "starts with",
-    "regex": "matches", "not_regex": "does not match", "exists": "is there", "absent": "is not there",
-    "above": "is above", "at_least": "is at least", "below": "is below", "at_most": "is at most",
-}  # fmt: skip
-_OPPOSITES = {"not": "equals", "lacks": "contains", "not_regex": "regex", "absent": "exists"}
 # What came of a rule: it matched; the condition of that number did not hold; its hours, its expression did not; its expression failed.
 MATCHED, HOURS, EXPRESSION, RAISED, ANY = "m", "h", "x", "e", "a"
 _HEAVY, _LIGHT, _LOOK_EVERY = 32, 1, 32
-
-Test = Callable[[str], bool]
-Ask = Callable[[str], bool]  # is this expression true of the alert? Raises where that cannot be said
-Expressions = Callable[[Mapping[str, Any]], Ask]  # variables → who is asked
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One condition: `field` is one of FIELDS, `labels.NAME` or `details.PATH`; `values` holds one text, for `one_of` several."""
-
-    field: str
-    operator: str = "equals"
-    values: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """A rule that holds only inside (or only outside) of these hours. `holidays`: the country (ISO 3166-1) whose holidays the calendar has."""
-
-    calendar: BusinessCalendar
-    inside: bool = True
-    holidays: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Then:
-    """What a rule decides; empty: it says nothing about it. Values of labels, links and the runbook may hold {labels.host} and the like."""
-
-    service_id: int | None = None
-    severity: str = ""
-    policy_id: int | None = None
-    group_by: tuple[str, ...] | None = None
-    group_minutes: int | None = None
-    suppress: bool = False
-    labels: tuple[tuple[str, str], ...] = ()
-    links: tuple[tuple[str, str], ...] = ()  # (text, address)
-    runbook: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One routing rule: all (or any) conditions, the hours and the expression must hold. `go_on`: the rules after it are asked as well."""
-
-    id: int
-    name: str
-    conditions: tuple[Condition, ...] = ()
-    any_of: bool = False
-    expression: str = ""
-    hours: Hours | None = None
-    integrations: tuple[int, ...] = ()  # empty: all
-    then: Then = Then()
-    go_on: bool = False
-    enabled: bool = True
-
-
-@dataclass(slots=True)
-class View:
-    """An alert as conditions see it. `labels` are a copy that rules may add to."""
-
-    fields: Mapping[str, str]
-    labels: dict[str, str]
-    details: Mapping[str, Any]
-    now: datetime
-    ask: Ask | None = None  # made when the first expression is met
-
-    def add(self, labels: Iterable[tuple[str, str]]) -> None:
-        """Labels that a rule adds."""
-        self.labels.update(labels)
-        self.ask = None
-
-    def value(self, name: str) -> Any:
-        """The value of a field; None where there is none."""
-        if name.startswith("labels."):
-            return self.labels.get(name[7:])
-        if name.startswith("details."):
-            return _inside(self.details, name[8:])
-        return self.fields.get(name)
-
-    def variables(self) -> dict[str, Any]:
-        """What an expression may name."""
-        return {**self.fields, "labels": self.labels, "details": self.details}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +28,7 @@ class Walk:
     `stopped` says why the default route took it: a rule failed or the time was up; then nothing is decided.
     """
 
-    then: Then = Then()
+    then: Then = field(default_factory=Then)
     hits: tuple[Rule, ...] = ()
     met: tuple[tuple[Rule, str], ...] = ()
     passed: int = 0  # rules in force for this integration that were passed before the last one that was met
@@ -285,65 +197,14 @@ def codes(met: Iterable[tuple[Rule, str]]) -> str:
     return " ".join(kept)
 
 
-def render(template: str, view: View, *, address: bool = False) -> str:
-    """A template with its {fields} filled in; in an address they are quoted, unless the address begins with one."""
-    if "{" not in template:
-        return template
-    filled = []
-    for place, (named, part) in enumerate(_parts(template)):
-        if not named:
-            filled.append(part)
-            continue
-        value = text_of(view.value(part))[:LONGEST_MATCHED]
-        filled.append(quote(value, safe="") if address and place else value)
-    return "".join(filled)
-
-
-def placeholders(template: str) -> list[str]:
-    """The fields that a template names."""
-    return [part for named, part in _parts(template) if named]
-
-
-def is_field(name: str) -> bool:
-    """Is there a field of that name?"""
-    return name in FIELDS or (name.startswith(("labels.", "details.")) and not name.endswith("."))
-
-
-def text_of(value: Any) -> str:
-    """A value as conditions and templates read it."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(text_of(one) for one in value[:50])
-    return "(fields)" if isinstance(value, Mapping) else str(value)[:LONGEST_MATCHED]
-
-
-def _parts(template: str) -> list[tuple[bool, str]]:
-    """The pieces of a template: (is it the name of a field, text)."""
-    parts, rest = [], template
-    while rest:
-        before, brace, after = rest.partition("{")
-        inside, closing, tail = after.partition("}")
-        if brace and closing and is_field(inside):
-            parts += [(False, before)] if before else []
-            parts.append((True, inside))
-            rest = tail
-        else:
-            parts.append((False, before + brace))
-            rest = after
-    return parts
-
-
 def _add(then: Then, rule: Rule, view: View) -> Then:
     """What was decided so far and what this rule adds; the later rule counts. Its labels are there for the rules after it."""
     new = rule.then
     labels = tuple((name, render(value, view)[:LONGEST_MATCHED]) for name, value in new.labels)
-    links = tuple((render(text, view)[:200], address) for text, raw in new.links if (address := _address(render(raw, view, address=True))))
-    runbook = _address(render(new.runbook, view, address=True)) if new.runbook else ""
+    links = tuple(
+        (render(text, view)[:200], address) for text, raw in new.links if (address := address_of(render(raw, view, address=True)))
+    )
+    runbook = address_of(render(new.runbook, view, address=True)) if new.runbook else ""
     if labels:
         view.add(labels)
     return replace(
@@ -353,12 +214,6 @@ def _add(then: Then, rule: Rule, view: View) -> Then:
         group_minutes=new.group_minutes if new.group_minutes is not None else then.group_minutes, suppress=then.suppress or new.suppress,
         labels=tuple({**dict(then.labels), **dict(labels)}.items()), links=then.links + links, runbook=runbook or then.runbook,
     )  # fmt: skip
-
-
-def _address(text: str) -> str:
-    """A filled-in address, where it still is one."""
-    good = text.startswith(("http://", "https://")) and len(text) <= 2000 and not any(sign.isspace() or sign in "<>\"'" for sign in text)
-    return text if good else ""
 
 
 def _anchor(rule: Rule) -> Condition | None:
@@ -372,7 +227,7 @@ def _anchor(rule: Rule) -> Condition | None:
 def _compile(rule: Rule, regex: Callable[[str], Test], expressions: Expressions | None) -> _Compiled:
     heavy = bool(rule.expression or rule.hours) or any(one.operator in ("regex", "not_regex") for one in rule.conditions)
     try:
-        tests = tuple(_test(one, regex) for one in rule.conditions)
+        tests = tuple(test_of(one, regex) for one in rule.conditions)
     except Exception as error:  # a rule that cannot be asked fails when it is its turn; the others work
         tests = (_raising(error),)
     return _Compiled(rule, tests, expressions, _HEAVY if heavy else _LIGHT)
@@ -383,72 +238,6 @@ def _raising(error: Exception) -> Callable[[View], bool]:
         raise error
 
     return fail
-
-
-def _test(condition: Condition, regex: Callable[[str], Test]) -> Callable[[View], bool]:
-    opposite = condition.operator in _OPPOSITES
-    holds = _of_text(_OPPOSITES.get(condition.operator, condition.operator), condition.values, regex)
-    name = condition.field
-    if name.startswith("labels."):
-        label = name[7:]
-        return lambda view: holds(view.labels.get(label, "")[:LONGEST_MATCHED]) is not opposite
-    if not name.startswith("details."):
-        return lambda view: holds(view.fields[name][:LONGEST_MATCHED]) is not opposite
-    return lambda view: _of_any(holds, view.value(name)) is not opposite
-
-
-def _of_any(holds: Test, value: Any) -> bool:
-    """A list holds where one of its items does."""
-    if isinstance(value, (list, tuple)):
-        return any(holds(text_of(one)[:LONGEST_MATCHED]) for one in value[:100])
-    return holds(text_of(value)[:LONGEST_MATCHED])
-
-
-def _of_text(operator: str, values: tuple[str, ...], regex: Callable[[str], Test]) -> Test:
-    wanted = values[0] if values else ""
-    folded = wanted.lower()
-    if operator == "equals":
-        return lambda text: text == wanted
-    if operator == "one_of":
-        return frozenset(values).__contains__
-    if operator == "contains":
-        return lambda text: folded in text.lower()
-    if operator == "starts_with":
-        return lambda text: text.lower().startswith(folded)
-    if operator == "exists":
-        return bool
-    if operator == "regex":
-        return regex(wanted)
-    limit = float(wanted)
-    if operator == "above":
-        return lambda text: (number := _number(text)) is not None and number > limit
-    if operator == "at_least":
-        return lambda text: (number := _number(text)) is not None and number >= limit
-    if operator == "below":
-        return lambda text: (number := _number(text)) is not None and number < limit
-    return lambda text: (number := _number(text)) is not None and number <= limit
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text) if len(text) <= 50 else None
-    except ValueError:
-        return None
-
-
-def _inside(details: Mapping[str, Any], path: str) -> Any:
-    """A value inside of details: by its whole name, else step by step along the dots."""
-    if path in details:
-        return details[path]
-    found: Any = details
-    for step in path.split("."):
-        if isinstance(found, Mapping):
-            found = found.get(step)
-        elif isinstance(found, (list, tuple)) and step.isdecimal() and int(step[:6]) < len(found):
-            found = found[int(step[:6])]
-        else:
-            return None
-    return found
 
 
 def _said(error: Exception) -> str:

@@ -12,8 +12,8 @@ from tocsin.alerts.models import Alert, Integration, RawEvent, Service
 from tocsin.domain.alerts import Event
 from tocsin.domain.procedure.model import Procedure
 from tocsin.domain.routing import Decision, Directory, Subject, route, view_of
+from tocsin.domain.rule_words import Met, Names, met, told
 from tocsin.domain.rules import RuleSet
-from tocsin.domain.rules_words import Met, Names, met, told
 from tocsin.lib.patterns import full_match
 from tocsin.lib.refusal import Refused, invalid
 from tocsin.paging import rehearsal

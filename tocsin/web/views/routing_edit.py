@@ -12,9 +12,9 @@ from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts import queries_routing as queries
 from tocsin.alerts.models import Integration, Service
 from tocsin.alerts.operations_routing import place_in_words
-from tocsin.domain.rules import FIELDS, OPERATORS
-from tocsin.domain.rules_plain import BARE
-from tocsin.domain.rules_words import DAYS
+from tocsin.domain.rule_model import FIELDS, OPERATORS
+from tocsin.domain.rule_plain import BARE
+from tocsin.domain.rule_words import DAYS
 from tocsin.lib.refusal import Refused, missing
 from tocsin.paging.models import EscalationPolicy
 from tocsin.response import simulate_routing, try_routing

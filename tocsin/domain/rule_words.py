@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tocsin.domain.rules import ANY, EXPRESSION, HOURS, MATCHED, OPERATORS, RAISED, Condition, Hours, Rule, Then, text_of
+from tocsin.domain.rule_model import OPERATORS, Condition, Hours, Rule, Then, text_of
+from tocsin.domain.rules import ANY, EXPRESSION, HOURS, MATCHED, RAISED
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 LONGEST_SHOWN = 120

@@ -10,7 +10,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tocsin.domain.calendars import BusinessCalendar
-from tocsin.domain.rules import OPERATORS, Condition, Hours, Rule, Then, is_field, placeholders
+from tocsin.domain.rule_model import OPERATORS, Condition, Hours, Rule, Then, is_field
+from tocsin.domain.rule_templates import placeholders
 
 MOST_RULES = 2_000
 MOST_CONDITIONS = 20
