@@ -33,7 +33,8 @@ class Receipt:
     """The result of one attempt: outcome, the provider's reason in plain words, its own id, and how long to wait (seconds) if it said so.
 
     `gone` says that this address will never work again (subscription ended, bot blocked): it has to be proved anew.
-    `account` is the account that it went through, `reports` says that a report of what became of it is to be expected.
+    `account` is the account that it went through, `reports` says that a report of what became of it is to be expected, `lasts` for how many
+    seconds it goes on at its provider (rings again, shows a button) until it is ended (see Lasting).
     """
 
     outcome: Outcome
@@ -43,6 +44,7 @@ class Receipt:
     gone: bool = False
     account: int | None = None
     reports: bool = False
+    lasts: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,21 @@ class Asking(Protocol):
 
     def ask(self, account: Account, provider_id: str) -> Report | None:
         """The report; None where there is none yet or no answer. Within 10 s."""
+        ...
+
+
+@runtime_checkable
+class Lasting(Protocol):
+    """A gateway whose messages go on at the provider: they are looked after until nobody is needed any more, and then ended there."""
+
+    looks_every: float | None  # seconds; None: the provider tells by itself
+
+    def look(self, account: Account, provider_id: str) -> Report | Reply | None:
+        """What its person did meanwhile; None for nothing or no answer. Within 10 s."""
+        ...
+
+    def end(self, account: Account, provider_id: str, sentence: str) -> bool:
+        """End it and say why where that can be said; False when it has to be tried again. Within 10 s."""
         ...
 
 

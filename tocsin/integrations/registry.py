@@ -63,6 +63,7 @@ NOTIFIERS: Lazy[Notifier] = Lazy(
         "sms": "tocsin.integrations.phone.notifier:SMS",
         "voice": "tocsin.integrations.phone.notifier:VOICE",
         "webpush": "tocsin.integrations.webpush.subscription:NOTIFIER",
+        "pushover": "tocsin.integrations.pushover.gateway:NOTIFIER",
     }
 )
 
@@ -72,5 +73,6 @@ GATEWAYS: Lazy[Gateway] = Lazy(
         "twilio_sms": "tocsin.integrations.twilio.sms:GATEWAY",
         "twilio_voice": "tocsin.integrations.twilio.voice:GATEWAY",
         "webpush": "tocsin.integrations.webpush.gateway:GATEWAY",
+        "pushover": "tocsin.integrations.pushover.gateway:GATEWAY",
     }
 )

@@ -149,6 +149,8 @@ class Notification(models.Model):
     awaits_report = models.BooleanField(default=False)  # its provider says afterwards what became of it
     report_due_at = models.DateTimeField(null=True, blank=True)  # then the provider is asked what became of it
     report_sequence = models.PositiveIntegerField(null=True, blank=True)  # of the provider's last report, where it counts them
+    lasts_until = models.DateTimeField(null=True, blank=True)  # so long it goes on at its provider
+    look_due_at = models.DateTimeField(null=True, blank=True)  # then it is looked after there
     reply_code = models.PositiveSmallIntegerField(null=True, blank=True)  # what a text names this page by
     outcome = models.CharField(max_length=500, blank=True, default="")  # the provider's reason in plain words
     possible_duplicate = models.BooleanField(default=False)
@@ -165,6 +167,7 @@ class Notification(models.Model):
             models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="notification_due"),
             models.Index(fields=["escalation"], name="notification_escalation"),
             models.Index(fields=["report_due_at"], condition=models.Q(report_due_at__isnull=False), name="notification_report_due"),
+            models.Index(fields=["look_due_at"], condition=models.Q(look_due_at__isnull=False), name="notification_look_due"),
             models.Index(fields=["account", "provider_id"], condition=~models.Q(provider_id=""), name="notification_at_provider"),
             models.Index(fields=["user", "-id"], name="notification_user"),
         ]

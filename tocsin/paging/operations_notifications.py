@@ -21,6 +21,7 @@ from tocsin.domain.replies import HIGHEST_CODE
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib import due, statements
 from tocsin.lib.conflicts import again_on_conflict
+from tocsin.paging import operations_lasting as lasting
 from tocsin.paging.models import ContactMethod, Escalation, Notification
 from tocsin.paging.people import quiet_way, usable_methods, ways
 from tocsin.timeline.operations import announce, record
@@ -110,6 +111,7 @@ def become(row: Notification, state: str, reason: str, now: datetime, *, due_at:
 
 def cancel(rows: QuerySet[Notification], reason: str, now: datetime) -> int:
     """Cancel those of `rows` that have not been handed to a sender; how many."""
+    lasting.end_soon(rows, now)
     pending = list(rows.filter(state=State.PENDING).select_for_update().order_by("id"))
     for row in pending:
         _withdraw(row, reason, now)
@@ -297,6 +299,8 @@ def settle(id: int, fence: int, receipt: Receipt, now: datetime) -> str:
             become(row, State.FAILED, receipt.reason or "failed", now)
             tell(row, f"{_word(row)}_failed", f"{row.whom} could not be reached by {row.method_kind}: {row.outcome}.", now)
             instead(row, escalations, now)
+    if receipt.lasts and row.state in (State.ACCEPTED, State.DELIVERED):
+        lasting.begin(row, receipt.lasts, now)
     if receipt.gone and row.contact_method:
         lose(row.contact_method, receipt.reason, now)
     return row.state

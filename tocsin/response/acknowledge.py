@@ -31,7 +31,7 @@ from tocsin.response import causes, frame
 from tocsin.timeline.operations import announce, record
 
 VIA = {"api": "the API", "web": "the page", "link": "the link in a page", "cli": "the command line", "chat": "chat"}
-VIA |= {"sms": "a text message", "voice": "a key in a call"}
+VIA |= {"sms": "a text message", "voice": "a key in a call", "pushover": "the Pushover app", "telegram": "Telegram"}
 
 
 @dataclass(frozen=True)

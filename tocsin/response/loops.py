@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from tocsin.lib.due import Loop
-from tocsin.response import ask_reports, audit, bulk_alerts, deliver, escalate, keep_promises, receive_events, verify_sns, watch_heartbeats
+from tocsin.response import (
+    ask_reports,
+    audit,
+    bulk_alerts,
+    deliver,
+    escalate,
+    keep_promises,
+    look_after,
+    receive_events,
+    verify_sns,
+    watch_heartbeats,
+)
 
 LOOPS: list[Loop] = [
     receive_events.LOOP,
     escalate.LOOP,
     deliver.LOOP,
     ask_reports.LOOP,
+    look_after.LOOP,
     keep_promises.LOOP,
     bulk_alerts.LOOP,
     watch_heartbeats.LOOP,
