@@ -11,9 +11,10 @@ from ninja.responses import Status
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.paging import Paging, page
+from tocsin.domain.ports import Listening
 from tocsin.integrations.registry import GATEWAYS
+from tocsin.paging import messages, operations_push
 from tocsin.paging import operations_providers as operations
-from tocsin.paging import operations_push
 from tocsin.paging.models import Provider
 
 router = Router(tags=["Providers"])
@@ -39,12 +40,14 @@ class ProviderChange(Schema):
 
 
 def shape(row: Provider) -> dict[str, Any]:
-    """An account without its secrets: `secrets` names those that are set."""
+    """An account without its secrets: `secrets` names those that are set. `inbound` is our address that its provider calls (texts, buttons)."""
+    calls = isinstance(GATEWAYS[row.kind], Listening)
     return {
         "id": row.pk, "kind": row.kind, "channel": row.channel, "name": row.name, "values": row.settings,
         "secrets": sorted(name for name, value in operations.secrets_of(row).items() if value), "prefixes": row.prefixes,
         "position": row.position, "enabled": row.enabled, "failures": row.failures, "rests_until": row.rests_until,
         "last_ok_at": row.last_ok_at, "last_failure_at": row.last_failure_at, "last_reason": row.last_reason,
+        "inbound": messages.inbound(row) if calls else None,
     }  # fmt: skip
 
 

@@ -34,7 +34,8 @@ class Receipt:
 
     `gone` says that this address will never work again (subscription ended, bot blocked): it has to be proved anew.
     `account` is the account that it went through, `reports` says that a report of what became of it is to be expected, `lasts` for how many
-    seconds it goes on at its provider (rings again, shows a button) until it is ended (see Lasting).
+    seconds it goes on at its provider (rings again, shows a button) until it is ended (see Lasting). `recipient` is the provider's own name for the
+    person, by which it calls them when they answer.
     """
 
     outcome: Outcome
@@ -45,6 +46,7 @@ class Receipt:
     account: int | None = None
     reports: bool = False
     lasts: float = 0.0
+    recipient: str = ""
 
 
 @dataclass(frozen=True, slots=True)

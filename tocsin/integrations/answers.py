@@ -33,7 +33,7 @@ def plain(answer: http.Answer) -> dict[str, Any]:
     """The JSON object of an answer; empty where there is none."""
     try:
         found = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

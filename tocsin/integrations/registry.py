@@ -64,6 +64,9 @@ NOTIFIERS: Lazy[Notifier] = Lazy(
         "voice": "tocsin.integrations.phone.notifier:VOICE",
         "webpush": "tocsin.integrations.webpush.subscription:NOTIFIER",
         "pushover": "tocsin.integrations.pushover.gateway:NOTIFIER",
+        "slack": "tocsin.integrations.slack.gateway:CHANNEL",
+        "mattermost": "tocsin.integrations.mattermost.gateway:CHANNEL",
+        "teams": "tocsin.integrations.teams.gateway:CHANNEL",
     }
 )
 
@@ -74,5 +77,13 @@ GATEWAYS: Lazy[Gateway] = Lazy(
         "twilio_voice": "tocsin.integrations.twilio.voice:GATEWAY",
         "webpush": "tocsin.integrations.webpush.gateway:GATEWAY",
         "pushover": "tocsin.integrations.pushover.gateway:GATEWAY",
+        "slack": "tocsin.integrations.slack.gateway:GATEWAY",
+        "mattermost": "tocsin.integrations.mattermost.gateway:GATEWAY",
+        "teams": "tocsin.integrations.teams.gateway:GATEWAY",
+        "teams_room": "tocsin.integrations.teams.gateway:ROOMS",
     }
 )
+
+# Accounts whose messages are changed when somebody has what they are about (domain.ports_chat.Editing): asked while an acknowledgement is
+# stored, without importing anybody's module.
+EDITED = ("slack", "mattermost")

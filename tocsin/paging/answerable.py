@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db.models import Q
+
 from tocsin.domain.replies import Wish
 from tocsin.paging.messages import LINK_LIFETIME
 from tocsin.paging.models import ContactMethod, Escalation, Notification
@@ -15,7 +17,10 @@ MOST_LISTED = 5
 
 def methods_of(kind: str, address: str) -> list[ContactMethod]:
     """The contact methods, of active people, that an answer from that address comes from; also those that are switched off."""
-    rows = ContactMethod.objects.filter(kind=kind, address=address, removed_at=None, verified_at__isnull=False, user__is_active=True)
+    if not address:
+        return []
+    theirs = Q(address=address) | Q(known_as=address)
+    rows = ContactMethod.objects.filter(theirs, kind=kind, removed_at=None, verified_at__isnull=False, user__is_active=True)
     return list(rows.filter(user__removed_at=None).select_related("user").order_by("id"))
 
 

@@ -25,6 +25,7 @@ class ContactMethod(models.Model):
     verification_nonce = models.CharField(max_length=64, blank=True, default="")  # the code is derived from it and the secret key
     verification_expires_at = models.DateTimeField(null=True, blank=True)
     verification_tries = models.PositiveSmallIntegerField(default=0)
+    known_as = models.CharField(max_length=200, blank=True, default="")  # the provider's own name for the person, where they answer by it
     lost_reason = models.CharField(max_length=500, blank=True, default="")  # why a proved address had to be proved again
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -152,6 +153,7 @@ class Notification(models.Model):
     lasts_until = models.DateTimeField(null=True, blank=True)  # so long it goes on at its provider
     look_due_at = models.DateTimeField(null=True, blank=True)  # then it is looked after there
     reply_code = models.PositiveSmallIntegerField(null=True, blank=True)  # what a text names this page by
+    refresh_due_at = models.DateTimeField(null=True, blank=True)  # then the message in the chat is changed to what is true by then
     outcome = models.CharField(max_length=500, blank=True, default="")  # the provider's reason in plain words
     possible_duplicate = models.BooleanField(default=False)
     late_seconds = models.PositiveIntegerField(default=0, db_default=0)  # later than it should have been, where that is to be told
@@ -169,6 +171,7 @@ class Notification(models.Model):
             models.Index(fields=["report_due_at"], condition=models.Q(report_due_at__isnull=False), name="notification_report_due"),
             models.Index(fields=["look_due_at"], condition=models.Q(look_due_at__isnull=False), name="notification_look_due"),
             models.Index(fields=["account", "provider_id"], condition=~models.Q(provider_id=""), name="notification_at_provider"),
+            models.Index(fields=["refresh_due_at"], condition=models.Q(refresh_due_at__isnull=False), name="notification_refresh_due"),
             models.Index(fields=["user", "-id"], name="notification_user"),
         ]
         constraints = [

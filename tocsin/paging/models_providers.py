@@ -24,6 +24,8 @@ class Provider(models.Model):
     last_ok_at = models.DateTimeField(null=True, blank=True)
     last_failure_at = models.DateTimeField(null=True, blank=True)
     last_reason = models.CharField(max_length=500, blank=True, default="")
+    listens_due_at = models.DateTimeField(null=True, blank=True)  # then it is asked what people have answered, where nobody calls us
+    listens_mark = models.CharField(max_length=500, blank=True, default="")  # up to where it was heard
     created_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
 

@@ -17,6 +17,7 @@ from tocsin.domain import catch_up, delivery
 from tocsin.domain import escalation as rules
 from tocsin.lib import due, statements
 from tocsin.paging import operations_canary, people, posts, several
+from tocsin.paging import operations_chats as chats
 from tocsin.paging import operations_notifications as notifications
 from tocsin.paging.models import Escalation, EscalationPolicy, Notification
 from tocsin.paging.operations_contacts import add_method, add_rule, change_method, remove_method, remove_rule, send_code, send_test, verify
@@ -204,6 +205,7 @@ def _again(escalation: Escalation, now: datetime) -> None:
     escalation.save(update_fields=["due_at", "finished_at"])
     who = escalation.acknowledged_by.name if escalation.acknowledged_by else "nobody"
     _tell(escalation, "acknowledgement_expired", f"The acknowledgement by {who} ran out; paging starts again.", now)
+    chats.refresh(escalation.notifications.all(), now)
     start(
         policy=escalation.policy, track=escalation.track, subject=escalation.subject, alert=escalation.alert,
         incident_id=escalation.incident_id, reason=f"The acknowledgement by {who} ran out.", urgency=escalation.urgency, now=now,
@@ -291,6 +293,8 @@ def acknowledge(
             notifications.of_subject(alert_id, incident_id), escalation=None, user=by.user, kind__in=notifications.PAGES
         )
         notifications.cancel(own, "this person has acknowledged", now)
+    by_hand = notifications.of_subject(alert_id, incident_id) & Q(escalation=None)
+    chats.refresh(Notification.objects.filter(Q(escalation__in=taken) | by_hand), now)
     return taken + [row for row in waiting if row in new]
 
 
@@ -346,6 +350,7 @@ def stop(
             row.save(update_fields=["status", "due_at", "finished_at"])
     pages = Notification.objects.filter(Q(escalation__in=rows) | (notifications.of_subject(alert_id, incident_id) & Q(escalation=None)))
     notifications.cancel(pages.filter(kind__in=notifications.PAGES), reason, now)
+    chats.refresh(pages, now)
     return stopped
 
 

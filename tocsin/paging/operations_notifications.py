@@ -21,6 +21,7 @@ from tocsin.domain.replies import HIGHEST_CODE
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib import due, statements
 from tocsin.lib.conflicts import again_on_conflict
+from tocsin.paging import operations_chats as chats
 from tocsin.paging import operations_lasting as lasting
 from tocsin.paging.models import ContactMethod, Escalation, Notification
 from tocsin.paging.people import quiet_way, usable_methods, ways
@@ -288,6 +289,7 @@ def settle(id: int, fence: int, receipt: Receipt, now: datetime) -> str:
     match verdict:
         case rules.Done(state):
             become(row, state, receipt.reason or "taken by the provider", now)
+            chats.sent(row, receipt, over=over, now=now)
             tell(row, f"{_word(row)}_sent", f"{row.whom} was {'paged' if row.user_id else 'told'} by {row.method_kind}." + _notes(row), now)
         case rules.RetryAt() if over:
             _withdraw(row, f"acknowledged after attempt {row.attempt}: {receipt.reason}", now)

@@ -13,16 +13,20 @@ from django.db import transaction
 
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.audit import audit
+from tocsin.accounts.models import User
 from tocsin.domain import providers as rules
-from tocsin.domain.ports import Account, Gateway, Receipt
+from tocsin.domain.ports import Account, Gateway, Outcome, Receipt
 from tocsin.integrations.registry import GATEWAYS
 from tocsin.lib import sealing
 from tocsin.lib.refusal import Refused, invalid, missing
-from tocsin.paging.models import Provider
+from tocsin.paging import operations_notifications as notifications
+from tocsin.paging.models import Notification, Provider
+from tocsin.paging.people import usable_methods
 
 MOST_PROVIDERS = 50
 MOST_PREFIXES = 100
 LONGEST_VALUE = 4000
+MOST_TOLD = 50  # administrators
 PREFIX = re.compile(r"^\+[1-9][0-9]{0,14}$")
 PURPOSE = "provider"
 
@@ -134,9 +138,28 @@ def judge(row: Provider, receipt: Receipt, now: datetime) -> None:
         if receipt.outcome in ("delivered", "accepted"):
             locked.last_ok_at = now
         else:
+            if receipt.outcome is Outcome.REFUSED:
+                _tell_administrators(locked, receipt.reason, now)
             locked.last_failure_at, locked.last_reason = now, receipt.reason[:500]
         locked.failures, locked.rests_until = after.failures, after.rests_until
         locked.save(update_fields=["failures", "rests_until", "last_ok_at", "last_failure_at", "last_reason"])
+
+
+def _tell_administrators(row: Provider, reason: str, now: datetime) -> None:
+    """The account is of no use until somebody mends it: every administrator hears it once, by another way than its channel."""
+    rows = []
+    for user in User.objects.filter(role="administrator", is_active=True, removed_at=None).order_by("id")[:MOST_TOLD]:
+        ways = sorted((one for one in usable_methods(user) if one.kind != row.channel), key=lambda one: one.kind != "email")
+        rows += [
+            Notification(
+                identity=f"refused:{row.pk}:{row.last_ok_at or row.created_at:%Y%m%d%H%M%S}:u{user.pk}", kind="notice", user=user, contact_method=way,
+                method_kind=way.kind, title=f"Account {row.name} cannot send pages", created_at=now, due_at=now,
+                text=f"Pages by {row.channel} do not go out through {row.name}: {reason}. People are paged by their other ways meanwhile."[:4000],
+                history=[notifications.line("pending", "planned", now)],
+            )
+            for way in ways[:1]
+        ]  # fmt: skip
+    notifications.insert(rows)
 
 
 def _standing(row: Provider) -> rules.Standing:

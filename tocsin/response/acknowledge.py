@@ -32,6 +32,7 @@ from tocsin.timeline.operations import announce, record
 
 VIA = {"api": "the API", "web": "the page", "link": "the link in a page", "cli": "the command line", "chat": "chat"}
 VIA |= {"sms": "a text message", "voice": "a key in a call", "pushover": "the Pushover app", "telegram": "Telegram"}
+VIA |= {"slack": "Slack", "mattermost": "Mattermost", "matrix": "Matrix"}
 
 
 @dataclass(frozen=True)
@@ -158,11 +159,11 @@ def acknowledge_by_link(*, token: str, now: datetime, address: str | None = None
     return acknowledge_page(incident_id=link.incident_id, alert_id=link.alert_id, by=Actor.of(user, "link", address), now=now)
 
 
-def acknowledge_page(*, incident_id: int | None, alert_id: int | None, by: Actor, now: datetime) -> Acknowledgement:
-    """Acknowledge what a page that this person was sent is about. Refused where it is gone."""
+def acknowledge_page(*, incident_id: int | None, alert_id: int | None, by: Actor, now: datetime, theirs: bool = True) -> Acknowledgement:
+    """Acknowledge what a page is about; `theirs` says that it was sent to this person. Refused where it is gone, or not for them to know."""
     if incident_id and by.user and (incident := Incident.objects.filter(pk=incident_id).first()):
         with transaction.atomic():
-            if incident.private:  # whoever was paged for it may know of it, and takes part once they have it
+            if incident.private and theirs:  # whoever was paged for it may know of it, and takes part once they have it
                 incidents.join(incident, by.user, now=now)
             return acknowledge_incident(incident=incident, by=by, now=now)
     if alert_id and (alert := Alert.objects.filter(pk=alert_id).first()):

@@ -25,23 +25,28 @@ HOW = 'Reply with the page\'s number to acknowledge, with an r to resolve, with 
 
 
 def answer(reply: Reply, *, channel: str, page: Notification | None, now: datetime) -> Said:
-    """Carry out a reply that came by that channel; `page` is the one that the provider's call is about, where it is about one."""
-    if page is not None:
+    """Carry out a reply that came by that channel; `page` is the one that the provider's call is about, where it is about one.
+
+    A reply without an address is that of the page's own person; a button may also be pressed by another who sees it.
+    """
+    if page is None and reply.notification is not None:
+        page = Notification.objects.select_related("user", "escalation", "contact_method").filter(pk=reply.notification).first()
+        if page is None:
+            return Said(False, "This page is gone.")
+    if page is not None and not reply.address:
         return _about([page], reply.wish, channel, now)
     methods = answerable.methods_of(channel, reply.address)
     if not methods:
         return Said(False, "This address belongs to nobody here; nothing was done.")
     if reply.wish.verb in (Verb.STOP, Verb.START):
         return _switch(methods, reply.wish.verb, now)
-    if reply.notification is not None:
-        own = Notification.objects.filter(pk=reply.notification, user__in=[method.user_id for method in methods])
-        pages = list(own.select_related("user", "escalation", "contact_method"))
-    else:
-        pages = answerable.pages_meant(methods, reply.wish, now)
-    return _about(pages, reply.wish, channel, now)
+    if page is not None:
+        people = [method.user for method in methods]
+        return _about([page], reply.wish, channel, now, next((one for one in people if one.pk == page.user_id), people[0]))
+    return _about(answerable.pages_meant(methods, reply.wish, now), reply.wish, channel, now)
 
 
-def _about(pages: list[Notification], wish: Wish, channel: str, now: datetime) -> Said:
+def _about(pages: list[Notification], wish: Wish, channel: str, now: datetime, by: User | None = None) -> Said:
     if wish.verb is Verb.REPEAT and pages:
         return Said(False, spoken(messages.message(pages[0], now)))
     if wish.verb not in _DEEDS:
@@ -50,17 +55,17 @@ def _about(pages: list[Notification], wish: Wish, channel: str, now: datetime) -
         return Said(False, f"No page of the last day has the number {wish.code}." if wish.code else "There is no page to answer.")
     if len(pages) > 1 and not (wish.all and wish.verb is Verb.ACKNOWLEDGE):
         return Said(False, f"{len(pages)} pages wait for an answer: {answerable.listed(pages)}. Reply with the number of one.")
-    said = [_carry_out(page, wish.verb, channel, now) for page in pages]
+    said = [_carry_out(page, wish.verb, by or page.user, channel, now) for page in pages]
     return Said(all(one.done for one in said), " ".join(one.sentence for one in said))
 
 
-def _carry_out(page: Notification, verb: Verb, channel: str, now: datetime) -> Said:
-    by = Actor.of(User.objects.get(pk=page.user_id or 0), channel)
-    if by.user is None or not by.user.is_active or by.user.removed_at:
+def _carry_out(page: Notification, verb: Verb, user: User | None, channel: str, now: datetime) -> Said:
+    if user is None or not user.is_active or user.removed_at:
         return Said(False, "This person is no longer active.")
-    if page.state in (Notification.State.SENDING, Notification.State.ACCEPTED):
+    by = Actor.of(user, channel)
+    if user.pk == page.user_id and page.state in (Notification.State.SENDING, Notification.State.ACCEPTED):
         reports.reached(page.pk, f"{by.label} answered: {verb}", now)
-    if page.kind not in ("page", "fallback"):
+    if page.kind not in ("page", "fallback", "post"):
         return Said(True, "This was no page; there is nothing to do, and your answer has arrived.")
     try:
         return _DEEDS[verb](page, by, now)
@@ -69,7 +74,9 @@ def _carry_out(page: Notification, verb: Verb, channel: str, now: datetime) -> S
 
 
 def _acknowledge(page: Notification, by: Actor, now: datetime) -> Said:
-    taken = acknowledge_page(incident_id=page.incident_id, alert_id=page.alert_id, by=by, now=now)
+    taken = acknowledge_page(
+        incident_id=page.incident_id, alert_id=page.alert_id, by=by, now=now, theirs=by.user is not None and by.user.pk == page.user_id
+    )
     if more := taken.waits_for:
         return Said(True, f"You have acknowledged, and {more} must as well: {page.title[:100]}.")
     if taken.taken:

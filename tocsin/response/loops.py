@@ -12,6 +12,7 @@ from tocsin.response import (
     keep_promises,
     look_after,
     receive_events,
+    show_in_chats,
     verify_sns,
     watch_heartbeats,
 )
@@ -26,5 +27,6 @@ LOOPS: list[Loop] = [
     bulk_alerts.LOOP,
     watch_heartbeats.LOOP,
     verify_sns.LOOP,
+    show_in_chats.LOOP,
 ]
 AUDITOR: Loop = audit.LOOP  # beside them: it looks whether they do their work

@@ -20,6 +20,8 @@ def send_post(row: Notification, message: Message) -> Receipt:
     account = Provider.objects.filter(pk=target.get("id") or 0, removed_at=None, enabled=True).first()
     if account is None or account.kind not in GATEWAYS:
         return Receipt(Outcome.FAILED, "the chat account was removed or switched off")
-    receipt = GATEWAYS[account.kind].send(providers.account(account), target["address"], message, key=key)
+    receipt = GATEWAYS[account.kind].send(
+        providers.account(account, callback=messages.callback(row, account)), target["address"], message, key=key
+    )
     providers.judge(account, receipt, clock.now())
-    return replace(receipt, reason=f"{account.name}: {receipt.reason}")
+    return replace(receipt, reason=f"{account.name}: {receipt.reason}", account=account.pk)

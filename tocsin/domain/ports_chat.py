@@ -1,0 +1,47 @@
+"""What does a chat have to offer beside taking a message? The further seams that its integrations implement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from tocsin.domain.ports import Account, Message, Receipt
+from tocsin.domain.replies import Wish
+
+
+@runtime_checkable
+class Editing(Protocol):
+    """A gateway whose messages can be changed after they were sent: what somebody took must not look open elsewhere."""
+
+    def edit(self, account: Account, provider_id: str, message: Message, note: str) -> Receipt:
+        """Show the message that the account sent as `provider_id` without its buttons and with `note` (who has it, since when). Within 10 s."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What somebody said where we listen: their address, the room, and the message of ours that it answers ("": none in particular)."""
+
+    wish: Wish
+    address: str
+    room: str
+    provider_id: str = ""
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """A gateway that asks its provider what people have answered, because the provider calls nobody."""
+
+    def hear(self, account: Account, rooms: Sequence[str], since: str, wait: float) -> tuple[str, list[Heard]] | Receipt:
+        """What was said in these rooms since the mark ("": only what answers a message of ours), waiting up to `wait` seconds for something,
+        and the new mark. A receipt where there is no answer."""
+        ...
+
+    def room_of(self, provider_id: str) -> str:
+        """The room in which a message of ours is."""
+        ...
+
+    def say(self, account: Account, room: str, sentence: str) -> Receipt:
+        """A remark that wakes nobody."""
+        ...

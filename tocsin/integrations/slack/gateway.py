@@ -1,0 +1,211 @@
+"""How is a page sent by Slack, changed there when somebody has it, and answered by its buttons?
+
+An app of the organisation's own with a bot token; `chat.postMessage` to a member's id is a direct message of the app. Wire format:
+docs.slack.dev (Web API, verifying requests, interactivity).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qs
+
+from tocsin.domain.ports import Abilities, Account, Answer, Callback, Field, ForgedError, Message, Outcome, Receipt, Reply, Report, Said
+from tocsin.domain.replies import Verb, Wish
+from tocsin.integrations import chat
+from tocsin.integrations.slack import words
+from tocsin.lib import http
+
+log = logging.getLogger(__name__)
+OLDEST_CALL = 300  # seconds
+ANSWER_LIMIT = 1.5  # seconds for one call while Slack waits for our answer, which it does for three
+MEMBER = re.compile(r"^[UW][A-Z0-9]{5,24}$")
+ROOM = re.compile(r"^(?:[CGD][A-Z0-9]{5,24}|#[^\s#@<>&]{1,80})$")
+EMAIL = re.compile(r"^[^\s@<>]{1,64}@[^\s@<>]{1,189}$")
+VERBS = {words.ACKNOWLEDGE: Verb.ACKNOWLEDGE, words.ESCALATE: Verb.ESCALATE}
+
+
+def check_address(address: str) -> str:
+    """A member's id, a channel, or an e-mail address in lower case. Raises ValueError."""
+    if MEMBER.match(address.upper()) or ROOM.match(address.upper()):
+        return address if address.startswith("#") else address.upper()
+    if EMAIL.match(address):
+        return address.lower()
+    raise ValueError(
+        "Give your e-mail address in Slack, or your member ID (U…; in Slack: your profile, ⋮, Copy member ID), or a channel's ID (C…)."
+    )
+
+
+class Slack:
+    """A Slack app of the organisation's own."""
+
+    kind = "slack"
+    label = "Slack"
+    channel = "slack"
+    fields = (
+        Field(
+            "token", "Bot token", secret=True,
+            help="xoxb-…, from “OAuth & Permissions” of your app. Scopes: chat:write, users:read and users:read.email.",
+        ),
+        Field(
+            "signing_secret", "Signing secret", secret=True,
+            help="From “Basic Information” of your app; it proves that a pressed button comes from Slack.",
+        ),
+        Field("api", "Address of the API", required=False, default="https://slack.com/api", help="GovSlack: https://slack-gov.com/api"),
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.memory = chat.Memory()
+
+    def check(self, values: Mapping[str, str]) -> dict[str, str]:
+        """What is wrong with the values."""
+        errors: dict[str, str] = {}
+        if not values["token"].startswith("xoxb-"):
+            errors |= {"token": "A bot token begins with xoxb-."}
+        if not re.fullmatch(r"[0-9a-f]{32,64}", values["signing_secret"]):
+            errors |= {"signing_secret": "The signing secret is 32 letters a to f and digits."}
+        try:
+            http.check_url(values["api"])
+        except ValueError as error:
+            errors["api"] = str(error)
+        return errors
+
+    def check_room(self, address: str) -> str:
+        """A channel's id, or #name. Raises ValueError."""
+        address = address.strip()
+        if not ROOM.match(address if address.startswith("#") else address.upper()):
+            raise ValueError("Give the channel's ID (C…; in Slack: the channel's name, at the end of “About”), or its name as #ops.")
+        return address if address.startswith("#") else address.upper()
+
+    def send(self, account: Account, address: str, message: Message, *, key: str) -> Receipt:
+        """One `chat.postMessage`; `ok: false` is a failure whatever the status says. Slack has no idempotency key: a time-out is unknown."""
+        return chat.attempt(lambda: self._send(account, address, message))
+
+    def _send(self, account: Account, address: str, message: Message) -> Receipt:
+        place = self._member(account, address) if "@" in address else address
+        said = _call(account, "chat.postMessage", {"channel": place, **words.page(message)}, posts=True)
+        where = f"{said.get('channel', place)}:{said.get('ts', '')}"
+        return Receipt(Outcome.ACCEPTED, "Slack took it", provider_id=where, recipient=place if MEMBER.match(place) else "")
+
+    def edit(self, account: Account, provider_id: str, message: Message, note: str) -> Receipt:
+        """`chat.update`: who has it instead of the buttons."""
+        place, _, stamp = provider_id.rpartition(":")
+
+        def update() -> Receipt:
+            _call(account, "chat.update", {"channel": place, "ts": stamp, **words.page(message, note)})
+            return Receipt(Outcome.DELIVERED, "Slack shows it", provider_id=provider_id)
+
+        return chat.attempt(update)
+
+    # -- what Slack asks and tells ------------------------------------------------------------------------------------------
+
+    def read_callback(self, account: Account, call: Callback) -> list[Report | Reply]:
+        """The pressed buttons of a signed call of our own workspace. Raises ForgedError."""
+        _prove(account, call)
+        said = _payload(call)
+        if said.get("type") != "block_actions":
+            return []
+        self._prove_workspace(account, said)
+        person = str(_object(said.get("user")).get("id") or "")
+        return [reply for action in _objects(said.get("actions"))[:5] if (reply := _reply(action, person))]
+
+    def answer(self, account: Account, call: Callback, said: Sequence[Said]) -> Answer:
+        """An empty 200; who pressed in vain is told so, for their eyes only. The handshake gets its challenge back."""
+        told = _payload(call)
+        if told.get("type") == "url_verification":
+            return Answer(str(told.get("challenge") or "")[:500].encode())
+        place, person = _object(told.get("channel")).get("id"), _object(told.get("user")).get("id")
+        for one in said:
+            if not one.done and place and person:
+                _whisper(account, {"channel": place, "user": person, "text": words.escaped(one.sentence)[:3000]})
+        return Answer()
+
+    def _prove_workspace(self, account: Account, said: dict[str, Any]) -> None:
+        """An app may be installed in other people's workspaces, and a channel shared with them: both have valid signatures."""
+        try:
+            ours = self.memory.get(
+                account, account.values["api"], "workspace", ask=lambda: _call(account, "auth.test", {}, limit=ANSWER_LIMIT)["team_id"]
+            )
+        except (chat.NotTaken, KeyError) as error:
+            raise ForgedError("the workspace could not be confirmed: Slack did not say which one the token is of") from error
+        person = _object(said.get("user"))
+        if _object(said.get("team")).get("id") != ours or person.get("team_id", ours) != ours:
+            raise ForgedError("the button was pressed in another workspace than the account's")
+
+    def _member(self, account: Account, email: str) -> str:
+        def ask() -> str:
+            found = str(_object(_call(account, "users.lookupByEmail", form={"email": email}).get("user")).get("id") or "")
+            if not MEMBER.match(found):
+                raise chat.NotTaken(Outcome.RETRY, "Slack answered without the member's id")
+            return found
+
+        return self.memory.get(account, account.values["api"], "member", email, ask=ask)
+
+
+def _call(
+    account: Account, method: str, body: Any = None, *, form: Mapping[str, str] | None = None, posts: bool = False,
+    limit: float = chat.CALL_LIMIT,
+) -> dict[str, Any]:  # fmt: skip
+    """What the method answered. Raises NotTaken for anything but `ok: true`."""
+    url = f"{account.values['api'].rstrip('/')}/{method}"
+    told = chat.call("POST", url, token=account.values["token"], body=body, form=form, posts=posts, limit=limit)
+    if told.said.get("ok") is not True:
+        raise chat.NotTaken(*(words.fault(told.said) if told.said else (Outcome.RETRY, f"answered {told.status} without Slack's form")))
+    return told.said
+
+
+def _whisper(account: Account, body: dict[str, Any]) -> None:
+    try:
+        _call(account, "chat.postEphemeral", body, limit=ANSWER_LIMIT)
+    except chat.NotTaken as not_taken:
+        log.warning("who pressed in vain could not be told so: %s", not_taken)
+
+
+def _prove(account: Account, call: Callback) -> None:
+    """Slack's signature, version 0, over the raw body; the proof comes first, then the age. Raises ForgedError."""
+    secret = account.values.get("signing_secret", "")
+    stamp = call.headers.get("x-slack-request-timestamp", "")
+    given = call.headers.get("x-slack-signature", "")
+    proof = hmac.new(secret.encode(), f"v0:{stamp}:".encode() + call.body, hashlib.sha256).hexdigest()
+    if not secret or not hmac.compare_digest(f"v0={proof}".encode(), given.encode()):
+        raise ForgedError("the signature is not Slack's")
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 13) or abs(call.at.timestamp() - int(stamp)) > OLDEST_CALL:
+        raise ForgedError("the call is more than five minutes old")
+
+
+def _payload(call: Callback) -> dict[str, Any]:
+    """The JSON of the form's `payload`, or of the body; empty for what is neither."""
+    try:
+        if call.headers.get("content-type", "").startswith("application/json"):
+            return _object(json.loads(call.body))
+        return _object(json.loads(parse_qs(call.body.decode(), max_num_fields=20).get("payload", ["{}"])[0]))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _reply(action: dict[str, Any], person: str) -> Reply | None:
+    verb, value = VERBS.get(str(action.get("action_id"))), str(action.get("value") or "")
+    if verb is None or not person or not (value.isascii() and value.isdigit() and len(value) < 18):
+        return None
+    return Reply(Wish(verb), person, int(value))
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+ABILITIES = Abilities(
+    two_way=True,
+    note="Slack's own do-not-disturb hours and a muted phone keep it quiet: have a louder way beside it. Slack gives no delivery receipts.",
+)
+CHANNEL = chat.Channel("slack", "Slack", ABILITIES, check_address)
+GATEWAY = Slack()

@@ -1,0 +1,1 @@
+"""Pages by Microsoft Teams, through a workflow."""
