@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tocsin.domain.calendars import BusinessCalendar
 from tocsin.domain.procedure import default
 from tocsin.domain.routing import Directory, ServiceFacts, Subject, route
+from tocsin.domain.rule_lint import lint
 from tocsin.domain.rule_model import FIELDS, Condition, Hours, Rule, Then, View
-from tocsin.domain.rule_plain import Facts, RulesError, lint, read, stored, to_plain
+from tocsin.domain.rule_plain import Facts, RulesError, read, stored, to_plain
 from tocsin.domain.rule_templates import render
 from tocsin.domain.rule_words import Names, demands, told
 from tocsin.domain.rules import BUDGET_SECONDS, MATCHED, RuleSet

@@ -16,7 +16,7 @@ from tocsin.alerts.models import Alert, Integration, RawEvent, RoutingTrial, Rou
 from tocsin.api.paging import Paging, page
 from tocsin.api.procedure import number_of
 from tocsin.api.shapes import Body, rfc3339
-from tocsin.domain.rule_plain import lint
+from tocsin.domain.rule_lint import lint
 from tocsin.lib.refusal import invalid, missing
 from tocsin.response import simulate_routing, try_routing
 

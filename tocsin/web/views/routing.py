@@ -15,7 +15,7 @@ from tocsin.alerts import operations_routing as operations
 from tocsin.alerts import queries_routing as queries
 from tocsin.alerts.models import Alert, Integration, RawEvent, RoutingTrial
 from tocsin.domain import rule_words as words
-from tocsin.domain.rule_plain import lint
+from tocsin.domain.rule_lint import lint
 from tocsin.lib.refusal import Refused, invalid
 from tocsin.response import simulate_routing, try_routing
 from tocsin.web import pages
