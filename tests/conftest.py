@@ -11,6 +11,16 @@ def django_db_setup():
     return None
 
 
+@pytest.fixture(scope="session")
+def live_server_process():
+    """One running Tocsin for all tests of a process. Here, since a fixture that files import is made anew for each of them."""
+    from tests.live import LiveServer
+
+    server = LiveServer()
+    yield server
+    server.stop()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item):
     """A test with real transactions empties every table at its end: put back the one row that the migrations made."""

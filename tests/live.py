@@ -18,8 +18,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 TOKEN = "live-" + "t" * 40
 ROOT = Path(__file__).parent.parent
 
@@ -99,14 +97,6 @@ class LiveServer:
                 self.process.wait()
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def live_server_process():
-    """One running Tocsin for the whole run."""
-    server = LiveServer()
-    yield server
-    server.stop()
 
 
 class Phone:

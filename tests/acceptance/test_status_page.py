@@ -3,14 +3,14 @@
 import pytest
 from procrastinate.contrib.django import app
 
-from tests.live import live_server_process, until  # noqa: F401
+from tests.live import until
 from tocsin.jobs import QUEUES
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
 
 @pytest.mark.clause("S71", "S100")
-def test_the_page_stands_from_the_start_and_an_update_is_on_it_within_five_seconds(live_server_process):  # noqa: F811
+def test_the_page_stands_from_the_start_and_an_update_is_on_it_within_five_seconds(live_server_process):
     tocsin = live_server_process
 
     def page(path: str):

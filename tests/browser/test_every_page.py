@@ -13,6 +13,8 @@ from tests.browser.pages import PAGES
 
 pytestmark = pytest.mark.browser
 SCREENS = Path(os.environ.get("TOCSIN_SCREENS", Path(__file__).parents[2] / "artefacts" / "screens"))
+# What a narrow window can spoil; names, roles and order are the same as in the wide one.
+NARROW = ("color-contrast", "scrollable-region-focusable", "target-size", "meta-viewport", "nested-interactive", "aria-hidden-focus")
 NOT_FOUND = "the server responded with a status of 404"
 
 
@@ -45,7 +47,7 @@ def test_a_page_is_readable_for_everybody(visit, site, name):
     page.set_viewport_size(PHONE)
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0, f"{name} is {wide} px too wide at 390 px: {page.evaluate(WIDEST)}"
-    look("phone")
+    look("phone", *NARROW)
     assert not [said for said in window.complaints if not (name == "not-found" and NOT_FOUND in said)]
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.live import live_server_process, until  # noqa: F401
+from tests.live import until
 from tocsin.domain.ports import Received, UnreadableError
 from tocsin.intake import changes
 from tocsin.intake.request import InvalidError
@@ -66,7 +66,7 @@ def test_what_says_nothing_is_refused_with_a_sentence(body, content_type):
     assert refused.value.answer.status == 400 and len(json.loads(refused.value.answer.body)["error"]) > 10
 
 
-def test_curl_tells_a_change_with_the_key_of_any_integration_and_nobody_is_paged(live_server_process):  # noqa: F811
+def test_curl_tells_a_change_with_the_key_of_any_integration_and_nobody_is_paged(live_server_process):
     tocsin = live_server_process
     service = tocsin.api("POST", "/services", {"name": "Change by curl"})
     integration = tocsin.api("POST", "/integrations", {"name": "Prometheus of curl", "kind": "alertmanager"})

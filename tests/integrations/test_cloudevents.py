@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.live import live_server_process, until  # noqa: F401
+from tests.live import until
 from tests.rooms.test_receiving_events import House
 from tocsin import clock
 from tocsin.accounts.actor import Actor
@@ -111,7 +111,7 @@ def test_deliveries_are_forgotten_after_a_day():
     assert operations_deliveries.forget_deliveries(clock.now() + timedelta(hours=25)) == 1
 
 
-def test_a_sender_shakes_hands_and_sends_in_all_three_modes(live_server_process):  # noqa: F811
+def test_a_sender_shakes_hands_and_sends_in_all_three_modes(live_server_process):
     tocsin = live_server_process
     integration = tocsin.api("POST", "/integrations", {"name": "Events", "kind": "cloudevents", "event_rate": 50})
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.live import free_port, live_server_process, until  # noqa: F401
+from tests.live import free_port, until
 
 opsgenie = pytest.importorskip("opsgenie_sdk")
 
 
 @pytest.fixture(scope="module")
-def tocsin(live_server_process):  # noqa: F811
+def tocsin(live_server_process):
     return live_server_process
 
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.live import free_port, live_server_process, until  # noqa: F401
+from tests.live import free_port, until
 
 BINARIES = {name: shutil.which(name) for name in ("prometheus", "prometheus-alertmanager")}
 
@@ -44,7 +44,7 @@ def real(tmp_path):
         process.wait(20)
 
 
-def test_an_alert_of_a_real_prometheus_is_one_alert_by_each_way(live_server_process, real, tmp_path):  # noqa: F811
+def test_an_alert_of_a_real_prometheus_is_one_alert_by_each_way(live_server_process, real, tmp_path):
     tocsin, target = live_server_process, free_port()
     webhook = tocsin.api("POST", "/integrations", {"name": "Alertmanager", "kind": "alertmanager"})
     direct = tocsin.api("POST", "/integrations", {"name": "Prometheus", "kind": "alertmanager_api_v2"})

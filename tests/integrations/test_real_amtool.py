@@ -7,14 +7,14 @@ import urllib.parse
 
 import pytest
 
-from tests.live import TOKEN, live_server_process, until  # noqa: F401
+from tests.live import TOKEN, until
 
 AMTOOL = shutil.which("amtool")
 pytestmark = pytest.mark.skipif(AMTOOL is None, reason="amtool is not installed")
 
 
 @pytest.fixture(scope="module")
-def tocsin(live_server_process):  # noqa: F811
+def tocsin(live_server_process):
     return live_server_process
 
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.live import live_server_process, until  # noqa: F401
+from tests.live import until
 
 apprise = pytest.importorskip("apprise")
 
 
 @pytest.fixture
-def tocsin(live_server_process, monkeypatch):  # noqa: F811
+def tocsin(live_server_process, monkeypatch):
     """The installation, which the two services of apprise take for their own."""
     from apprise.plugins import opsgenie, pagerduty
 

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from tests.live import live_server_process, until  # noqa: F401
+from tests.live import until
 
 opsgenie_sdk = pytest.importorskip("opsgenie_sdk")
 
@@ -26,7 +26,7 @@ def made(tocsin, **fields):
     return integration, row
 
 
-def test_the_opsgenie_client_sets_up_pings_and_removes_a_heartbeat(live_server_process):  # noqa: F811
+def test_the_opsgenie_client_sets_up_pings_and_removes_a_heartbeat(live_server_process):
     tocsin = live_server_process
     integration = tocsin.api("POST", "/integrations", {"name": "Opsgenie", "kind": "opsgenie_alert_api"})
     conf = opsgenie_sdk.Configuration()
@@ -63,7 +63,7 @@ def test_the_opsgenie_client_sets_up_pings_and_removes_a_heartbeat(live_server_p
         client.list_heart_beats()
 
 
-def test_an_unknown_name_becomes_a_heartbeat_of_opsgenies_client_where_that_is_wanted(live_server_process):  # noqa: F811
+def test_an_unknown_name_becomes_a_heartbeat_of_opsgenies_client_where_that_is_wanted(live_server_process):
     tocsin = live_server_process
     integration = tocsin.api("POST", "/integrations", {"name": "Adopting", "kind": "opsgenie_alert_api"})
     tocsin.api("PUT", "/heartbeats/unknown-names", {"integration": integration["id"], "create": True})
@@ -72,7 +72,7 @@ def test_an_unknown_name_becomes_a_heartbeat_of_opsgenies_client_where_that_is_w
     assert [(row["name"], row["state"]) for row in rows] == [("new one", "ok")]
 
 
-def test_pings_by_address_tell_success_start_failure_and_notes(live_server_process):  # noqa: F811
+def test_pings_by_address_tell_success_start_failure_and_notes(live_server_process):
     tocsin = live_server_process
     integration, row = made(tocsin)
     path = row["address"].removeprefix(tocsin.url)
@@ -99,7 +99,7 @@ def test_pings_by_address_tell_success_start_failure_and_notes(live_server_proce
     until(lambda: tocsin.api("GET", f"/alerts/{alert['id']}"), lambda one: one["status"] == "resolved")
 
 
-def test_the_first_ping_without_a_name_makes_the_integrations_own_heartbeat(live_server_process):  # noqa: F811
+def test_the_first_ping_without_a_name_makes_the_integrations_own_heartbeat(live_server_process):
     tocsin = live_server_process
     integration = tocsin.api("POST", "/integrations", {"name": "Own", "kind": "generic"})
     path = f"/in/{integration['key']}/heartbeat"
@@ -112,7 +112,7 @@ def test_the_first_ping_without_a_name_makes_the_integrations_own_heartbeat(live
     assert ping(tocsin, path)[0] == 200  # the one called "default"
 
 
-def test_an_address_that_leads_nowhere_is_said_so(live_server_process):  # noqa: F811
+def test_an_address_that_leads_nowhere_is_said_so(live_server_process):
     tocsin = live_server_process
     integration, row = made(tocsin, name="One")
     assert ping(tocsin, f"/ping/{uuid.uuid4()}")[0] == 404

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from tests.live import live_server_process, until  # noqa: F401
+from tests.live import until
 
 pagerduty = pytest.importorskip("pagerduty")
 
 
-def test_the_pagerduty_client_drives_one_alert(live_server_process):  # noqa: F811
+def test_the_pagerduty_client_drives_one_alert(live_server_process):
     tocsin = live_server_process
     integration = tocsin.api("POST", "/integrations", {"name": "Client", "kind": "pagerduty_events_v2"})
     client = pagerduty.EventsApiV2Client(integration["key"])
@@ -29,7 +29,7 @@ def test_the_pagerduty_client_drives_one_alert(live_server_process):  # noqa: F8
     until(alert, lambda a: a["status"] == "resolved")
 
 
-def test_the_pagerduty_client_reports_a_change(live_server_process):  # noqa: F811
+def test_the_pagerduty_client_reports_a_change(live_server_process):
     tocsin = live_server_process
     integration = tocsin.api("POST", "/integrations", {"name": "Changes", "kind": "pagerduty_change_events"})
     one = pagerduty.EventsApiV2Client(integration["key"])

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.live import live_server_process, until  # noqa: F401
+from tests.live import until
 from tocsin.integrations import signing
 from tocsin.integrations.registry import SOURCES
 
@@ -67,7 +67,7 @@ def test_a_standard_webhook_is_proved_by_its_id_its_time_and_its_body():
     assert "does not fit" in said("generic", headers, secret="whsec_not base64")
 
 
-def test_once_a_secret_is_set_nothing_unsigned_comes_in_by_any_address(live_server_process):  # noqa: F811
+def test_once_a_secret_is_set_nothing_unsigned_comes_in_by_any_address(live_server_process):
     tocsin = live_server_process
     one = tocsin.api("POST", "/integrations", {"name": "Terraform", "kind": "terraform_cloud", "signing_secret": SECRET})
     assert one["has_signing_secret"] and SECRET not in json.dumps(one)

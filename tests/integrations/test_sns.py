@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from tests.live import Phone, live_server_process, until  # noqa: F401
+from tests.live import Phone, until
 from tests.rooms.test_receiving_events import House
 from tocsin import clock
 from tocsin.accounts.actor import SYSTEM, Actor
@@ -271,7 +271,7 @@ def client_of(address):
     return boto3.client("sns", endpoint_url=address, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
 
 
-def test_boto3_publishes_an_alarm_to_a_topic_that_we_are_subscribed_to(live_server_process):  # noqa: F811
+def test_boto3_publishes_an_alarm_to_a_topic_that_we_are_subscribed_to(live_server_process):
     tocsin = live_server_process
     integration = tocsin.api("POST", "/integrations", {"name": "Alarms", "kind": "aws_sns", "signed_only": False})
     server, address = moto_server()
