@@ -7,13 +7,23 @@ Tests move it by writing an interval into the one row of `clock_shift`.
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
+
+_own = False  # this process has no database: it goes by its machine's clock
+
+
+def of_this_machine() -> None:
+    """Go by this machine's clock from now on: for the watch on another host, which has no database."""
+    global _own
+    _own = True
 
 
 def now() -> datetime:
     """The database's time at the start of the current transaction, aware, in UTC, with the test shift added."""
+    if _own:
+        return datetime.now(UTC)
     with connection.cursor() as cursor:
         cursor.execute("SELECT tocsin_now()")
         return cursor.fetchone()[0]
@@ -26,6 +36,8 @@ def real() -> int:
     """The database's own time, in seconds since 1970, without the test shift: what strangers compare with their clocks. It is asked once a
     minute and counted on by the monotonic clock, so that nothing stands between a page and its call."""
     global _real
+    if _own:
+        return int(now().timestamp())
     if _real is None or time.monotonic() > _real[1]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8")

@@ -12,7 +12,7 @@ from tocsin.accounts.permissions import Needs
 class Actor:
     """`user` is None for the system itself and for tokens without a person; `via` is web, api, link, cli, chat or system.
 
-    `scopes` is what a token was given (read, respond, administer); None where no token narrows what the person may do.
+    `scopes` is what a token was given (read, respond, administer, watch); None where no token narrows what the person may do.
     """
 
     user: User | None
@@ -46,13 +46,15 @@ class Actor:
 def _scopes_allow(scopes: frozenset[str], needed: Needs, safe: bool) -> bool:
     if needed is Needs.ADMINISTER:
         return "administer" in scopes
+    if needed is Needs.WATCH:
+        return bool(scopes & {"administer", "watch"})
     if needed is Needs.RESPOND or (needed is Needs.SELF and not safe):
         return bool(scopes & {"respond", "administer"})
     return bool(scopes & {"read", "respond", "administer"})
 
 
 def _role_allows(user: User, needed: Needs) -> bool:
-    if needed is Needs.ADMINISTER:
+    if needed in (Needs.ADMINISTER, Needs.WATCH):
         return user.is_administrator
     return user.may_respond if needed is Needs.RESPOND else True
 

@@ -13,7 +13,7 @@ from django.db.models import Q
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import ApiToken
 
-SCOPES = ("read", "respond", "administer")
+SCOPES = ("read", "respond", "administer", "watch")
 USED_EVERY = timedelta(minutes=1)  # how exact "last used" is: not every request is worth a write
 
 

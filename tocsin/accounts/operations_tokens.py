@@ -27,7 +27,7 @@ def add_token(
     """A token for the API and its secret, which is shown this once. With a person it acts for them and can do no more than they."""
     unknown = [scope for scope in scopes if scope not in bearer.SCOPES]
     if unknown or not scopes:
-        raise invalid(scopes="Scopes are read, respond and administer; give at least one.")
+        raise invalid(scopes="Scopes are read, respond, administer and watch; give at least one.")
     if expires_at is not None and expires_at <= now:
         raise invalid(expires_at="This lies in the past.")
     user = User.objects.filter(pk=user_id, is_active=True, removed_at=None).first() if user_id is not None else None

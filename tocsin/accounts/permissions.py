@@ -13,7 +13,8 @@ class Needs(StrEnum):
     """The least that a caller must have.
 
     READ: any signed-in person or a token with scope read; RESPOND: responders; ADMINISTER: administrators. SELF: any signed-in
-    person, for their own things. PUBLIC routes prove the caller by themselves (a signed link, a set-up token) or show nothing private.
+    person, for their own things. WATCH: a token with scope watch, which opens nothing else, or an administrator. PUBLIC routes prove
+    the caller by themselves (a signed link, a set-up token) or show nothing private.
     """
 
     PUBLIC = "public"
@@ -21,6 +22,7 @@ class Needs(StrEnum):
     READ = "read"
     RESPOND = "respond"
     ADMINISTER = "administer"
+    WATCH = "watch"
 
 
 def needs(permission: Needs) -> Callable[[View], View]:

@@ -7,6 +7,7 @@ ROUTERS: list[tuple[str, str]] = [
     ("/tokens", "tokens"),
     ("", "organisation"),
     ("", "paging_state"),
+    ("", "watch"),
     ("", "procedure"),
     ("/incidents", "incidents"),
     ("/incidents", "incident_work"),

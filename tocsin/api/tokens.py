@@ -23,7 +23,7 @@ class NewToken(Body):
     """A token to be made."""
 
     name: str = Field(max_length=120)
-    scopes: list[str] = Field(max_length=3, description="read, respond, administer")
+    scopes: list[str] = Field(max_length=4, description="read, respond, administer, watch")
     user: int | None = Field(None, description="The person it acts for; nobody: a program of its own")
     expires_at: datetime | None = None
 

@@ -72,7 +72,7 @@ def set_password(email: Email, data: Data = None) -> None:
 @tokens.command("create")
 def create_token(
     name: Annotated[str, typer.Argument(help="What the token is for.")],
-    scope: Annotated[list[str] | None, typer.Option(help="read, respond or administer; can be given several times.")] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="read, respond, administer or watch; can be given several times.")] = None,
     user: Annotated[str, typer.Option(help="E-mail address of the person that it acts for.")] = "",
     days: Annotated[int, typer.Option(min=0, help="Days until it expires; 0 for never.")] = 0,
     data: Data = None,
