@@ -27,6 +27,7 @@ PAGES: dict[str, str] = {
     "more": "/more/",
     "not-found": "/no-such-page/",
     "schedules": "/schedules/",
+    "time-off": "/schedules/time-off/",
     "schedule": "/schedules/{schedule}/",
     "schedule-fortnight": "/schedules/{schedule}/?view=fortnight",
     "schedule-month": "/schedules/{schedule}/?view=month",

@@ -89,3 +89,18 @@ def shifts(schedule: Schedule, start: datetime, end: datetime) -> list[Shift]:
 def gaps(schedule: Schedule, start: datetime, end: datetime) -> list[Span]:
     """When nobody is on call between two instants."""
     return final_schedule.gaps(value(schedule, since=start, until=end), start, end)
+
+
+def touched(away: Collection[rules.Absence], now: datetime) -> dict[rules.Absence, list[tuple[Schedule, Shift]]]:
+    """What becomes of the shifts in those absences, per absence: who is away holds them all the same, or somebody does instead of them."""
+    found: dict[rules.Absence, list[tuple[Schedule, Shift]]] = {one: [] for one in away}
+    if not away:
+        return found
+    start, end = now, min(max(one.ends_at for one in away), now + absences.LONGEST)
+    for schedule in active():
+        for shift in shifts(schedule, start, end):
+            for one in away:
+                begin, finish = max(shift.starts_at, one.starts_at), min(shift.ends_at, one.ends_at)
+                if begin < finish and one.user in (shift.user, shift.instead_of):
+                    found[one].append((schedule, Shift(shift.user, begin, finish, shift.source, shift.instead_of)))
+    return found

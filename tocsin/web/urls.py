@@ -42,6 +42,7 @@ from tocsin.web.views import (
     status_page,
     teams,
     tickets,
+    time_off,
     update,
 )
 
@@ -91,6 +92,7 @@ urlpatterns = [
     path("push/changed/", push.changed, name="push_changed"),
     # on call and escalation
     path("schedules/", schedules.schedules, name="schedules"),
+    path("schedules/time-off/", time_off.time_off, name="time_off"),
     path("schedules/new/", schedule_edit.new, name="schedule_new"),
     path("schedules/<int:schedule_id>/", schedules.schedule, name="schedule"),
     path("schedules/<int:schedule_id>/shift/", shifts.shift, name="shift"),
