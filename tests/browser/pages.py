@@ -32,6 +32,7 @@ PAGES: dict[str, str] = {
     "schedule-fortnight": "/schedules/{schedule}/?view=fortnight",
     "schedule-month": "/schedules/{schedule}/?view=month",
     "schedule-edit": "/schedules/{schedule}/rotations/",
+    "schedule-calendars": "/schedules/{schedule}/calendars/",
     "schedule-history": "/schedules/{schedule}/history/?version=1",
     "shift": "/schedules/{schedule}/shift/",
     "escalation-policies": "/escalation-policies/",

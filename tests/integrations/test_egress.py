@@ -100,7 +100,7 @@ def test_a_redirect_is_an_answer_and_is_not_followed(stranger):
 
 
 def test_a_giant_answer_is_given_up(stranger):
-    with pytest.raises(http.UnreachableError, match="64 KB"):
+    with pytest.raises(http.UnreachableError, match="65 kB"):
         http.request("POST", f"{stranger}/giant")
 
 

@@ -15,6 +15,7 @@ ROUTERS: list[tuple[str, str]] = [
     ("/tickets", "tickets"),
     ("/schedules", "schedules"),
     ("", "shifts"),
+    ("", "calendars"),
     ("/escalation-policies", "escalation_policies"),
     ("/oncall", "oncall"),
     ("", "contact_methods"),

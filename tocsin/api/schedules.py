@@ -26,7 +26,7 @@ LONGEST_SPAN = timedelta(days=400)
 class RotationBody(Schema):
     model_config = {"extra": "forbid"}
     name: str = Field("", max_length=120)
-    participants: list[int] = Field(max_length=100)
+    participants: list[int] = Field(default_factory=list, max_length=100)
     starts_at: str = Field(max_length=30, description="Wall-clock time of the schedule's zone, 2026-01-05T09:00:00.")
     ends_at: str | None = Field(None, max_length=40)
     shift: dict[str, int] = Field(
@@ -35,6 +35,7 @@ class RotationBody(Schema):
     month_day: bool = Field(False, description="Months hand off on the day of the month instead of on its weekday (the second Tuesday).")
     time_zone: str = Field("", max_length=64, description="The rotation's own zone; empty for the schedule's.")
     restrictions: list[dict[str, Any]] = Field(default_factory=list, max_length=20)
+    calendar: int | None = Field(None, description="An outside calendar of this schedule says whose turn it is; there are no participants.")
 
 
 class ScheduleBody(Schema):

@@ -66,7 +66,13 @@ def check_url(url: str, *, longest: int = 500) -> str:
 
 
 def request(
-    method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes = b"", time_limit: float = TIME_LIMIT
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    content: bytes = b"",
+    time_limit: float = TIME_LIMIT,
+    size_limit: int = SIZE_LIMIT,
 ) -> Answer:
     """Send one request. Raises BlockedError or UnreachableError; any status that came back, 3xx too, is an Answer."""
     try:
@@ -83,8 +89,8 @@ def request(
             body = b""
             for chunk in response.iter_stream():
                 body += chunk
-                if len(body) > SIZE_LIMIT:
-                    raise UnreachableError("the answer is larger than 64 KB", sent=True)
+                if len(body) > size_limit:
+                    raise UnreachableError(f"the answer is larger than {size_limit // 1000:,} kB", sent=True)
             return Answer(response.status, {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers}, body)
     except httpcore2.TimeoutException as error:
         raise UnreachableError(f"no answer within {time_limit:.0f} s", sent=backend.wrote) from error

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from django.db import models
 
+from tocsin.oncall.models_calendars import ExternalCalendar
 from tocsin.oncall.models_people import ScheduleVersion, ShiftRequest, TimeOff
 
-__all__ = ["FeedToken", "Override", "Rotation", "RotationParticipant", "Schedule", "ScheduleVersion", "ShiftRequest", "TimeOff"]
+__all__ = [
+    "ExternalCalendar",
+    "FeedToken",
+    "Override",
+    "Rotation",
+    "RotationParticipant",
+    "Schedule",
+    "ScheduleVersion",
+    "ShiftRequest",
+    "TimeOff",
+]
 
 
 class Schedule(models.Model):
@@ -29,6 +40,7 @@ class Rotation(models.Model):
     """Participants taking turns, from a wall-clock start in `time_zone`, or in the schedule's zone where that is empty. A shift lasts
     `shift_days` days (7 = weekly), `shift_hours` hours, or `shift_months` months: by weekday of the month, or by its day (`month_day`).
 
+    With `calendar` an outside calendar says whose turn it is, and there are no participants.
     `restrictions`: [] for always, else [{"weekdays": [0..6], "from": "09:00", "until": "17:00"}] in the same zone.
     """
 
@@ -44,6 +56,7 @@ class Rotation(models.Model):
     month_day = models.BooleanField(default=False)
     time_zone = models.CharField(max_length=64, blank=True, default="")
     restrictions = models.JSONField(default=list)
+    calendar = models.ForeignKey(ExternalCalendar, null=True, blank=True, on_delete=models.RESTRICT, related_name="rotations")
     participants = models.ManyToManyField("accounts.User", through="RotationParticipant", related_name="rotations")
 
     class Meta:

@@ -16,7 +16,7 @@ from tocsin.accounts.models import Team, User
 from tocsin.domain.rotation import instant
 from tocsin.lib.refusal import invalid, missing
 from tocsin.oncall import versions
-from tocsin.oncall.models import FeedToken, Override, Rotation, RotationParticipant, Schedule, ScheduleVersion
+from tocsin.oncall.models import ExternalCalendar, FeedToken, Override, Rotation, RotationParticipant, Schedule, ScheduleVersion
 from tocsin.oncall.queries import gaps, on_call_now, shifts, who
 from tocsin.timeline.operations import announce
 
@@ -43,7 +43,8 @@ def create_schedule(
     now: datetime,
 ) -> Schedule:
     """A new schedule. `rotations`: [{"name", "participants": [user ids], "starts_at": "2026-01-05T09:00:00", "shift": {"days": 7},
-    "month_day", "time_zone", "ends_at", "restrictions": [{"weekdays": [0..6], "from": "09:00", "until": "17:00"}]}], the most important first."""
+    "month_day", "time_zone", "ends_at", "restrictions": [{"weekdays": [0..6], "from": "09:00", "until": "17:00"}], "calendar": id}], the most
+    important first."""
     schedule = Schedule(
         name=_name(name), team=_team(team), time_zone=_zone(time_zone), description=description[:1000],
         hand_over_time_off=bool(hand_over_time_off), hand_over_holidays=bool(hand_over_holidays),
@@ -73,6 +74,8 @@ def change_schedule(schedule: Schedule, *, by: Actor, now: datetime, note: str =
         if field in changes:
             setattr(schedule, field, bool(changes[field]))
     schedule.save()
+    if schedule.time_zone != zone_before:
+        schedule.calendars.filter(removed_at=None).update(due_at=now, copied_at=None)  # their days are days of another zone
     if "rotations" in changes:
         schedule.rotations.all().delete()
         _write_rotations(schedule, changes["rotations"])
@@ -184,7 +187,10 @@ def _write_rotations(schedule: Schedule, rotations: Sequence[dict[str, Any]]) ->
     for position, plain in enumerate(rotations):
         at = f"rotations.{position}"
         people = [_person(user, f"{at}.participants") for user in plain.get("participants") or []]
-        if not 1 <= len(people) <= MOST_PARTICIPANTS:
+        calendar = _calendar(schedule, plain.get("calendar"), f"{at}.calendar")
+        if calendar is not None:
+            people = []
+        elif not 1 <= len(people) <= MOST_PARTICIPANTS:
             raise invalid(**{f"{at}.participants": f"Name 1 to {MOST_PARTICIPANTS} people, in the order of their turns."})
         starts = _wall_clock(plain.get("starts_at"), f"{at}.starts_at")
         zone = _zone(plain["time_zone"], f"{at}.time_zone") if plain.get("time_zone") else ""
@@ -197,12 +203,22 @@ def _write_rotations(schedule: Schedule, rotations: Sequence[dict[str, Any]]) ->
             ends_at=_instant(plain.get("ends_at"), f"{at}.ends_at"),
             time_zone=zone,
             month_day=bool(plain.get("month_day", False)),
+            calendar=calendar,
             **_shift(plain.get("shift"), f"{at}.shift"),
             restrictions=_restrictions(plain.get("restrictions") or [], f"{at}.restrictions"),
         )
         RotationParticipant.objects.bulk_create(
             RotationParticipant(rotation=rotation, user=person, position=place) for place, person in enumerate(people)
         )
+
+
+def _calendar(schedule: Schedule, id: Any, field: str) -> ExternalCalendar | None:
+    if id is None:
+        return None
+    found = schedule.calendars.filter(pk=id, removed_at=None).first() if isinstance(id, int) else None
+    if found is None:
+        raise invalid(**{field: "This schedule has no such calendar."})
+    return found
 
 
 def _wall_clock(value: Any, field: str) -> datetime:

@@ -6,15 +6,16 @@ from collections.abc import Collection
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from tocsin.accounts.models import User
 from tocsin.domain import final_schedule
 from tocsin.domain import rotation as rules
 from tocsin.domain.rotation import OnCall, Shift, Span
-from tocsin.oncall import absences
+from tocsin.oncall import absences, queries_calendars
 from tocsin.oncall.models import Override, Rotation, Schedule
 
+DAY = timedelta(days=1)
 HORIZON = timedelta(days=35)  # how far a current shift's begin and end are looked for
 
 
@@ -29,7 +30,8 @@ def value(schedule: Schedule, *, since: datetime | None = None, until: datetime 
     overrides = Override.objects.filter(schedule=schedule, removed_at=None)
     if since is not None:
         overrides = overrides.filter(ends_at__gt=since)
-    rotations = tuple(_rotation(row) for row in Rotation.objects.filter(schedule=schedule).prefetch_related("places"))
+    rows = Rotation.objects.filter(schedule=schedule).select_related("calendar").prefetch_related("places")
+    rotations = tuple(_rotation(row, since, until) for row in rows)
     away: tuple[rules.Absence, ...] = ()
     if schedule.hand_over_time_off or schedule.hand_over_holidays:
         people = {user for rotation in rotations for user in rotation.participants}
@@ -39,7 +41,7 @@ def value(schedule: Schedule, *, since: datetime | None = None, until: datetime 
     )
 
 
-def _rotation(row: Rotation) -> rules.Rotation:
+def _rotation(row: Rotation, since: datetime | None, until: datetime | None) -> rules.Rotation:
     return rules.Rotation(
         name=row.name,
         participants=tuple(place.user_id for place in sorted(row.places.all(), key=lambda place: place.position)),
@@ -51,6 +53,9 @@ def _rotation(row: Rotation) -> rules.Rotation:
         zone=row.time_zone,
         ends_at=row.ends_at,
         restrictions=tuple(_restriction(plain) for plain in row.restrictions),
+        calendar=queries_calendars.shifts(row.calendar, row.name, since, until or (since + DAY if since else None))
+        if row.calendar
+        else None,
     )
 
 
@@ -59,8 +64,10 @@ def _restriction(plain: dict[str, Any]) -> rules.Restriction:
 
 
 def people(schedule: Schedule) -> list[User]:
-    """Everybody active who takes turns in it, by name."""
-    return list(User.objects.filter(rotations__schedule=schedule, is_active=True, removed_at=None).distinct().order_by("name", "id"))
+    """Everybody active who takes turns in it, by name; of outside calendars whom their events name."""
+    crew = {shift.user for row in schedule.calendars.filter(removed_at=None) for shift in queries_calendars.shifts(row, "")}
+    found = User.objects.filter(Q(rotations__schedule=schedule) | Q(pk__in=crew), is_active=True, removed_at=None)
+    return list(found.distinct().order_by("name", "id"))
 
 
 def names(ids: Collection[int]) -> dict[int, str]:

@@ -36,6 +36,7 @@ def rotation_document(row: Rotation) -> dict[str, Any]:
         "name": row.name, "participants": [place.user_id for place in row.places.all()], "starts_at": row.starts_local,
         "ends_at": row.ends_at.isoformat() if row.ends_at else None, "shift": length(row), "month_day": row.month_day,
         "time_zone": row.time_zone, "restrictions": row.restrictions,
+        "calendar": row.calendar_id,
     }  # fmt: skip
 
 

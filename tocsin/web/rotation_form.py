@@ -31,7 +31,7 @@ def first(now: datetime, name: str = "primary") -> Form:
     monday = now - timedelta(days=now.weekday())
     return {
         "name": name, "length": "1", "unit": "weeks", "by": "weekday", "starts_at": f"{monday:%Y-%m-%d}T09:00", "ends_at": "", "zone": "",
-        "windows": [], "participants": [],
+        "windows": [], "participants": [], "calendar": None,
     }  # fmt: skip
 
 
@@ -54,13 +54,12 @@ def _turn(plain: dict[str, Any], zone: str) -> Form:
         "name": plain["name"], "length": str(length), "unit": unit, "by": "day" if plain["month_day"] else "weekday",
         "starts_at": plain["starts_at"][:16], "ends_at": f"{ends:%Y-%m-%dT%H:%M}" if ends else "", "zone": plain["time_zone"],
         "windows": [{"days": [str(day) for day in one["weekdays"]], "from": one["from"], "until": one["until"]} for one in plain["restrictions"]],
-        "participants": list(plain["participants"]),
+        "participants": list(plain["participants"]), "calendar": plain.get("calendar"),
     }  # fmt: skip
 
 
 def posted(sent: QueryDict) -> Form:
     """What the form sent, trimmed to what it may hold."""
-    team = sent.get("team", "")
     rotations = []
     for n in range(MOST_ROTATIONS):
         if f"name-{n}" not in sent:
@@ -68,14 +67,18 @@ def posted(sent: QueryDict) -> Form:
         rotations.append({
             "name": sent[f"name-{n}"][:120], "length": sent.get(f"length-{n}", "")[:6].strip(), "unit": sent.get(f"unit-{n}", "weeks"),
             "by": sent.get(f"by-{n}", "weekday"), "starts_at": sent.get(f"starts-{n}", "")[:19], "ends_at": sent.get(f"ends-{n}", "")[:19],
-            "zone": sent.get(f"zone-{n}", "").strip()[:64], "windows": _windows(sent, n),
-            "participants": [int(pk) for pk in sent.getlist(f"person-{n}")[:MOST_PARTICIPANTS] if pk.isascii() and pk.isdigit() and len(pk) < 18],
+            "zone": sent.get(f"zone-{n}", "").strip()[:64], "calendar": _id(sent.get(f"calendar-{n}", "")), "windows": _windows(sent, n),
+            "participants": [pk for pk in map(_id, sent.getlist(f"person-{n}")[:MOST_PARTICIPANTS]) if pk],
         })  # fmt: skip
     return {
-        "name": sent.get("name", "").strip(), "team": int(team) if team.isascii() and team.isdigit() else None,
+        "name": sent.get("name", "").strip(), "team": _id(sent.get("team", "")),
         "time_zone": sent.get("time_zone", "").strip(), "description": sent.get("description", "").strip()[:1000],
         "time_off": "time_off" in sent, "holidays": "holidays" in sent, "rotations": rotations,
     }  # fmt: skip
+
+
+def _id(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
 
 
 def _windows(sent: QueryDict, n: int) -> list[Form]:
@@ -101,7 +104,7 @@ def _facts(turn: Form, zone: str) -> dict[str, Any]:
     length = int(turn["length"]) if turn["length"].isascii() and turn["length"].isdigit() else 0
     return {
         "name": turn["name"], "participants": turn["participants"], "starts_at": turn["starts_at"], "shift": {turn["unit"]: length},
-        "month_day": turn["by"] == "day", "time_zone": turn["zone"], "ends_at": _instant(turn["ends_at"], words.zone(turn["zone"] or zone)),
+        "calendar": turn["calendar"], "month_day": turn["by"] == "day", "time_zone": turn["zone"], "ends_at": _instant(turn["ends_at"], words.zone(turn["zone"] or zone)),
         "restrictions": [{"weekdays": one["days"], "from": one["from"], "until": one["until"]} for one in turn["windows"]],
     }  # fmt: skip
 

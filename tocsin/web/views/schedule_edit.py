@@ -76,6 +76,7 @@ def _context(
     return {
         "schedule": schedule, "form": form, "errors": errors, "teams": Team.objects.filter(removed_at=None).order_by("name"),
         "everybody": everybody(), "units": UNITS, "weekdays": WEEKDAYS, "zones": sorted(rules.zones()), "previewed": previewed,
+        "calendars": list(schedule.calendars.filter(removed_at=None).order_by("id")) if schedule else [],
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods
 
 from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
@@ -28,11 +28,17 @@ MOST_TROUBLES = 8  # on the page of one schedule
 SHARED_WEEKS = timedelta(weeks=12)
 
 
-@needs(Needs.READ)
-@require_GET
+@needs(Needs.SELF)
+@require_http_methods(["GET", "HEAD", "POST"])
 def schedules(request: HttpRequest) -> HttpResponse:
-    """Every schedule with who holds the pager now, until when, and the next gap of the coming two weeks; what is asked of the reader."""
+    """Every schedule with who holds the pager now, until when, and the next gap of the coming two weeks; the reader's own shifts, what is
+    asked of them, and the feed of their shifts."""
     now = pages.now(request)
+    feed = ""
+    if request.method == "POST":
+        feed = _feed(request, user=pages.actor(request).user)
+        if not feed:
+            return pages.go(reverse("schedules"))
     people = User.objects.in_bulk()
     lines, mine = list[dict[str, Any]](), list[dict[str, Any]]()
     for schedule in queries.active():
@@ -46,7 +52,16 @@ def schedules(request: HttpRequest) -> HttpResponse:
         mine += [{"schedule": schedule, "shift": shift} for shift in coming if shift.user == request.user.pk]
     mine.sort(key=lambda line: line["shift"].starts_at)
     asked = _asked(request.user.pk or 0, {line["schedule"].pk for line in lines})
-    return pages.page(request, "schedules/list.html", {"schedules": lines, "mine": mine[:6], "requests": asked})
+    return pages.page(request, "schedules/list.html", {"schedules": lines, "mine": mine[:6], "requests": asked, "feed": feed})
+
+
+def _feed(request: HttpRequest, **whose: Any) -> str:
+    """Carry out a form about a calendar feed: the new address, shown once; nothing where it was stopped."""
+    by, now = pages.actor(request), pages.now(request)
+    if request.POST.get("action") == "stop-feed":
+        operations.revoke_feed(**whose, by=by, now=now)
+        return ""
+    return request.build_absolute_uri(f"/oncall/{operations.issue_feed(**whose, by=by, now=now)}.ics")
 
 
 def _asked(me: int, known: set[int]) -> list[ShiftRequest]:
@@ -99,6 +114,7 @@ def _shown(request: HttpRequest, chosen: Schedule) -> dict[str, Any]:
         "hand_offs": hand_offs(grid), "shares": shares(grid, start, now, _pages_of(people, start)),
         "overrides": _ahead(chosen, now), "everybody": everybody(), "requests": _requests(chosen),
         "holder": next(iter(queries.on_call_now(chosen, now)), None),
+        "ill_calendars": list(chosen.calendars.filter(removed_at=None).exclude(error="")),
     }  # fmt: skip
 
 
@@ -151,9 +167,8 @@ def _form(request: HttpRequest) -> dict[str, Any]:
 def _act(request: HttpRequest, chosen: Schedule) -> str:
     """Carry out the posted form; the address of a new calendar feed, else nothing."""
     action, by, now = request.POST.get("action", ""), pages.actor(request), pages.now(request)
-    if action == "feed":
-        token = operations.issue_feed(schedule=chosen, by=by, now=now)
-        return request.build_absolute_uri(f"/oncall/{token}.ics")
+    if action in ("feed", "stop-feed"):
+        return _feed(request, schedule=chosen)
     if not request.user.may_respond:  # type: ignore[union-attr]
         raise Refused("Only responders may change who is on call.", status=403)
     if action == "remove-override":

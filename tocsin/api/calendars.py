@@ -1,0 +1,75 @@
+"""Outside calendars that a schedule's rotations follow, over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Field, Router, Schema
+from ninja.responses import Status
+
+from tocsin import clock
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.api.acting import acting
+from tocsin.lib.refusal import missing
+from tocsin.oncall import operations, operations_calendars, queries_calendars
+from tocsin.oncall.models import ExternalCalendar
+
+router = Router(tags=["Schedules"])
+
+
+class CalendarBody(Schema):
+    model_config = {"extra": "forbid"}
+    address: str = Field(max_length=500, description="Where the calendar lies (iCalendar, .ics); webcal:// is read as https://.")
+    name: str = Field("", max_length=120)
+
+
+class CalendarChange(Schema):
+    model_config = {"extra": "forbid"}
+    people: dict[str, int | None] = Field(max_length=200, description='Who is meant by which name: {"annie": 3}; null: nobody any more.')
+
+
+def _shape(row: ExternalCalendar) -> dict[str, Any]:
+    return {
+        "id": row.pk, "name": row.name, "host": row.host, "events": len(row.events), "people": row.people,
+        "unknown_names": queries_calendars.nobodys(row)[:200], "read_at": row.read_at, "error": row.error, "failing_since": row.failing_since,
+        "notes": row.notes,
+    }  # fmt: skip
+
+
+def _row(id: int, calendar: int) -> ExternalCalendar:
+    found = operations.schedule_of(id).calendars.filter(pk=calendar, removed_at=None).select_related("schedule").first()
+    if found is None:
+        raise missing("calendar")
+    return found
+
+
+@router.get("/schedules/{int:id}/calendars")
+@needs(Needs.READ)
+def list_calendars(request: HttpRequest, id: int) -> dict[str, Any]:
+    """The schedule's outside calendars (at most 10), with what is wrong with them."""
+    rows = operations.schedule_of(id).calendars.filter(removed_at=None).order_by("id")
+    return {"items": [_shape(row) for row in rows], "next": None}
+
+
+@router.post("/schedules/{int:id}/calendars", response={201: dict})
+@needs(Needs.ADMINISTER)
+def add_calendar(request: HttpRequest, id: int, body: CalendarBody) -> Any:
+    """A calendar becomes the schedule's last rotation; it is read within a minute and then every 15."""
+    row = operations_calendars.add(operations.schedule_of(id), **body.model_dump(), by=acting(request), now=clock.now())
+    return Status(201, _shape(row))
+
+
+@router.patch("/schedules/{int:id}/calendars/{int:calendar}")
+@needs(Needs.ADMINISTER)
+def change_calendar(request: HttpRequest, id: int, calendar: int, body: CalendarChange) -> dict[str, Any]:
+    """Say who is meant by which name."""
+    return _shape(operations_calendars.give_names(_row(id, calendar), body.people, by=acting(request), now=clock.now()))
+
+
+@router.delete("/schedules/{int:id}/calendars/{int:calendar}", response={204: None})
+@needs(Needs.ADMINISTER)
+def remove_calendar(request: HttpRequest, id: int, calendar: int) -> Any:
+    """Take it and its rotation away."""
+    operations_calendars.remove(_row(id, calendar), by=acting(request), now=clock.now())
+    return Status(204, None)
