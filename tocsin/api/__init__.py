@@ -11,6 +11,7 @@ ROUTERS: list[tuple[str, str]] = [
     ("", "procedure"),
     ("/incidents", "incidents"),
     ("/incidents", "incident_work"),
+    ("", "asks"),
     ("/action-items", "action_items"),
     ("/tickets", "tickets"),
     ("/schedules", "schedules"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.db import models
 
+from tocsin.paging.models_asks import Ask
 from tocsin.paging.models_providers import Provider
 from tocsin.paging.models_state import PagingState
 
-__all__ = ["ContactMethod", "Escalation", "EscalationPolicy", "Notification", "NotificationRule", "PagingState", "Provider"]
+__all__ = ["Ask", "ContactMethod", "Escalation", "EscalationPolicy", "Notification", "NotificationRule", "PagingState", "Provider"]
 
 
 class ContactMethod(models.Model):

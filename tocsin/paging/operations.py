@@ -207,9 +207,17 @@ def _again(escalation: Escalation, now: datetime) -> None:
     _tell(escalation, "acknowledgement_expired", f"The acknowledgement by {who} ran out; paging starts again.", now)
     chats.refresh(escalation.notifications.all(), now)
     start(
-        policy=escalation.policy, track=escalation.track, subject=escalation.subject, alert=escalation.alert,
+        policy=_policy_now(escalation), track=escalation.track, subject=escalation.subject, alert=escalation.alert,
         incident_id=escalation.incident_id, reason=f"The acknowledgement by {who} ran out.", urgency=escalation.urgency, now=now,
     )  # fmt: skip
+
+
+def _policy_now(escalation: Escalation) -> EscalationPolicy | None:
+    """Its policy as it is now; where that was removed meanwhile, the one that its service has now."""
+    policy, alert = escalation.policy, escalation.alert
+    if policy is None or policy.removed_at is None or alert is None or alert.service is None:
+        return policy
+    return alert.service.leadership_policy if escalation.track == "leadership" else alert.service.escalation_policy
 
 
 def unreached(row: Notification, escalation: Escalation | None, now: datetime) -> None:

@@ -27,7 +27,7 @@ from tocsin.paging import messages, several
 from tocsin.paging import operations as paging
 from tocsin.paging.models import Escalation
 from tocsin.procedures import operations as procedures
-from tocsin.response import causes, frame
+from tocsin.response import answer_ask, causes, frame
 from tocsin.timeline.operations import announce, record
 
 VIA = {"api": "the API", "web": "the page", "link": "the link in a page", "cli": "the command line", "chat": "chat"}
@@ -63,7 +63,12 @@ def acknowledge_alert(*, alert: Alert, by: Actor, now: datetime, via: str | None
         answer = _cause(lead, by, now)
         if answer.taken and lead.pk != alert.pk:
             record("acknowledged", f"{by.label} acknowledged its cause, alert {lead.pk}", by=by, now=now, alert_id=alert.pk, key=True)
-        return answer
+        return _asked(answer, by, now, alert_id=lead.pk)
+
+
+def _asked(answer: Acknowledgement, by: Actor, now: datetime, **about: int) -> Acknowledgement:
+    """What this person was asked is answered as well; what was to be handed over to them is theirs."""
+    return Acknowledgement(True, by.label, now, answer.escalations) if answer_ask.meet(by, now=now, **about) else answer
 
 
 def _cause(alert: Alert, by: Actor, now: datetime) -> Acknowledgement:
@@ -104,8 +109,10 @@ def acknowledge_incident(*, incident: Incident, by: Actor, now: datetime, via: s
         row, _ = frame.begin(incident, by)
         taken = _incident(row, by, now)
         if taken is None:
-            return _already(Escalation.objects.filter(incident_id=row.pk))
-        return Acknowledgement(True, by.label, now, tuple(taken))
+            answer = _already(Escalation.objects.filter(incident_id=row.pk))
+        else:
+            answer = Acknowledgement(True, by.label, now, tuple(taken))
+        return _asked(answer, by, now, incident_id=row.pk)
 
 
 def _owed(**subject: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tocsin.lib.due import Loop
 from tocsin.response import (
+    answer_ask,
     ask_reports,
     audit,
     bulk_alerts,
@@ -24,6 +25,7 @@ LOOPS: list[Loop] = [
     ask_reports.LOOP,
     look_after.LOOP,
     keep_promises.LOOP,
+    answer_ask.LOOP,
     bulk_alerts.LOOP,
     watch_heartbeats.LOOP,
     verify_sns.LOOP,

@@ -14,7 +14,7 @@ from tocsin.obligations.models import Obligation
 from tocsin.paging.models import Escalation, Notification
 from tocsin.postmortems.models import Postmortem
 from tocsin.response import simulate_routing
-from tocsin.web import pages
+from tocsin.web import holding, pages
 
 ENTRIES, PAGES, INCIDENTS, MEMBERS = 100, 60, 10, 20
 BODY_SHOWN = 20_000  # characters of a body
@@ -31,7 +31,7 @@ def context(request: HttpRequest, row: Alert) -> dict[str, Any]:
     promise = Obligation.objects.filter(alert_id=row.pk, kind="acknowledge").order_by("-id").first()
     paging = any(e.status in (Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED) for e in escalations)
     return {
-        "alert": row, "escalations": escalations, "escalation": escalations[0] if escalations else None, "sent": list(sent), "promise": promise,
+        **_holding(request, row, escalations), "alert": row, "escalations": escalations, "escalation": escalations[0] if escalations else None, "sent": list(sent), "promise": promise,
         "entries": list(known.select_related("actor").order_by("-id")[:ENTRIES]), "linked": linked, "incident": linked[0] if linked else None,
         "open_incidents": mine.exclude(status__in=("resolved", "closed")).order_by("severity", "-id")[:30],
         "may": bool(getattr(request.user, "may_respond", False)), "here": request.path,
@@ -40,6 +40,13 @@ def context(request: HttpRequest, row: Alert) -> dict[str, Any]:
         "similar": similar(request, row), "lead": row.lead, "members": list(row.members.order_by("-id")[:MEMBERS]) if row.member_count else [],
         "bodies": bodies(row), "details": details(row), "feedback": feedback(request, row), "links": [one for one in row.links if isinstance(one, dict)],
     }  # fmt: skip
+
+
+def _holding(request: HttpRequest, row: Alert, runs: list[Escalation]) -> dict[str, Any]:
+    """Who has its cause, as far as this person may know of it."""
+    if row.lead:
+        runs = list(incidents.known_of_alert(row.lead, request.user)[1].select_related("acknowledged_by"))  # type: ignore[arg-type]
+    return holding.context(request, ("alert_do", row.pk), runs, alert_id=row.lead_id or row.pk)
 
 
 def feedback(request: HttpRequest, row: Alert) -> dict[str, Any]:

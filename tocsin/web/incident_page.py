@@ -121,7 +121,9 @@ def paging(incident: Incident, alert_ids: list[int]) -> dict[str, Any]:
     """Who was paged about it, by which way, and what became of each attempt; by person."""
     about = Q(incident_id=incident.pk) | Q(alert_id__in=alert_ids) if alert_ids else Q(incident_id=incident.pk)
     escalations = list(Escalation.objects.filter(about).select_related("acknowledged_by", "policy").order_by("id"))
-    sent = Notification.objects.filter(escalation__in=[row.pk for row in escalations]).select_related("user", "escalation").order_by("-id")
+    by_hand = Q(incident_id=incident.pk, escalation=None, kind__in=("page", "fallback"))
+    rows = Notification.objects.filter(Q(escalation__in=[row.pk for row in escalations]) | by_hand)
+    sent = rows.select_related("user", "escalation").order_by("-id")
     by_person: dict[tuple[User | None, str], list[Notification]] = defaultdict(list)  # posts: no person, but a place
     for row in reversed(list(sent[:PAGES])):
         by_person[row.user, row.whom].append(row)

@@ -6,6 +6,7 @@ from tocsin.web.views import (
     action_items,
     alerts,
     alerts_bulk,
+    asks,
     board,
     calendars,
     declare,
@@ -86,6 +87,8 @@ urlpatterns = [
     # paging
     path("page/", page_person.page_person, name="page_person"),
     path("notifications/<int:notification_id>/shown/", page_person.shown, name="notification_shown"),
+    path("asks/<int:ask_id>/answer/", asks.answer, name="ask_answer"),
+    path("asks/<int:ask_id>/withdraw/", asks.withdraw, name="ask_withdraw"),
     path("ack/<str:token>/", page_to_acknowledge.page_to_acknowledge, name="page_to_acknowledge"),
     path("manifest.webmanifest", push.manifest, name="manifest"),
     path("sw.js", push.worker, name="service_worker"),

@@ -19,11 +19,12 @@ from tocsin.incidents import queries as incidents
 from tocsin.lib.refusal import Refused
 from tocsin.response import stale
 from tocsin.response.acknowledge import acknowledge_alert
+from tocsin.response.hold import give_back
 from tocsin.response.link_alert import link_alert
 from tocsin.response.resolve_alert import resolve_alert
 from tocsin.response.ungroup import ungroup
 from tocsin.response.verify_alert import verify_alert
-from tocsin.web import alert_page, alert_rows, filters, pages
+from tocsin.web import alert_page, alert_rows, filters, holding, pages
 from tocsin.web.views import alerts_bulk, saved_views
 from tocsin.web.views.board import with_answers
 
@@ -76,6 +77,11 @@ def do(request: HttpRequest, alert_id: int, deed: str) -> HttpResponse:
         "noise": (_noise, "Noted: it was noise. You can change it."),
         "link": (_link, "The alert belongs to the incident now."),
         "keep": (lambda _, alert, who: stale.keep(alert=alert, **who), "Noted: it is still real."),
+        "snooze": (
+            lambda request, alert, who: holding.snooze(request, who, alert=alert),
+            "Snoozed. It is paged again when the time is over.",
+        ),
+        "give-back": (lambda _, alert, who: give_back(alert=alert, **who), "You do not have it any more."),
         "ungroup": (lambda _, alert, who: ungroup(alert=alert, **who), "It is a cause of its own now."),
         "resolve": (lambda _, alert, who: resolve_alert(alert=alert, **who), "Resolved."),
     }

@@ -17,7 +17,7 @@ from tocsin.obligations import queries as obligations
 from tocsin.procedures import operations as procedures
 from tocsin.response.close_incident import still_open
 from tocsin.response.judge_incident import report
-from tocsin.web import incident_page, pages
+from tocsin.web import holding, incident_page, pages
 
 FRAGMENTS = {"timeline": "incidents/_timeline.html", "procedure": "incidents/_procedure.html"}
 
@@ -51,6 +51,8 @@ def context_of(request: HttpRequest, row: Incident) -> dict[str, Any]:
     roles = incident_page.roles(procedure, row)
     mine = {entry["role"].id for entry in roles if entry["held"] and entry["held"].user_id == request.user.pk}
     commander = roles[0]["held"] if roles else None
+    paging = incident_page.paging(row, alert_ids)
+    own = [run for run in paging["escalations"] if run.incident_id == row.pk]
     may = bool(getattr(request.user, "may_respond", False))
     commands = may and (commander is None or commander.user_id == request.user.pk or request.user.is_administrator)  # type: ignore[union-attr]
     return {
@@ -58,7 +60,7 @@ def context_of(request: HttpRequest, row: Incident) -> dict[str, Any]:
         "clocks": incident_page.clocks(obligations.of_incident(row.pk, alert_ids)),
         "timeline": incident_page.timeline(row, shown=shown if shown in incident_page.FILTERS else "", before=_before(request)),
         "roles": roles, "mine": mine, "commander": commander, "people": incident_page.people(row, roles), "alerts": alerts,
-        "paging": incident_page.paging(row, alert_ids), "crew": incident_page.crew() if may else [],
+        "paging": paging, **holding.context(request, ("incident_do", row.ref), own, incident_id=row.pk), "crew": incident_page.crew() if may else [],
         "changes": list(row.severity_changes.select_related("by").order_by("id")),
         "missing": still_open(row, procedure, now) if row.status == Incident.Status.RESOLVED else [], "watched": incident_page.watched(row, now),
         "may": may and row.is_open, "may_write": may, "commands": commands and row.is_open, "here": request.path, **incident_page.lists(row),

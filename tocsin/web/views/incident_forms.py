@@ -21,6 +21,7 @@ from tocsin.response.assign_role import assign_role
 from tocsin.response.change_severity import change_severity
 from tocsin.response.change_status import change_status
 from tocsin.response.close_incident import close_incident
+from tocsin.response.hold import give_back
 from tocsin.response.link_alert import link_alert
 from tocsin.response.mitigate import decide, propose, record, restore
 from tocsin.response.post_message import give_task, pin, post_message
@@ -29,7 +30,7 @@ from tocsin.response.run_check import answer_check, run_check
 from tocsin.response.tick_step import tick_step
 from tocsin.response.verify_resolution import verify_resolution
 from tocsin.response.waive import waive
-from tocsin.web import pages
+from tocsin.web import holding, pages
 from tocsin.web.views.incident import found
 
 Deed = Callable[[HttpRequest, Incident, dict], object]
@@ -217,3 +218,13 @@ def _action_done(request, row, who):
 def _acknowledge(request, row, who):
     if waits_for := acknowledge_incident(incident=row, **who).waits_for:
         messages.info(request, f"Paging goes on until {waits_for} has acknowledged too.")
+
+
+@deed("snooze", "paging", "Snoozed. It is paged again when the time is over.")
+def _snooze(request, row, who):
+    holding.snooze(request, who, incident=row)
+
+
+@deed("give-back", "paging", "You do not have it any more.")
+def _give_back(request, row, who):
+    give_back(incident=row, **who)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts.models import Alert
+from tocsin.domain.asks import ANSWER_MINUTES
 from tocsin.incidents import queries as incidents
-from tocsin.incidents.models import Incident
-from tocsin.lib.refusal import Refused, invalid
+from tocsin.incidents.models import Incident, RoleAssignment
+from tocsin.lib.refusal import Refused
 from tocsin.paging import operations
 from tocsin.paging.models import Notification
-from tocsin.response.page_someone import page_someone
-from tocsin.web import pages
-from tocsin.web.views.incident_forms import person
+from tocsin.response.hold import hand_over
+from tocsin.response.page_someone import Wanted, page_people
+from tocsin.web import holding, pages
+
+WHO = {"role": "user", "team": "user", "schedule": "user"}  # all of them are chosen in one field
 
 
 @needs(Needs.RESPOND)
@@ -30,29 +34,40 @@ def page_person(request: HttpRequest) -> HttpResponse:
         except Refused as refused:
             if refused.status == 404:
                 raise Http404 from refused
-            errors = refused.errors or {"": refused.detail}
+            errors = {WHO.get(name, name): said for name, said in refused.errors.items()} or {"": refused.detail}
     given = request.POST if request.method == "POST" else request.GET
     about = [*incidents.open_incidents(request.user)[:50]]  # type: ignore[arg-type]
+    chosen = next((one for one in about if one.ref == given.get("incident", "")), None)
+    roles = RoleAssignment.objects.filter(incident=chosen, ended_at=None).select_related("user") if chosen else []
     context = {
-        "crew": User.objects.filter(is_active=True, removed_at=None).order_by("name"), "about": about, "errors": errors,
-        "user_id": given.get("user", ""), "incident": given.get("incident", ""), "alert": given.get("alert", ""), "reason": given.get("reason", ""),
+        **holding.receivers(), "roles": roles, "about": about, "errors": errors, "user_id": given.get("user", ""), "incident": given.get("incident", ""),
+        "alert": given.get("alert", ""), "reason": given.get("reason", ""), "minutes": given.get("minutes", "") or ANSWER_MINUTES,
+        "taking": given.get("wish", "") == "take",
     }  # fmt: skip
     return pages.page(request, "more/page_person.html", context, status=422 if errors else 200)
 
 
 def _send(request: HttpRequest) -> HttpResponse:
     by, now = pages.actor(request), pages.now(request)
-    user = person(request)
-    if user is None:
-        raise invalid(user="Choose who is needed.")
+    user, schedule, team, role = holding.chosen(request, "user")
+    taking = request.POST.get("wish", "") == "take"
+    wanted = Wanted(*([one] if one else [] for one in (user, team, schedule, role)))  # type: ignore[arg-type]
     incident: Incident | None = None
     if ref := request.POST.get("incident", ""):
         incident = incidents.by_ref(ref, by)
     key = pages.number(request, "alert")
     alert = Alert.objects.filter(pk=key).first() if key else None
-    page_someone(user=user, reason=pages.text(request, "reason", 500), incident=incident, alert=alert, by=by, now=now)
-    messages.success(request, f"{user} is being paged.")
-    return pages.go(reverse("incident", args=[incident.ref]) if incident else reverse("alert", args=[alert.pk]) if alert else "/")
+    minutes = pages.number(request, "minutes") or ANSWER_MINUTES
+    who: dict[str, Any] = {"incident": incident, "alert": alert, "by": by, "now": now}
+    reason = pages.text(request, "reason", 500)
+    if taking:
+        asked = [hand_over(user=user, schedule=schedule, reason=reason, minutes=minutes, **who)]
+    else:
+        asked = page_people(wanted, reason=reason, minutes=minutes, **who)
+    names = ", ".join(str(ask.user) for ask in asked)
+    messages.success(request, f"{names} {'is' if len(asked) == 1 else 'are'} being paged.")
+    to = f"{reverse('incident', args=[incident.ref])}#asked" if incident else f"{reverse('alert', args=[alert.pk])}#asked" if alert else "/"
+    return pages.go(to)
 
 
 @needs(Needs.SELF)

@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts.models import Alert
@@ -17,10 +18,12 @@ from tocsin.incidents.models import Incident
 from tocsin.lib.refusal import Refused
 from tocsin.lib.signing import BadLinkError
 from tocsin.obligations.models import Obligation
+from tocsin.paging import operations_asks as asks
 from tocsin.paging import several
 from tocsin.paging.messages import AckLink, read_ack_link
 from tocsin.paging.models import Escalation, Notification
 from tocsin.response.acknowledge import Acknowledgement, acknowledge_by_link
+from tocsin.response.answer_ask import answer_ask
 from tocsin.web import pages
 
 
@@ -34,6 +37,9 @@ def page_to_acknowledge(request: HttpRequest, token: str) -> HttpResponse:
     for_program = request.headers.get("Accept") == "application/json"  # the service worker, from a notification's button
     try:
         link = read_ack_link(token, now)
+        if request.method == "POST" and request.POST.get("answer"):
+            _answer(request, link, now)
+            return _private(pages.go(request.path))
         if request.method == "POST":
             answer = acknowledge_by_link(token=token, now=now, address=request.META.get("REMOTE_ADDR"))
             return _private(JsonResponse({"sentence": _said(answer)}) if for_program else pages.go(request.path))
@@ -48,9 +54,22 @@ def page_to_acknowledge(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _said(answer: Acknowledgement) -> str:
+    if more := answer.waits_for:
+        return f"You have acknowledged; {more} must as well."
     if answer.taken:
         return "You have it. Paging has stopped."
     return f"{answer.by} has it since {answer.at:%H:%M} UTC." if answer.at else "Nobody needs to take it any more."
+
+
+def _answer(request: HttpRequest, link: AckLink, now: Any) -> None:
+    """The link proves who answers: the person whom this page was sent to."""
+    sent = Notification.objects.filter(pk=link.notification_id, user_id=link.user_id).first()
+    user = User.objects.filter(pk=link.user_id, is_active=True, removed_at=None).first()
+    ask = asks.of_page(sent) if sent else None
+    if ask is None or user is None:
+        raise Refused("This page does not ask for an answer.", status=409)
+    note = request.POST.get("note", "").strip()
+    answer_ask(ask_id=ask.pk, answer=request.POST["answer"], note=note, by=Actor.of(user, "link", request.META.get("REMOTE_ADDR")), now=now)
 
 
 def _private(response: HttpResponse) -> HttpResponse:
@@ -76,7 +95,7 @@ def _context(link: AckLink, now: Any) -> dict[str, Any]:
         "sent": sent, "user": user, "incident": incident, "alert": alert, "run": run, "service": service, "now": now,
         "severity": subject.severity if subject is not None else "", "title": subject.title if subject is not None else sent.title,
         "promise": _promise(incident, alert), "done": done, "mine": bool(run and run.acknowledged_by_id == user.pk),
-        "waits_for": several.waits_for(run) if run and counted else "",
+        "ask": asks.of_page(sent), "waits_for": several.waits_for(run) if run and counted else "",
         "over": incident is not None and not incident.is_open, "runbook": (alert.runbook if alert else "") or (service.runbook if service else ""),
     }  # fmt: skip
 
