@@ -67,6 +67,7 @@ NOTIFIERS: Lazy[Notifier] = Lazy(
         "slack": "tocsin.integrations.slack.gateway:CHANNEL",
         "mattermost": "tocsin.integrations.mattermost.gateway:CHANNEL",
         "teams": "tocsin.integrations.teams.gateway:CHANNEL",
+        "matrix": "tocsin.integrations.matrix.gateway:CHANNEL",
     }
 )
 
@@ -81,9 +82,11 @@ GATEWAYS: Lazy[Gateway] = Lazy(
         "mattermost": "tocsin.integrations.mattermost.gateway:GATEWAY",
         "teams": "tocsin.integrations.teams.gateway:GATEWAY",
         "teams_room": "tocsin.integrations.teams.gateway:ROOMS",
+        "matrix": "tocsin.integrations.matrix.gateway:GATEWAY",
     }
 )
 
 # Accounts whose messages are changed when somebody has what they are about (domain.ports_chat.Editing): asked while an acknowledgement is
 # stored, without importing anybody's module.
-EDITED = ("slack", "mattermost")
+EDITED = ("slack", "mattermost", "matrix")
+HEARD = ("matrix",)  # those that are asked what people have answered (domain.ports_chat.Hearing)

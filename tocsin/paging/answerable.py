@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from tocsin.domain.replies import Wish
 from tocsin.paging.messages import LINK_LIFETIME
-from tocsin.paging.models import ContactMethod, Escalation, Notification
+from tocsin.paging.models import ContactMethod, Escalation, Notification, Provider
 from tocsin.paging.operations_notifications import PAGES
 
 MOST_LISTED = 5
@@ -50,3 +50,9 @@ def listed(rows: list[Notification]) -> str:
     """Several pages to choose from: "7: SEV2 Checkout is down; 8: …"."""
     shown = [f"{row.reply_code}: {row.title[:60]}" for row in rows[:MOST_LISTED]]
     return "; ".join(shown + ([f"and {len(rows) - MOST_LISTED} more"] if len(rows) > MOST_LISTED else []))
+
+
+def is_theirs(account: Provider, room: str, address: str) -> bool:
+    """Whether pages go to that person in that room: words that answer no message in particular count there alone."""
+    people = [method.user_id for method in methods_of(account.channel, address)]
+    return Notification.objects.filter(account=account, user__in=people, provider_id__startswith=f"{room} ").exists()

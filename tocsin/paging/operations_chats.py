@@ -13,8 +13,9 @@ from django.db.models import QuerySet
 
 from tocsin.alerts.models import Alert
 from tocsin.domain.ports import Outcome, Receipt
-from tocsin.integrations.registry import EDITED
+from tocsin.integrations.registry import EDITED, HEARD
 from tocsin.lib import due
+from tocsin.paging import operations_listening as listening
 from tocsin.paging.models import ContactMethod, Escalation, Notification
 
 LOOP = "chats"
@@ -36,6 +37,8 @@ def sent(row: Notification, receipt: Receipt, *, over: bool, now: datetime) -> N
     """A message has gone out, in the caller's transaction: who its person is there is remembered; one that is late is changed at once."""
     if receipt.recipient and row.contact_method_id and row.contact_method and row.contact_method.known_as != receipt.recipient:
         ContactMethod.objects.filter(pk=row.contact_method_id).update(known_as=receipt.recipient[:200])
+    if row.account_id and row.account and row.account.kind in HEARD:
+        listening.begin(row.account, now)
     if over:
         refresh(Notification.objects.filter(pk=row.pk), now)
 

@@ -11,6 +11,7 @@ from tocsin.response import (
     deliver,
     escalate,
     keep_promises,
+    listen_in_chats,
     look_after,
     receive_events,
     show_in_chats,
@@ -30,5 +31,6 @@ LOOPS: list[Loop] = [
     watch_heartbeats.LOOP,
     verify_sns.LOOP,
     show_in_chats.LOOP,
+    listen_in_chats.LOOP,
 ]
 AUDITOR: Loop = audit.LOOP  # beside them: it looks whether they do their work

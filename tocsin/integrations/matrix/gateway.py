@@ -72,7 +72,7 @@ class Matrix:
         except chat.NotTaken:
             self.memory.forget(room)  # left, or gone: the next attempt makes another
             raise
-        return Receipt(Outcome.ACCEPTED, "the homeserver took it", provider_id=f"{room} {event}", recipient=address if direct else "")
+        return Receipt(Outcome.ACCEPTED, "the homeserver took it", provider_id=f"{room} {event}")
 
     def edit(self, account: Account, provider_id: str, message: Message, note: str) -> Receipt:
         """Replace the message by one that says who has it."""
@@ -191,5 +191,9 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-CHANNEL = chat.Channel("matrix", "Matrix", Abilities(two_way=True), check_address)
+ABILITIES = Abilities(
+    two_way=True,
+    note="Unencrypted rooms only: answers in an encrypted one cannot be read. A muted phone stays quiet. No delivery receipts.",
+)
+CHANNEL = chat.Channel("matrix", "Matrix", ABILITIES, check_address)
 GATEWAY = Matrix()
