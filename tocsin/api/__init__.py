@@ -21,6 +21,7 @@ ROUTERS: list[tuple[str, str]] = [
     ("/oncall", "oncall"),
     ("", "contact_methods"),
     ("", "providers"),
+    ("", "telephone_limits"),
     ("/alerts", "alerts"),
     ("/alerts", "bulk"),
     ("/saved-views", "saved_views"),

@@ -11,11 +11,11 @@ from ninja.responses import Status
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.paging import Paging, page
-from tocsin.domain.ports import Listening
 from tocsin.integrations.registry import GATEWAYS
-from tocsin.paging import messages, operations_push
+from tocsin.lib.refusal import invalid
+from tocsin.paging import operations_contacts, operations_push, queries, queries_providers
 from tocsin.paging import operations_providers as operations
-from tocsin.paging.models import Provider
+from tocsin.paging.models import ContactMethod, Provider
 
 router = Router(tags=["Providers"])
 
@@ -28,6 +28,7 @@ class NewProvider(Schema):
     prefixes: list[str] = Field(default_factory=list, max_length=100, description="Beginnings of numbers that it serves; empty: all.")
     position: int = Field(0, ge=0, le=1000, description="The first one is tried first.")
     enabled: bool = True
+    budget: int | None = Field(None, ge=1, le=10_000_000, description="Messages in 31 days; beyond it only pages go out.")
 
 
 class ProviderChange(Schema):
@@ -37,17 +38,22 @@ class ProviderChange(Schema):
     prefixes: list[str] | None = Field(None, max_length=100)
     position: int | None = Field(None, ge=0, le=1000)
     enabled: bool | None = None
+    budget: int | None = Field(None, ge=1, le=10_000_000, description="Null takes the budget away.")
+
+
+class TestBody(Schema):
+    model_config = {"extra": "forbid"}
+    contact_method: int = Field(description="A verified one of yours, of the account's channel.")
 
 
 def shape(row: Provider) -> dict[str, Any]:
     """An account without its secrets: `secrets` names those that are set. `inbound` is our address that its provider calls (texts, buttons)."""
-    calls = isinstance(GATEWAYS[row.kind], Listening)
     return {
         "id": row.pk, "kind": row.kind, "channel": row.channel, "name": row.name, "values": row.settings,
         "secrets": sorted(name for name, value in operations.secrets_of(row).items() if value), "prefixes": row.prefixes,
-        "position": row.position, "enabled": row.enabled, "failures": row.failures, "rests_until": row.rests_until,
+        "position": row.position, "enabled": row.enabled, "budget": row.budget, "failures": row.failures, "rests_until": row.rests_until,
         "last_ok_at": row.last_ok_at, "last_failure_at": row.last_failure_at, "last_reason": row.last_reason,
-        "inbound": messages.inbound(row) if calls else None,
+        "inbound": operations.inbound(row),
     }  # fmt: skip
 
 
@@ -99,7 +105,7 @@ def get_provider(request: HttpRequest, id: int) -> dict[str, Any]:
 @needs(Needs.ADMINISTER)
 def change_provider(request: HttpRequest, id: int, body: ProviderChange) -> dict[str, Any]:
     """Change what is given. Where its other values change, its secrets must be given again."""
-    fields = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
+    fields = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None or name == "budget"}
     row = operations.change_provider(operations.provider_of(id), **fields, by=request.actor, now=clock.now())  # type: ignore[attr-defined]
     return shape(row)
 
@@ -110,3 +116,28 @@ def remove_provider(request: HttpRequest, id: int) -> Any:
     """Take it out of use."""
     operations.remove_provider(operations.provider_of(id), by=request.actor, now=clock.now())  # type: ignore[attr-defined]
     return Status(204, None)
+
+
+@router.get("/providers/{int:id}/health")
+@needs(Needs.ADMINISTER)
+def health(request: HttpRequest, id: int) -> dict[str, Any]:
+    """How it has been doing: the last 48 hours, its last failures in words, and what its budget has left."""
+    row, now = operations.provider_of(id), clock.now()
+    found = queries_providers.hours(row, now)
+    return {
+        "state": queries_providers.standing(row, now), "success_percent": queries_providers.share(found),
+        "used_in_31_days": operations.used(row, now), "budget": row.budget,
+        "hours": [{name: getattr(one, name) for name in ("at", "taken", "refused", "delivered", "undelivered")} for one in found],
+        "troubles": row.troubles,
+    }  # fmt: skip
+
+
+@router.post("/providers/{int:id}/test", response={202: dict})
+@needs(Needs.ADMINISTER)
+def test(request: HttpRequest, id: int, body: TestBody) -> Any:
+    """A test page to oneself through this account alone; the answer's `id` is the notification that shows what becomes of it."""
+    row, by = operations.provider_of(id), request.actor  # type: ignore[attr-defined]
+    method = ContactMethod.objects.filter(pk=body.contact_method, user=by.user, kind=row.channel, removed_at=None).first()
+    if method is None or by.user is None:
+        raise invalid(contact_method=f"Give a verified contact method of yours of the kind {row.channel}.")
+    return Status(202, queries.notification_plain(operations_contacts.send_test(method, by=by, now=clock.now(), account=row)))

@@ -75,6 +75,13 @@ NOTIFIERS: Lazy[Notifier] = Lazy(
 GATEWAYS: Lazy[Gateway] = Lazy(
     {
         "twilio_sms": "tocsin.integrations.twilio.sms:GATEWAY",
+        "elks_sms": "tocsin.integrations.http_gateway.presets:ELKS",
+        "vonage_sms": "tocsin.integrations.http_gateway.presets:VONAGE",
+        "plivo_sms": "tocsin.integrations.http_gateway.presets:PLIVO_SMS",
+        "plivo_voice": "tocsin.integrations.http_gateway.presets:PLIVO_VOICE",
+        "messagebird_sms": "tocsin.integrations.http_gateway.presets:MESSAGEBIRD",
+        "http_sms": "tocsin.integrations.http_gateway.presets:OWN_SMS",
+        "http_voice": "tocsin.integrations.http_gateway.presets:OWN_VOICE",
         "twilio_voice": "tocsin.integrations.twilio.voice:GATEWAY",
         "webpush": "tocsin.integrations.webpush.gateway:GATEWAY",
         "pushover": "tocsin.integrations.pushover.gateway:GATEWAY",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from django.db import models
 
 from tocsin.paging.models_asks import Ask
-from tocsin.paging.models_providers import Provider
+from tocsin.paging.models_providers import Provider, ProviderHour, TelephoneLimits
 from tocsin.paging.models_state import PagingState
 
-__all__ = ["Ask", "ContactMethod", "Escalation", "EscalationPolicy", "Notification", "NotificationRule", "PagingState", "Provider"]
+__all__ = [
+    "Ask", "ContactMethod", "Escalation", "EscalationPolicy", "Notification", "NotificationRule", "PagingState", "Provider", "ProviderHour",
+    "TelephoneLimits",
+]  # fmt: skip
 
 
 class ContactMethod(models.Model):

@@ -26,6 +26,8 @@ class Provider(models.Model):
     last_reason = models.CharField(max_length=500, blank=True, default="")
     listens_due_at = models.DateTimeField(null=True, blank=True)  # then it is asked what people have answered, where nobody calls us
     listens_mark = models.CharField(max_length=500, blank=True, default="")  # up to where it was heard
+    troubles = models.JSONField(default=list)  # the last failures, newest first: [{"at", "reason"}]
+    budget = models.PositiveIntegerField(null=True, blank=True)  # messages in 31 days; beyond it only pages go out
     created_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
 
@@ -34,3 +36,27 @@ class Provider(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ProviderHour(models.Model):
+    """What became, in one hour, of what an account was asked to send: taken or refused at once; delivered or not by its later reports."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="hours")
+    hour = models.DateTimeField()
+    taken = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    delivered = models.PositiveIntegerField(default=0)
+    undelivered = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "hour"], name="provider_hour_unique")]
+
+
+class TelephoneLimits(models.Model):
+    """One row (id 1): what keeps others from spending the organisation's money. Verified numbers are paged whatever it says.
+
+    `countries`: which numbers may be added, as ISO codes ("DE"); empty: of every country. `codes_a_day`: verification codes of everybody.
+    """
+
+    countries = models.JSONField(default=list)
+    codes_a_day = models.PositiveIntegerField(default=50)

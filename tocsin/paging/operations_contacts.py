@@ -15,8 +15,9 @@ from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib.refusal import Refused, invalid
 from tocsin.paging import addresses
 from tocsin.paging import operations_notifications as notifications
+from tocsin.paging import operations_telephones as telephones
 from tocsin.paging.messages import verification_code
-from tocsin.paging.models import ContactMethod, Notification, NotificationRule
+from tocsin.paging.models import ContactMethod, Notification, NotificationRule, Provider
 
 MOST_METHODS = 20
 MOST_RULES = 40
@@ -40,6 +41,7 @@ def add_method(
         whole = NOTIFIERS[kind].check_address(address)
     except ValueError as error:
         raise invalid(address=str(error)) from error
+    telephones.refuse_number(kind, whole)
     address, sealed = addresses.kept(kind, whole)
     existing = ContactMethod.objects.select_for_update().filter(user=user, removed_at=None)
     if existing.count() >= MOST_METHODS:
@@ -64,6 +66,7 @@ def _proved(user: User, address: str) -> bool:
 @transaction.atomic
 def send_code(method: ContactMethod, *, by: Actor, now: datetime) -> None:
     """Send a new six-digit code by that method; it is good for 10 minutes and five tries. At most five codes an hour."""
+    telephones.refuse_code(method, now)
     recent = Notification.objects.filter(contact_method=method, kind="code", created_at__gt=now - timedelta(hours=1))
     if recent.count() >= CODES_AN_HOUR:
         raise Refused("Too many codes were sent; wait an hour.", status=409, code="too_many")
@@ -140,20 +143,23 @@ def remove_rule(rule: NotificationRule, *, by: Actor, now: datetime) -> None:
 
 
 @transaction.atomic
-def send_test(method: ContactMethod, *, by: Actor, now: datetime) -> Notification:
-    """A test page by that method; its row shows what becomes of it. At most one at a time."""
+def send_test(method: ContactMethod, *, by: Actor, now: datetime, account: Provider | None = None) -> Notification:
+    """A test page by that method, through that account alone where one is given; its row shows what becomes of it. At most one at a time."""
     if not method.verified_at:
         raise Refused("Verify the contact method first.", status=409)
     if Notification.objects.filter(contact_method=method, kind="test", due_at__isnull=False).exists():
         raise Refused("A test page is on its way already.", status=409)
+    telephones.refuse_test(method, now)
     count = Notification.objects.filter(contact_method=method, kind="test").count()
     text = f"This is a test page that {by.label} asked for. Nothing is wrong, and there is nothing to acknowledge."
-    return _send(method, "test", "Test page from Tocsin", text, f"test:{method.id}:{count}", now)
+    return _send(method, "test", "Test page from Tocsin", text, f"test:{method.id}:{count}", now, account)
 
 
-def _send(method: ContactMethod, kind: str, title: str, text: str, identity: str, now: datetime) -> Notification:
+def _send(
+    method: ContactMethod, kind: str, title: str, text: str, identity: str, now: datetime, account: Provider | None = None
+) -> Notification:
     row = Notification(
-        identity=identity, kind=kind, user=method.user, contact_method=method, method_kind=method.kind, title=title, text=text, due_at=now,
+        identity=identity, kind=kind, user=method.user, contact_method=method, method_kind=method.kind, title=title, text=text, account=account, due_at=now,
         created_at=now, history=[{"at": now.isoformat(), "state": "pending", "reason": "planned"}],
     )  # fmt: skip
     notifications.insert([row])

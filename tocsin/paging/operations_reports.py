@@ -10,6 +10,7 @@ from django.db import transaction
 from tocsin.domain import delivery as rules
 from tocsin.domain.ports import Outcome, Report
 from tocsin.lib.conflicts import again_on_conflict
+from tocsin.paging import operations_providers as providers
 from tocsin.paging.models import Notification, Provider
 from tocsin.paging.operations_notifications import become, instead, line, locked, tell
 
@@ -37,8 +38,10 @@ def take_report(id: int, account: Provider, report: Report, now: datetime) -> st
     match rules.after_report(report, row.state, same=same, sequence=row.report_sequence):
         case "delivered":
             become(row, State.DELIVERED, f"{account.name}: {report.reason}", now)
+            providers.count(account, "delivered", now)
         case "failed":
             become(row, State.FAILED, f"{account.name}: {report.reason}", now)
+            providers.trouble(account, row.outcome, now)
             tell(row, "page_failed", f"{row.whom} could not be reached by {row.method_kind}: {row.outcome}.", now)
             instead(row, escalations, now)
         case "noted":

@@ -25,7 +25,7 @@ from tocsin.lib.due import Loop
 from tocsin.paging import messages, operations_canary, operations_notifications
 from tocsin.paging import operations_providers as providers
 from tocsin.paging.addresses import address_of
-from tocsin.paging.models import Notification
+from tocsin.paging.models import Notification, Provider
 from tocsin.response import catch_up
 from tocsin.response.send_post import send_post
 
@@ -71,7 +71,10 @@ def _through_accounts(row: Notification, address: str, message: Message) -> Rece
     """The same through the accounts of a channel, one after the other while each fails in a way that another may mend."""
     receipt = Receipt(Outcome.FAILED, f"no account at a provider serves {row.method_kind} to this address; an administrator can add one")
     until = time.monotonic() + SEND_LIMIT_SECONDS / 2  # a further account gets its own time limit: together they stay within one send
-    for provider in providers.usable(row.method_kind, address, clock.now()):
+    for provider in _accounts(row, address):
+        if row.kind not in operations_notifications.PAGES and provider.budget and providers.used(provider, clock.now()) >= provider.budget:
+            receipt = Receipt(Outcome.REFUSED, f"{provider.name}: its budget of 31 days is used; only pages go out")
+            continue
         try:
             account = providers.account(provider, callback=messages.callback(row, provider))
             receipt = GATEWAYS[provider.kind].send(account, address, message, key=messages.key(row))
@@ -83,6 +86,13 @@ def _through_accounts(row: Notification, address: str, message: Message) -> Rece
         if not rules.another(receipt.outcome) or time.monotonic() > until:
             break
     return receipt
+
+
+def _accounts(row: Notification, address: str) -> list[Provider]:
+    """The accounts to try, best first; a test of one account goes through that alone."""
+    if row.kind == "test" and row.account and row.account.enabled and row.account.removed_at is None:
+        return [row.account]
+    return providers.usable(row.method_kind, address, clock.now())
 
 
 def settle(row: Notification, receipt: Receipt) -> str:

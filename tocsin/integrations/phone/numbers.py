@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 def e164(number: str) -> str:
     """The number as "+4915112345678". Raises ValueError with a sentence that says what would be right."""
@@ -22,6 +24,32 @@ def e164(number: str) -> str:
     if not phonenumbers.is_possible_number(parsed):
         raise ValueError("This number has too few or too many digits for its country.")
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Of a number: its country as ISO code ("" for those of none, satellites among them) and whether calling it costs more than a call."""
+
+    country: str
+    costly: bool
+
+
+def facts(number: str) -> Facts:
+    """What the plan of numbers says of one in E.164."""
+    import phonenumbers
+
+    parsed = phonenumbers.parse(number, None)
+    region = phonenumbers.region_code_for_number(parsed) or ""
+    kinds = phonenumbers.PhoneNumberType
+    costly = phonenumbers.number_type(parsed) in (kinds.PREMIUM_RATE, kinds.SHARED_COST, kinds.UAN, kinds.PAGER)
+    return Facts("" if region == "001" else region, costly)
+
+
+def countries() -> frozenset[str]:
+    """The ISO codes of all countries that have numbers."""
+    import phonenumbers
+
+    return frozenset(phonenumbers.SUPPORTED_REGIONS)
 
 
 def shown(number: str) -> str:
