@@ -72,11 +72,13 @@ class _Connection(asyncio.Protocol):
         self.go_on()
 
     def go_on(self) -> None:
-        if time.perf_counter() >= self.load.until:
+        if time.perf_counter() >= self.load.until or self.load.left == 0:
             self.sent = 0
             self.transport.close()
             return
         self.parser = httptools.HttpResponseParser(self)
+        if self.load.left:
+            self.load.left -= 1
         request = self.load.requests.next()
         self.sent = time.perf_counter_ns()
         self.transport.write(request)  # type: ignore[attr-defined]
@@ -98,7 +100,8 @@ class _Connection(asyncio.Protocol):
 
 
 class _Load:
-    def __init__(self, requests: Requests, connections: int, seconds: float) -> None:
+    def __init__(self, requests: Requests, connections: int, seconds: float, most: int | None = None) -> None:
+        self.left = most
         self.requests, self.open, self.result = requests, min(connections, MOST_CONNECTIONS), Result()
         self.seconds, self.until = min(seconds, MOST_SECONDS), 0.0
 
@@ -118,9 +121,9 @@ class _Load:
         return self.result
 
 
-def measure(requests: Requests, connections: int, seconds: float) -> Result:
-    """Send for so many seconds over so many connections; every request in flight is waited for."""
+def measure(requests: Requests, connections: int, seconds: float, most: int | None = None) -> Result:
+    """Send for so many seconds, at `most` so many requests, over so many connections; every request in flight is waited for."""
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_Load(requests, connections, seconds).run())
+        return runner.run(_Load(requests, connections, seconds, most).run())

@@ -7,7 +7,7 @@ import time
 from threading import Event
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from tests.scenarios.world import World
 from tocsin import clock
@@ -17,7 +17,7 @@ from tocsin.lib import due
 from tocsin.lib.due import Loop
 from tocsin.paging import operations as paging
 from tocsin.paging.models import Notification
-from tocsin.response import deliver
+from tocsin.response import catch_up, deliver
 
 
 class Hanging:
@@ -57,6 +57,64 @@ def test_a_provider_that_hangs_does_not_delay_another(real_rows):
     hanging.let_go.set()
     while any(lane.sending for lane in deliver._lanes.values()):
         time.sleep(0.02)
+
+
+@pytest.fixture
+def sending(real_rows, monkeypatch):
+    """A process that sends, whose loop has looked and found paging at work."""
+    monkeypatch.setattr(deliver, "_open", True)
+    assert deliver.take() == 0 and catch_up.PAGES.is_open()
+    return real_rows
+
+
+def paged_and_claimed(world: World) -> None:
+    paging.page_person(world.ana, subject={"title": "for Ana"}, reason="test", identity="ana", now=world.now)
+    deliver.claim_own(clock.now())
+
+
+def rung(world: World) -> bool:
+    """Whether the phone rings within a moment, while no loop goes round."""
+    start = time.monotonic()
+    while not world.phone.rang and time.monotonic() - start < 2:
+        time.sleep(0.005)
+    return bool(world.phone.rang)
+
+
+def test_a_page_leaves_with_the_transaction_that_makes_it_and_the_loop_need_not_wake(sending):
+    with transaction.atomic():
+        paged_and_claimed(sending)
+        assert [row.state for row in sending.pages()] == ["sending"]
+        assert not sending.phone.rang and not due.is_woken("notifications")
+    assert rung(sending)
+    sending.phone.expect(sending.ana)
+    assert deliver.take() == 0
+
+
+def test_a_page_of_a_transaction_that_fails_never_leaves(sending):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        paged_and_claimed(sending)
+        raise ZeroDivisionError
+    assert not sending.pages() and not deliver._lane("phone").sending
+
+
+def test_a_second_page_within_the_minute_is_held_back_on_the_short_way_too(sending):
+    with transaction.atomic():
+        paged_and_claimed(sending)
+    assert rung(sending)
+    sending.phone.expect(sending.ana)
+    with transaction.atomic():
+        paging.page_person(sending.ana, subject={"title": "again"}, reason="test", identity="again", now=sending.now)
+        deliver.claim_own(clock.now())
+    held = sending.pages()[-1]
+    assert held.state == "pending" and held.due_at > clock.now()
+
+
+def test_while_paging_is_held_or_unknown_the_short_way_is_closed(sending):
+    catch_up.PAGES.forget()
+    with transaction.atomic():
+        paged_and_claimed(sending)
+        assert [row.state for row in sending.pages()] == ["pending"] and due.is_woken("notifications")
+    assert not sending.phone.rang
 
 
 @pytest.fixture

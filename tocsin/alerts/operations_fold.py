@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from tocsin.alerts import operations_rows as stored
 from tocsin.alerts import queries
 from tocsin.alerts.models import Alert, ChangeEvent, EarlyResolution, Integration, RawEvent
-from tocsin.alerts.operations_rows import Outcome, Row, write_outcomes
+from tocsin.alerts.operations_rows import Outcome, Row
 from tocsin.domain.alerts import AlertState, Change, Event, expire, fold
 from tocsin.domain.grouping import key_of
 from tocsin.domain.procedure.model import Procedure
@@ -44,18 +44,23 @@ Place = Callable[[list[Row]], None]
 
 
 def fold_events(
-    integration: Integration, readings: Sequence[Reading], *, procedure: Procedure, now: datetime, place: Place | None = None
+    integration: Integration,
+    readings: Sequence[Reading],
+    *,
+    procedure: Procedure,
+    now: datetime,
+    directory: Directory | None = None,
+    place: Place | None = None,
 ) -> Folded:
     """Fold what was read into alerts and give every raw event its outcome (R2). Call it in a transaction that has claimed the integration.
 
     `place` decides for the new alerts whether they join a cause or lead one; before they are written.
     """
-    batch = _Batch(integration, _load(integration, readings), queries.directory(now), procedure, now)
+    batch = _Batch(integration, _load(integration, readings), directory or queries.directory(now), procedure, now)
     batch.early = _early(integration, readings, batch.rows)
     for reading in readings:
         batch.take(reading)
     batch.write(place)
-    stored.note_event(integration.pk, readings[-1].raw.received_at)
     return Folded([row for row in batch.all_rows() if row.new or row.changed], batch.acknowledged)
 
 
@@ -148,11 +153,11 @@ class _Batch:
         if place and new:
             place(new)
         stored.update([row for row in rows if row.changed and not row.new])
-        stored.insert(new)
         if self.changes:
             ChangeEvent.objects.bulk_create(self.changes)
         self._write_early()
-        write_outcomes([Outcome(raw, [_line(*one) for one in done], error) for raw, done, error in self.outcomes], self.now)
+        outcomes = [Outcome(raw, [_line(*one) for one in done], error) for raw, done, error in self.outcomes]
+        stored.insert(new, outcomes, self.integration.pk, self.now)
 
     def _stale_at(self, row: Row) -> datetime | None:
         # Renewals do not move it (that would be an index entry each time): whoever finds it due looks when the alert was last seen.
@@ -205,6 +210,8 @@ def _load(integration: Integration, readings: Iterable[Reading]) -> dict[str, Ro
 
 
 def _early(integration: Integration, readings: Iterable[Reading], known: dict[str, Row]) -> dict[str, EarlyResolution]:
+    if not getattr(integration, "has_early", True):  # the claim of its events has looked
+        return {}
     fresh = {event.dedup_key for reading in readings for event in reading.events if event.status == "firing"} - known.keys()
     return {row.dedup_key: row for (row,) in EARLY_OF.all(integration.pk, list(fresh))} if fresh else {}
 

@@ -101,18 +101,19 @@ _EXPIRED = (
     f"SELECT {_SELECT} FROM alerts_alert a WHERE a.status = 'firing' AND a.ends_at <= %s AND a.integration_id <> ALL(%s::bigint[])"  # noqa: S608
     " ORDER BY a.ends_at LIMIT %s FOR UPDATE SKIP LOCKED"
 )
+_OUTCOMES = (
+    "UPDATE alerts_rawevent r SET state = u.state, outcomes = u.outcomes, error = u.error, processed_at = %s, attempts = r.attempts + 1"
+    " FROM json_to_recordset(%s::json) AS u(id bigint, state text, outcomes jsonb, error text) WHERE r.id = u.id"
+)
 _INSERT = (
-    f"INSERT INTO alerts_alert ({', '.join(_COLUMNS)}, verdict, verdict_note)"  # noqa: S608
-    f" SELECT {', '.join(_COLUMNS)}, '', '' FROM json_to_recordset(%s::json) AS u({_RECORD})"
+    f"WITH made AS (INSERT INTO alerts_alert ({', '.join(_COLUMNS)}, verdict, verdict_note)"  # noqa: S608
+    f" SELECT {', '.join(_COLUMNS)}, '', '' FROM json_to_recordset(%s::json) AS u({_RECORD})),"
+    f" heard AS (UPDATE alerts_integration SET last_event_at = %s WHERE id = %s) {_OUTCOMES}"
 )
 _SETS = ", ".join(
     f"{name} = coalesce(u.{name}, a.{name})" if name in _HEAVY else f"{name} = u.{name}" for name in _COLUMNS if name not in _FIXED
 )
 _UPDATE = f"UPDATE alerts_alert a SET {_SETS} FROM json_to_recordset(%s::json) AS u({_RECORD}) WHERE a.id = u.id"  # noqa: S608
-_OUTCOMES = (
-    "UPDATE alerts_rawevent r SET state = u.state, outcomes = u.outcomes, error = u.error, processed_at = %s, attempts = r.attempts + 1"
-    " FROM json_to_recordset(%s::json) AS u(id bigint, state text, outcomes jsonb, error text) WHERE r.id = u.id"
-)
 
 
 def number(rows: Sequence[Row]) -> None:
@@ -156,9 +157,11 @@ def _plain(row: Row) -> dict[str, Any]:
     return plain
 
 
-def insert(rows: Sequence[Row]) -> None:
-    """Write new rows, in one statement."""
-    _write(_INSERT, rows)
+def insert(rows: Sequence[Row], outcomes: Sequence[Outcome], integration_id: int, now: datetime) -> None:
+    """Write new rows, what became of the raw events (of one, at least), and when the integration's last one came, in one statement."""
+    alerts, told = msgspec.json.encode([_plain(row) for row in rows]).decode(), msgspec.json.encode(_plain_outcomes(outcomes)).decode()
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [alerts, outcomes[-1].raw.received_at, integration_id, now, told])
 
 
 def update(rows: Sequence[Row]) -> None:
@@ -172,18 +175,16 @@ def _write(statement: str, rows: Sequence[Row]) -> None:
             cursor.execute(statement, [msgspec.json.encode([_plain(row) for row in rows]).decode()])
 
 
-def note_event(integration_id: int, at: datetime) -> None:
-    """When the integration's last event came."""
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE alerts_integration SET last_event_at = %s WHERE id = %s", [at, integration_id])
-
-
 def write_outcomes(done: Sequence[Outcome], now: datetime) -> None:
     """Give raw events their outcomes: done, or refused where the body or an item of it cannot be read."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OUTCOMES, [now, msgspec.json.encode(_plain_outcomes(done)).decode()])
+
+
+def _plain_outcomes(done: Sequence[Outcome]) -> list[dict[str, Any]]:
     rows = []
     for raw, lines, error in done:
         refused = [str(line["reason"]) for line in lines if line["change"] == Change.REFUSED]
         state = RawEvent.State.REFUSED if error or refused else RawEvent.State.DONE
         rows.append({"id": raw.pk, "state": state.value, "outcomes": lines, "error": (error or "; ".join(refused))[:1000]})
-    with connection.cursor() as cursor:
-        cursor.execute(_OUTCOMES, [now, msgspec.json.encode(rows).decode()])
+    return rows

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from datetime import datetime
 from time import perf_counter, thread_time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Count, F, Min, Q, QuerySet
@@ -31,14 +31,21 @@ def waiting_integrations() -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def claim(integration_id: int) -> bool:
-    """Become the only one who folds this integration's events until the transaction ends; False when somebody else is."""
-    with connection.cursor() as cursor:
-        # The shared lock keeps silences from being looked at as over while a batch is still judged by them (see hold_folding).
-        cursor.execute(
-            "SELECT pg_try_advisory_xact_lock(%s, %s), pg_advisory_xact_lock_shared(%s, 0)", [LOCK_CLASS, integration_id, LOCK_CLASS]
-        )
-        return bool(cursor.fetchone()[0])
+# The shared lock keeps silences from being looked at as over while a batch is still judged by them (see hold_folding).
+CLAIM = Read(
+    "SELECT {i}, {s}, tocsin_now(), EXISTS (SELECT 1 FROM alerts_earlyresolution r WHERE r.integration_id = i.id),"
+    " pg_try_advisory_xact_lock(%s, i.id::int), pg_advisory_xact_lock_shared(%s, 0)::text"
+    " FROM alerts_integration i LEFT JOIN alerts_service s ON s.id = i.service_id WHERE i.id = %s",
+    i=Integration, s=Service,
+)  # fmt: skip
+
+
+def claim(integration_id: int) -> tuple[Integration, datetime] | None:
+    """Become the only one who folds this integration's events until the transaction ends; None when somebody else is. The integration, with
+    its service and `has_early` (whether ends of unknown conditions are remembered for it), and the transaction's time."""
+    integration, service, now, early, mine, _ = CLAIM.all(LOCK_CLASS, LOCK_CLASS, integration_id)[0]
+    integration.service, integration.has_early = service, early
+    return (integration, now) if mine else None
 
 
 def hold_folding() -> None:
@@ -86,16 +93,6 @@ WAITING_EVENTS = Read(
     " JOIN alerts_rawevent r ON r.id = t.id WHERE t.place = 1 OR t.bytes <= %s ORDER BY r.id",
     r=RawEvent,
 )
-INTEGRATION = Read(
-    "SELECT {i}, {s} FROM alerts_integration i LEFT JOIN alerts_service s ON s.id = i.service_id WHERE i.id = %s", i=Integration, s=Service
-)
-
-
-def integration(pk: int) -> Integration:
-    """An integration with its service."""
-    found: Integration
-    ((found, found.service),) = INTEGRATION.all(pk)
-    return found
 
 
 def waiting_events(integration_id: int, limit: int, most_bytes: int) -> list[RawEvent]:
@@ -112,46 +109,49 @@ class GroupingFacts(NamedTuple):
     of_service: dict[int, tuple[int | None, int | None]]  # minutes, policy
 
 
-def grouping_facts() -> GroupingFacts:
-    """One question for all services."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce((SELECT group_minutes FROM accounts_organisation WHERE id = 1), 5),"
-            " (SELECT json_agg(json_build_array(s.id, s.name, s.group_minutes, s.escalation_policy_id)) FROM alerts_service s"
-            " WHERE s.removed_at IS NULL)::text,"
-            " (SELECT json_agg(json_build_array(d.from_service_id, d.to_service_id)) FROM alerts_service_depends_on d)::text"
-        )
-        minutes, services, edges = cursor.fetchone()
-    known = {id: (name, own, policy) for id, name, own, policy in json.loads(services or "[]")}
-    depends: dict[int, list[int]] = {}
-    for user, used in json.loads(edges or "[]"):
-        if user in known and used in known:
-            depends.setdefault(user, []).append(used)
-    topology = Topology(depends, {id: one[0] for id, one in known.items()})
-    return GroupingFacts(topology, minutes, {id: (one[1], one[2]) for id, one in known.items()})
-
-
 def hold_grouping(regions: Collection[int]) -> None:
     """Become the only one who decides about causes of these regions of services, until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, one) FROM unnest(%s::int[]) AS one", [LOCK_CLASS + 1, sorted(regions)])
 
 
-LOOKED_UP = """
-SELECT (SELECT json_agg(json_build_array(s.id, s.name, s.critical, s.severity_map) ORDER BY s.id) FROM alerts_service s WHERE s.removed_at IS NULL)::text,
+FACTS = """
+SELECT coalesce((SELECT group_minutes FROM accounts_organisation WHERE id = 1), 5),
+    (SELECT json_agg(json_build_array(s.id, s.name, s.critical, s.severity_map, s.group_minutes, s.escalation_policy_id) ORDER BY s.id)
+     FROM alerts_service s WHERE s.removed_at IS NULL)::text,
+    (SELECT json_agg(json_build_array(d.from_service_id, d.to_service_id)) FROM alerts_service_depends_on d)::text,
     EXISTS (SELECT 1 FROM alerts_silence WHERE starts_at <= %s AND ends_at > %s AND ended_at IS NULL AND released_at IS NULL),
     (SELECT v.id FROM alerts_routingversion v ORDER BY v.number DESC LIMIT 1)
 """
 
 
+class KnownFacts(NamedTuple):
+    """What routing looks things up in, and what grouping needs to know."""
+
+    directory: Directory
+    grouping: GroupingFacts
+
+
+def facts(now: datetime) -> KnownFacts:
+    """One question for all of it."""
+    with connection.cursor() as cursor:
+        cursor.execute(FACTS, [now, now])
+        minutes, stored, edges, silenced, version = cursor.fetchone()
+    services: list[list[Any]] = json.loads(stored or "[]")
+    rules = queries_routing.compiled(version, now.year) if version else None
+    silences = silences_in_force(now) if silenced else ()
+    directory = Directory({one[0]: ServiceFacts(*one[:4]) for one in services}, silences, rules, thread_time, perf_counter)
+    names = {one[0]: str(one[1]) for one in services}
+    depends: dict[int, list[int]] = {}
+    for user, used in json.loads(edges or "[]"):
+        if user in names and used in names:
+            depends.setdefault(user, []).append(used)
+    return KnownFacts(directory, GroupingFacts(Topology(depends, names), minutes, {one[0]: (one[4], one[5]) for one in services}))
+
+
 def directory(now: datetime) -> Directory:
     """What routing looks things up in."""
-    with connection.cursor() as cursor:
-        cursor.execute(LOOKED_UP, [now, now])
-        services, silenced, version = cursor.fetchone()
-    facts = {one[0]: ServiceFacts(*one) for one in json.loads(services or "[]")}
-    rules = queries_routing.compiled(version, now.year) if version else None
-    return Directory(facts, silences_in_force(now) if silenced else (), rules, thread_time, perf_counter)
+    return facts(now).directory
 
 
 def service_facts() -> dict[int, ServiceFacts]:

@@ -38,10 +38,12 @@ class Worker:
         """Work until told to stop; returns within 25 s of that."""
         from tocsin.jobs import running
         from tocsin.lib import due, http
+        from tocsin.response.deliver import open_lanes
         from tocsin.response.loops import AUDITOR, LOOPS
         from tocsin.response.self_watch import Watch
 
         http.prepare()
+        open_lanes()
         sys.setswitchinterval(SWITCH)
         gc.freeze()  # what is loaded by now stays: the collector need not look through it again and again
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tocsin.domain.procedure.model import Example, Procedure, Severity
 
@@ -52,26 +53,30 @@ def propose(
 
 
 def _chosen(procedure: Procedure, example: str) -> list[Proposal]:
+    if not example:
+        return []
     return [
         Proposal(severity.id, f'{severity.id} example "{row.text}"', row.private, row.text)
         for severity, row in _examples(procedure)
-        if example and row.text.lower() == example.strip().lower()
+        if row.text.lower() == example.strip().lower()
     ]
 
 
 def _mentioned(procedure: Procedure, text: str) -> list[Proposal]:
     """Examples whose every word of weight stands in the text."""
     words = _words(text)
+    if not words:
+        return []
     return [
         Proposal(severity.id, f'the text names the {severity.id} example "{row.text}"', row.private, row.text)
         for severity, row in _examples(procedure)
-        if not row.measure and words and _words(row.text) <= words
+        if not row.measure and _words_of_example(row.text) <= words
     ]
 
 
 def _measured(procedure: Procedure, figures: Mapping[str, float]) -> list[Proposal]:
-    found = []
-    for severity, row in _examples(procedure):
+    found: list[Proposal] = []
+    for severity, row in _examples(procedure) if figures else ():
         figure = figures.get(row.measure)
         if figure is None or row.at_least is None or figure < row.at_least:
             continue
@@ -128,6 +133,11 @@ def _step_up(procedure: Procedure, severity: Severity, steps: int) -> Severity:
 
 def _examples(procedure: Procedure) -> list[tuple[Severity, Example]]:
     return [(severity, example) for severity in procedure.severities for example in severity.examples]
+
+
+@lru_cache(maxsize=1024)
+def _words_of_example(text: str) -> set[str]:
+    return _words(text)
 
 
 def _words(text: str) -> set[str]:

@@ -16,6 +16,7 @@ from tocsin.heartbeats.models import Adoption, Heartbeat, Ping
 from tocsin.lib import cron
 from tocsin.obligations.queries import calendar_of
 
+ANY_WATCHDOG = "SELECT EXISTS (SELECT 1 FROM heartbeats_heartbeat w WHERE w.integration_id = %s AND w.watchdog <> '')"
 LOCK_CLASS = 0x70C52  # advisory lock of this room: one worker at a time takes pings
 SHOWN = 100  # pings of each heartbeat that are kept
 # While the intake is away, and for five minutes after, senders have had no chance.
@@ -101,10 +102,6 @@ def adopts(integration_id: int) -> bool:
 
 def watchdogs(integration_id: int) -> list[Heartbeat]:
     """The heartbeats that an always-firing alert of that integration feeds."""
-    with connection.cursor() as cursor:  # of nearly all there is none: asked for each batch of events, the short question first
-        cursor.execute("SELECT 1 FROM heartbeats_heartbeat WHERE integration_id = %s AND watchdog <> '' LIMIT 1", [integration_id])
-        if cursor.fetchone() is None:
-            return []
     return list(heartbeats(integration=integration_id).exclude(watchdog="").exclude(state=Heartbeat.State.PAUSED))
 
 

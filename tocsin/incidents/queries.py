@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from tocsin.accounts.actor import Actor
@@ -19,6 +16,11 @@ from tocsin.lib.refusal import missing
 from tocsin.paging.models import Escalation
 from tocsin.timeline.models import Entry
 
+# Is there an incident that is over and would open again if its alert came back? Of nearly every alert that is the whole question.
+ANY_WATCHED = (
+    "SELECT EXISTS (SELECT 1 FROM incidents_incident WHERE status IN ('resolved', 'closed') AND watch_until >= %s)"
+    " OR EXISTS (SELECT 1 FROM incidents_incident WHERE status = 'resolved' AND watch_until IS NULL)"
+)
 UNREAD = ("procedure_version__document",)  # large, and kept in memory by procedures.document
 
 
@@ -58,17 +60,6 @@ def by_ref(ref: str, who: Actor | User | None, *, whole: bool = True) -> Inciden
     if incident is None:
         raise missing("incident")
     return incident
-
-
-def any_watched(now: datetime) -> bool:
-    """Is there an incident that is over and would open again if its alert came back? Of nearly every alert that is the whole question."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM incidents_incident WHERE status IN ('resolved', 'closed') AND watch_until >= %s)"
-            " OR EXISTS (SELECT 1 FROM incidents_incident WHERE status = 'resolved' AND watch_until IS NULL)",
-            [now],
-        )
-        return bool(cursor.fetchone()[0])
 
 
 def open_incidents(who: Actor | User | None) -> QuerySet[Incident]:

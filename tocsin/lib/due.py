@@ -11,10 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
+from typing import Any
 
-from django.db import close_old_connections, connection, transaction
+from django.db import close_old_connections, connection
 
 from tocsin.lib.database import tell
+from tocsin.lib.database.base import HEARD, OWN
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +45,20 @@ def wake(name: str, *, at: datetime | None = None, now: datetime | None = None) 
     if at and now and at - now >= LOOKS_WITHIN:
         return
     tell(CHANNEL, name)
-    if name in _bells:
-        _own.add(connection.connection.info.backend_pid)
-        transaction.on_commit(lambda: ring(name))
+
+
+def is_woken(name: str) -> bool:
+    """Whether the current transaction is about to wake the loop of that name."""
+    return (CHANNEL, name) in _session().to_tell
+
+
+def let_sleep(name: str) -> None:
+    """What the loop of that name would do about the current transaction is done already: do not wake it."""
+    _session().to_tell.pop((CHANNEL, name), None)
+
+
+def _session() -> Any:
+    return connection
 
 
 class Bell(Event):
@@ -63,13 +76,13 @@ class Bell(Event):
 
 
 _bells: dict[str, list[Bell]] = {}
-_own: set[int] = set()  # sessions of this process: their wake-ups have been heard here before the database tells
 
 
 def bell(name: str) -> Bell:
     """A bell that rings when this process or another one wakes the loop of that name."""
     made = Bell()
     _bells.setdefault(name, []).append(made)
+    HEARD[CHANNEL] = ring
     return made
 
 
@@ -83,7 +96,7 @@ def ring(name: str) -> None:
 
 def hear(name: str, session: int) -> None:
     """A session of the database has woken the loop of that name."""
-    if session not in _own:
+    if session not in OWN:
         ring(name)
 
 

@@ -21,6 +21,7 @@ from tocsin.lib.refusal import Refused, missing
 from tocsin.procedures.models import ProcedureVersion
 
 LOCK = 7_201_001  # advisory lock of this room: one publication at a time
+NEWEST = "SELECT v.id FROM procedures_procedureversion v WHERE v.number IS NOT NULL ORDER BY v.number DESC LIMIT 1"
 NOTE_LIMIT = 2_000
 
 
@@ -37,12 +38,9 @@ def document(version: ProcedureVersion) -> Procedure:
     return _document(version.pk)
 
 
-def in_force() -> Procedure:
-    """What the version in force says. One small question, the rest is kept in memory."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM procedures_procedureversion WHERE number IS NOT NULL ORDER BY number DESC LIMIT 1")
-        found = cursor.fetchone()
-    return _document(found[0] if found else _first().pk)
+def in_force(newest: int | None) -> Procedure:
+    """What the version in force says, which is kept in memory. `newest`: what the question NEWEST has answered."""
+    return _document(newest or _first().pk)
 
 
 def version(number: int) -> ProcedureVersion:

@@ -30,14 +30,15 @@ WITH_SERVICES = Read(
 )  # fmt: skip
 
 
-def folded(done: Folded, integration: Integration, procedure: Procedure, *, now: datetime) -> None:
-    """Put on the record what a batch did, and reach whom that demands: once for a cause, however many alerts are of it."""
+def folded(done: Folded, integration: Integration, procedure: Procedure, *, now: datetime, watched: bool = True) -> None:
+    """Put on the record what a batch did, and reach whom that demands: once for a cause, however many alerts are of it. `watched`: whether
+    there is an incident that an alert could open again."""
     record_of_alerts([line for row in done.rows for line in _lines(row)], now=now)
     leads = [row for row in done.rows if row.new and row.firing and not row.suppressed_by and row.lead_id is None]
     if leads:
         known = _with_services(row.id for row in leads)
         for row in leads:
-            alert_reach.first(known[row.id], procedure, accepted_at=row.accepted_at or now, now=now)
+            alert_reach.first(known[row.id], procedure, accepted_at=row.accepted_at or now, now=now, watched=watched)
     _joined([row for row in done.rows if row.new and row.lead_id is not None], now)
     for row in done.acknowledged:
         _acknowledged(row, integration, now)

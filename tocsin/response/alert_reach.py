@@ -22,14 +22,16 @@ from tocsin.response.rehearse import LEADERSHIP, policy_of
 from tocsin.timeline.operations import record
 
 
-def first(alert: Alert, procedure: Procedure, *, accepted_at: datetime, now: datetime, restarted: bool = False) -> None:
+def first(
+    alert: Alert, procedure: Procedure, *, accepted_at: datetime, now: datetime, restarted: bool = False, watched: bool = True
+) -> None:
     """A new cause: its acknowledgement is promised from the acceptance of its first event, and whom it demands is reached.
 
-    `restarted`: it was known before, so no incident that is over opens again for it.
+    `restarted`: it was known before, so no incident that is over opens again for it. `watched`: whether there is any that would.
     """
     from_acceptance = procedure.settings.acknowledge_starts == "event_accepted"
     _promise(alert, procedure, accepted_at if from_acceptance else now, now)
-    incident = _incident(alert) if restarted else reopen.recurrence(alert, now)
+    incident = _incident(alert) if restarted else reopen.recurrence(alert, now) if watched else None
     if incident and not restarted:
         text = f"It came back: {incident.ref} is open again"
         record("recurrence", text, by=SYSTEM, now=now, alert_id=alert.pk, data={"ref": incident.ref})

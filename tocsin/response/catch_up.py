@@ -39,6 +39,10 @@ class Gate:
         self.looked = clock if stage is Stage.SENDING else None
         return stage not in self.open_in
 
+    def is_open(self) -> bool:
+        """Whether paging was found at work a moment ago. Nothing is asked: the loop itself looks every few seconds."""
+        return self.looked is not None and time.clock_gettime(_CLOCK) - self.looked < LOOK_EVERY + 2
+
     def next_due(self, earliest: Callable[[], datetime | None]) -> Callable[[], datetime | None]:
         """The loop's own question, but nothing (so that it looks in a second) while it must wait."""
         return lambda: None if self.looked is None else earliest()

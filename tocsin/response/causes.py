@@ -30,12 +30,11 @@ ORDER BY a.cause_at DESC LIMIT %s
 """
 
 
-def place(rows: Sequence[Row], integration: Integration, procedure: Procedure, now: datetime) -> None:
+def place(rows: Sequence[Row], integration: Integration, procedure: Procedure, facts: queries.GroupingFacts, now: datetime) -> None:
     """Decide for new alerts, numbered but not written yet, whether they join a cause or lead one. Those held back do neither."""
     rows = [row for row in rows if row.firing and not row.suppressed_by]
     if not rows:
         return
-    facts = queries.grouping_facts()
     newcomers = [_newcomer(row, facts, procedure) for row in rows]
     services = {row.service_id for row in rows if row.service_id is not None}
     if services:
@@ -120,7 +119,7 @@ def settle_stored(stored: Sequence[Alert], procedure: Procedure, now: datetime) 
     """Decide the same for alerts that are stored already and that nothing holds back any more."""
     for integration in {alert.integration_id: alert.integration for alert in stored}.values():
         pairs = [(alert, _as_row(alert, now)) for alert in stored if alert.integration_id == integration.pk]
-        place([row for _, row in pairs], integration, procedure, now)
+        place([row for _, row in pairs], integration, procedure, queries.facts(now).grouping, now)
         for alert, row in pairs:
             alerts.settle_in(alert, row)
 

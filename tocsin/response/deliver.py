@@ -12,15 +12,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 from tocsin import clock
 from tocsin.domain import providers as rules
 from tocsin.domain.delivery import SEND_LIMIT_SECONDS
 from tocsin.domain.ports import Message, Outcome, Receipt
 from tocsin.integrations.registry import GATEWAYS, NOTIFIERS
+from tocsin.lib import due
 from tocsin.lib.due import Loop
 from tocsin.paging import messages, operations_canary, operations_notifications
 from tocsin.paging import operations_providers as providers
@@ -182,7 +184,7 @@ class Presence:
     def owner(self) -> str:
         """The mark that this process leaves on what it claims."""
         with self.lock:
-            if self.wrapper is None or self.pid != os.getpid() or not self.wrapper.is_usable():
+            if self.wrapper is None or self.pid != os.getpid() or not (self.wrapper.is_silent() or self.wrapper.is_usable()):
                 if self.pid != os.getpid():
                     self.names.clear()
                 self.wrapper = connection.copy()
@@ -210,6 +212,37 @@ class Presence:
 
 presence = Presence()
 _lanes: dict[str, Lane] = {}
+_open = False  # whether this process sends
+
+
+def open_lanes() -> None:
+    """This process sends: what a transaction of its own makes due may be claimed in it."""
+    global _open
+    _open = True
+
+
+def claim_own(now: datetime) -> None:
+    """Claim in the caller's transaction, at its end, the pages that it has made due, and hand them to the lanes once it is committed: a page
+    is spared a second commit and the way through the loop. Where the lanes are closed or full it is the loop that finds them."""
+    if not _open or not due.is_woken(operations_notifications.LOOP) or not catch_up.PAGES.is_open():
+        return
+    left = False
+    for kind in operations_notifications.kinds_due(now):
+        lane = _lane(kind)
+        rows = operations_notifications.claim(kind, lane.free, presence.owner(), now) if lane.free > 0 else []
+        transaction.on_commit(partial(_submit, lane, rows, now))
+        left = left or len(rows) >= lane.free
+    if not left:
+        due.let_sleep(operations_notifications.LOOP)
+
+
+def _submit(lane: Lane, rows: list[Notification], now: datetime) -> None:
+    for row in rows:
+        lane.submit(row, now)
+
+
+def _lane(kind: str) -> Lane:
+    return _lanes.get(kind) or _lanes.setdefault(kind, Lane(kind))
 
 
 def take() -> int:
@@ -220,7 +253,7 @@ def take() -> int:
     clock.real()  # asked here once a minute, so that no lane has to
     done = 0
     for kind in operations_notifications.kinds_due(now):
-        lane = _lanes.get(kind) or _lanes.setdefault(kind, Lane(kind))
+        lane = _lane(kind)
         if lane.free <= 0:
             continue
         for row in operations_notifications.claim(kind, lane.free, presence.owner(), now):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -14,16 +14,21 @@ from tocsin.alerts import operations as alerts
 from tocsin.alerts import operations_deliveries, queries
 from tocsin.alerts.models import Integration, RawEvent
 from tocsin.domain.procedure.model import Procedure
+from tocsin.heartbeats import queries as heartbeats
+from tocsin.incidents import queries as incidents
 from tocsin.lib.due import Loop
 from tocsin.paging import operations_canary
 from tocsin.procedures import operations as procedures
-from tocsin.response import act_on_alert, alert_effects, canary, causes, stale, verify_sns, watch_heartbeats
+from tocsin.response import act_on_alert, alert_effects, canary, causes, deliver, stale, verify_sns, watch_heartbeats
 from tocsin.response.read_event import read
 from tocsin.timeline.operations import announce
 
 log = logging.getLogger(__name__)
 BATCH = 500  # requests in one transaction
 BATCH_BYTES = 500_000  # of their bodies: a request of a hundred alerts is a hundred events; others of the same integration wait so long
+
+
+Receive = Callable[[Integration, Sequence[RawEvent], datetime], None]
 
 
 def take() -> int:
@@ -48,20 +53,38 @@ def take() -> int:
 
 
 def _take_of(integration_id: int) -> int:
+    try:
+        return _take_batch(integration_id, _receive)
+    except (OperationalError, InterfaceError):
+        raise  # the database, not the events: all of it again, later
+    except Exception as error:
+        log.warning("a batch of integration %d failed and is taken apart: %s", integration_id, error)
+        return _take_batch(integration_id, _receive_halves)
+
+
+def _take_batch(integration_id: int, receive: Receive) -> int:
     with transaction.atomic():
-        if not queries.claim(integration_id):
+        taken = queries.claim(integration_id)
+        rows = queries.waiting_events(integration_id, BATCH, BATCH_BYTES) if taken else []
+        if not taken or not rows:
             return 0
-        rows = queries.waiting_events(integration_id, BATCH, BATCH_BYTES)
-        if not rows:
-            return 0
-        now, integration = clock.now(), queries.integration(integration_id)
+        integration, now = taken
         if integration.kind == operations_canary.KIND:
             return canary.take(integration, rows, now, _receive)
         rows = verify_sns.sift(integration, rows, now)
         if not rows:
             return 0
-        _receive_or_halve(integration, rows, now)
+        receive(integration, rows, now)
+        deliver.claim_own(now)
         return len(rows)
+
+
+def _receive_halves(integration: Integration, rows: Sequence[RawEvent], now: datetime) -> None:
+    """Fold those of which it is known that they fail together."""
+    half = len(rows) // 2
+    for part in (rows[:half], rows[half:]):
+        if part:
+            _receive_or_halve(integration, part, now)
 
 
 def _receive_or_halve(integration: Integration, rows: Sequence[RawEvent], now: datetime) -> None:
@@ -74,32 +97,44 @@ def _receive_or_halve(integration: Integration, rows: Sequence[RawEvent], now: d
     except Exception as error:
         if len(rows) > 1:
             log.warning("%d events of integration %d failed together and are halved: %s", len(rows), integration.pk, error)
-            half = len(rows) // 2
-            _receive_or_halve(integration, rows[:half], now)
-            _receive_or_halve(integration, rows[half:], now)
+            _receive_halves(integration, rows, now)
             return
         log.exception("event %d of integration %d cannot be folded", rows[0].pk, integration.pk)
         alerts.mark_failed(rows[0], f"It could not be folded: {type(error).__name__}: {error}", now)
 
 
 def _receive(integration: Integration, rows: Sequence[RawEvent], now: datetime) -> None:
-    procedure = procedures.in_force()
+    version, dogs, watched = _facts(integration.pk, now)
+    procedure = procedures.in_force(version)
     for acts, group in groupby(rows, key=lambda row: row.protocol == act_on_alert.PROTOCOL):
         if acts:
             for row in group:
                 act_on_alert.carry_out(integration, row, procedure=procedure, now=now)
         else:
-            _fold(integration, list(group), procedure, now)
+            _fold(integration, list(group), procedure, now, dogs=dogs, watched=watched)
 
 
-def _fold(integration: Integration, rows: Sequence[RawEvent], procedure: Procedure, now: datetime) -> None:
+def _facts(integration_id: int, now: datetime) -> tuple[int | None, bool, bool]:
+    """In one question: the version of the procedure in force, whether alerts of this integration feed heartbeats, and whether an incident
+    that is over would open again if its alert came back."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT ({procedures.NEWEST}), ({heartbeats.ANY_WATCHDOG}), ({incidents.ANY_WATCHED})", [integration_id, now])
+        return cursor.fetchone()
+
+
+def _fold(
+    integration: Integration, rows: Sequence[RawEvent], procedure: Procedure, now: datetime, *, dogs: bool = True, watched: bool = True
+) -> None:
     readings = [read(integration, row) for row in rows]
     operations_deliveries.drop_repeated(integration, readings, now)
-    watch_heartbeats.hear_watchdogs(integration, readings, now)
+    if dogs:
+        watch_heartbeats.hear_watchdogs(integration, readings, now)
+    facts = queries.facts(now)
     done = alerts.fold_events(
-        integration, readings, procedure=procedure, now=now, place=lambda new: causes.place(new, integration, procedure, now)
-    )
-    alert_effects.folded(done, integration, procedure, now=now)
+        integration, readings, procedure=procedure, now=now, directory=facts.directory,
+        place=lambda new: causes.place(new, integration, procedure, facts.grouping, now),
+    )  # fmt: skip
+    alert_effects.folded(done, integration, procedure, now=now, watched=watched)
     announce(*(("alerts", "board") if any(row.new or row.worsened or not row.firing for row in done.rows) else ("alerts",)))
 
 

@@ -13,7 +13,6 @@ from tocsin.domain import checklist
 from tocsin.domain import obligations as rules
 from tocsin.domain.lifecycle import recurs
 from tocsin.incidents import operations as incidents
-from tocsin.incidents import queries
 from tocsin.incidents.models import Incident
 from tocsin.obligations import operations as obligations
 from tocsin.paging import operations as paging
@@ -28,8 +27,6 @@ def recurrence(alert: Alert, now: datetime) -> Incident | None:
 
     An alert matches when it has the key of one that the incident had, or that one's service and title.
     """
-    if not queries.any_watched(now):
-        return None
     same_key = Q(alert_links__alert__integration=alert.integration_id, alert_links__alert__dedup_key=alert.dedup_key)
     same_words = Q(alert_links__alert__service=alert.service_id, alert_links__alert__title=alert.title)
     match = same_key | same_words if alert.service_id else same_key

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db.backends.postgresql import base
 
 Django: Any = base.DatabaseWrapper  # the stubs do not know the methods that are made to be overridden
+HEARD: dict[str, Callable[[str], None]] = {}  # what this process does at once about what it has told on a channel
+OWN: set[int] = set()  # sessions of this process: what they told has been heard here before the database says it
 TELL = "SELECT pg_notify(t.channel, t.payload) FROM unnest(%s::text[], %s::text[]) AS t(channel, payload)"
 
 
@@ -24,17 +26,21 @@ class DatabaseWrapper(Django):  # type: ignore[misc]
         """NOTIFY at the end of the transaction, each once; what a savepoint takes back is told all the same, which only makes somebody look."""
         self.to_tell.update({(channel, payload): None for payload in payloads})
         if not self.in_atomic_block:
-            self._tell()
+            _hear(self._tell())
 
-    def _tell(self) -> None:
-        if self.to_tell:
-            told, self.to_tell = list(self.to_tell), {}
+    def _tell(self) -> list[tuple[str, str]]:
+        told, self.to_tell = list(self.to_tell), {}
+        if told:
             with self.cursor() as cursor:
                 cursor.execute(TELL, [[channel for channel, _ in told], [payload for _, payload in told]])
+            if HEARD:
+                OWN.add(self.connection.info.backend_pid)
+        return told
 
     def _commit(self) -> None:
-        self._tell()
+        told = self._tell()
         super()._commit()
+        _hear(told)
 
     def _rollback(self) -> None:
         self.to_tell.clear()
@@ -46,13 +52,20 @@ class DatabaseWrapper(Django):  # type: ignore[misc]
 
     def close_if_health_check_failed(self) -> None:
         """A server that ended, or ends the session, says so: only where something has arrived is it asked, which costs a round trip."""
-        if self.connection is not None and self.health_check_enabled and not self.health_check_done and self._is_silent():
+        if self.connection is not None and self.health_check_enabled and not self.health_check_done and self.is_silent():
             self.health_check_done = True
         super().close_if_health_check_failed()
 
-    def _is_silent(self) -> bool:
-        if self.connection.closed:
+    def is_silent(self) -> bool:
+        """Whether nothing has come from the server: then the session has not ended, as far as this machine knows."""
+        if self.connection is None or self.connection.closed:
             return False
         poll = select.poll()
         poll.register(self.connection.fileno(), select.POLLIN)
         return not poll.poll(0)
+
+
+def _hear(told: Iterable[tuple[str, str]]) -> None:
+    for channel, payload in told:
+        if channel in HEARD:
+            HEARD[channel](payload)
