@@ -27,6 +27,8 @@ PAGES: dict[str, str] = {
     "more": "/more/",
     "not-found": "/no-such-page/",
     "schedules": "/schedules/",
+    "on-call-report": "/schedules/report/",
+    "role-schedules": "/schedules/roles/",
     "time-off": "/schedules/time-off/",
     "schedule": "/schedules/{schedule}/",
     "schedule-fortnight": "/schedules/{schedule}/?view=fortnight",

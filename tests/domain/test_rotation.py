@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -42,6 +43,7 @@ def _present(line: list[int], away: set[int]) -> int:
     return next((user for user in line if user not in away), line[0])
 
 
+@lru_cache(maxsize=64)  # a story about one schedule asks for the same walks again
 def _walk(rotation: Rotation, zone: str, start: datetime, minutes: int) -> list[list[int]]:
     # The furthest that the clock on the wall has ever been decides how many hand-offs have happened: an hour that comes twice changes nothing.
     furthest = datetime.min

@@ -28,8 +28,10 @@ def on_call(world):
 
 
 def notices(world):
+    """What was said about requests; what the watch says about shifts that moved has stories of its own."""
     world.settle()
-    return [(address, message.title) for address, message, _ in world.phone.notices]
+    said = [(address, message.title) for address, message, _ in world.phone.notices]
+    return [one for one in said if not one[1].startswith(("Your ", "You have "))]
 
 
 def test_a_swap_is_asked_and_accepted_and_both_spans_change_hands(world, on_call):

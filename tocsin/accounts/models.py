@@ -136,6 +136,7 @@ class Membership(models.Model):
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    lead = models.BooleanField(default=False, db_default=False)  # hears of what is wrong with the team's schedules
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

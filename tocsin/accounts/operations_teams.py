@@ -41,12 +41,15 @@ def add_team(
 
 @transaction.atomic
 def change_team(team_id: int, changes: dict[str, Any], *, by: Actor, now: datetime) -> Team:
-    """Change name, time_zone, country, subdivision, fallback_user (id or None) or members (ids)."""
+    """Change name, time_zone, country, subdivision, fallback_user (id or None), members (ids) or leads (ids of members)."""
     team = _locked(team_id)
     changed: dict[str, Any] = {}
     for field, value in changes.items():
         if field == "members":
             changed |= _change_members(team, value)
+            continue
+        if field == "leads":
+            changed |= _change_leads(team, value)
             continue
         tidy = _tidy(field, value)
         before = getattr(team, field)
@@ -213,6 +216,16 @@ def _change_members(team: Team, ids: list[int]) -> dict[str, Any]:
     Membership.objects.filter(team=team, user_id__in=before - wanted).delete()
     Membership.objects.bulk_create([Membership(team=team, user_id=pk) for pk in sorted(wanted - before)])
     return {"members": [sorted(before), sorted(wanted)]} if before != wanted else {}
+
+
+def _change_leads(team: Team, ids: list[int]) -> dict[str, Any]:
+    before = set(Membership.objects.filter(team=team, lead=True).values_list("user_id", flat=True))
+    members = set(Membership.objects.filter(team=team).values_list("user_id", flat=True))
+    if unknown := set(ids) - members:
+        raise invalid(leads=f"Who leads is a member of the team; {min(unknown)} is not.")
+    Membership.objects.filter(team=team, user_id__in=ids).update(lead=True)
+    Membership.objects.filter(team=team).exclude(user_id__in=ids).update(lead=False)
+    return {"leads": [sorted(before), sorted(set(ids))]} if before != set(ids) else {}
 
 
 @transaction.atomic

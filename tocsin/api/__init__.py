@@ -17,6 +17,8 @@ ROUTERS: list[tuple[str, str]] = [
     ("/schedules", "schedules"),
     ("", "shifts"),
     ("", "calendars"),
+    ("", "role_schedules"),
+    ("", "on_call_report"),
     ("/escalation-policies", "escalation_policies"),
     ("/oncall", "oncall"),
     ("", "contact_methods"),

@@ -46,6 +46,7 @@ class ScheduleBody(Schema):
     description: str = Field("", max_length=1000)
     hand_over_time_off: bool = Field(False, description="Turns of people who are away go to the next participant who is there.")
     hand_over_holidays: bool = Field(False, description="The same on public holidays where the person lives.")
+    gaps_meant: bool = Field(False, description="It covers certain hours only: nobody is warned of gaps.")
     rotations: list[RotationBody] = Field(default_factory=list, max_length=20)
 
 
@@ -57,6 +58,7 @@ class ScheduleChange(Schema):
     description: str | None = Field(None, max_length=1000)
     hand_over_time_off: bool | None = None
     hand_over_holidays: bool | None = None
+    gaps_meant: bool | None = None
     rotations: list[RotationBody] | None = Field(None, max_length=20)
 
 
@@ -113,7 +115,7 @@ def get_schedule(request: HttpRequest, id: int) -> dict[str, Any]:
 def change_schedule(request: HttpRequest, id: int, body: ScheduleChange) -> dict[str, Any]:
     """Change what is given; rotations are replaced as a whole."""
     changes = body.model_dump(exclude_unset=True)
-    for field in ("name", "time_zone", "rotations", "hand_over_time_off", "hand_over_holidays"):
+    for field in ("name", "time_zone", "rotations", "hand_over_time_off", "hand_over_holidays", "gaps_meant"):
         if field in changes and changes[field] is None:
             raise invalid(**{field: "It cannot be empty."})
     return shape(operations.change_schedule(operations.schedule_of(id), by=acting(request), now=clock.now(), **changes))

@@ -38,6 +38,7 @@ class TeamChanges(Body):
     subdivision: str | None = None
     fallback_user: int | None = None
     members: list[int] | None = Field(None, max_length=500)
+    leads: list[int] | None = Field(None, max_length=500, description="Members who hear of trouble in the team's schedules.")
 
 
 def shape(team: Team) -> dict[str, Any]:
@@ -51,6 +52,7 @@ def shape(team: Team) -> dict[str, Any]:
         "subdivision": team.subdivision,
         "fallback_user": team.fallback_user_id,
         "members": [membership.user_id for membership in team.memberships.all()],
+        "leads": [membership.user_id for membership in team.memberships.all() if membership.lead],
         "created_at": rfc3339(team.created_at),
     }
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Now
 
 from tocsin.oncall.models_calendars import ExternalCalendar
-from tocsin.oncall.models_people import ScheduleVersion, ShiftRequest, TimeOff
+from tocsin.oncall.models_people import Readiness, RoleSchedule, ScheduleVersion, ShiftRequest, TimeOff
+from tocsin.oncall.models_watch import NextShift, ShiftNotice
 
 __all__ = [
-    "ExternalCalendar",
-    "FeedToken",
-    "Override",
-    "Rotation",
-    "RotationParticipant",
-    "Schedule",
-    "ScheduleVersion",
-    "ShiftRequest",
-    "TimeOff",
-]
+    "ExternalCalendar", "FeedToken", "NextShift", "Override", "Readiness", "RoleSchedule", "Rotation", "RotationParticipant", "Schedule", "ScheduleVersion",
+    "ShiftNotice", "ShiftRequest", "TimeOff",
+]  # fmt: skip
 
 
 class Schedule(models.Model):
@@ -29,8 +24,15 @@ class Schedule(models.Model):
     description = models.CharField(max_length=1000, blank=True, default="")
     hand_over_time_off = models.BooleanField(default=False)  # turns of people who are away go to the next one who is there
     hand_over_holidays = models.BooleanField(default=False)  # the same on public holidays where the person lives
+    gaps_meant = models.BooleanField(default=False, db_default=False)  # it covers certain hours only: gaps are nobody's trouble
+    watch_at = models.DateTimeField(db_default=Now())  # when it is next looked at for what is to be said ahead
+    watched = models.BooleanField(default=False, db_default=False)
+    troubles = models.JSONField(default=dict, db_default={})  # {"gap": 2}: what lay ahead at the last look
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["watch_at"], condition=models.Q(removed_at=None), name="schedule_watch")]
 
     def __str__(self) -> str:
         return self.name

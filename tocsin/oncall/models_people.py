@@ -75,3 +75,24 @@ class ScheduleVersion(models.Model):
     class Meta:
         ordering = ["-number"]
         constraints = [models.UniqueConstraint(fields=["schedule", "number"], name="schedule_version_unique")]
+
+
+class Readiness(models.Model):
+    """A person has acknowledged a test page, or an administrator lets them start without, with a reason."""
+
+    user = models.OneToOneField("accounts.User", on_delete=models.CASCADE, related_name="readiness")
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    excused_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    excused_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=500, blank=True, default="")
+
+
+class RoleSchedule(models.Model):
+    """A role of incidents (of a team's; without `team` of all others) that whoever is on call in a schedule takes by themselves."""
+
+    role = models.CharField(max_length=60)
+    team = models.ForeignKey("accounts.Team", null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    schedule = models.ForeignKey("oncall.Schedule", on_delete=models.CASCADE, related_name="roles")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["role", "team"], nulls_distinct=False, name="role_schedule_unique")]

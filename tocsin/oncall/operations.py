@@ -16,9 +16,9 @@ from tocsin.accounts.models import Team, User
 from tocsin.domain.rotation import instant
 from tocsin.lib.refusal import invalid, missing
 from tocsin.oncall import versions
+from tocsin.oncall.changed import changed
 from tocsin.oncall.models import ExternalCalendar, FeedToken, Override, Rotation, RotationParticipant, Schedule, ScheduleVersion
 from tocsin.oncall.queries import gaps, on_call_now, shifts, who
-from tocsin.timeline.operations import announce
 
 __all__ = ["add_override", "change_schedule", "create_schedule", "gaps", "issue_feed", "on_call_now", "remove_override",
            "remove_schedule", "revoke_feed", "shifts", "who"]  # fmt: skip
@@ -38,6 +38,7 @@ def create_schedule(
     description: str = "",
     hand_over_time_off: bool = False,
     hand_over_holidays: bool = False,
+    gaps_meant: bool = False,
     rotations: Sequence[dict[str, Any]] = (),
     by: Actor,
     now: datetime,
@@ -48,17 +49,18 @@ def create_schedule(
     schedule = Schedule(
         name=_name(name), team=_team(team), time_zone=_zone(time_zone), description=description[:1000],
         hand_over_time_off=bool(hand_over_time_off), hand_over_holidays=bool(hand_over_holidays),
+        gaps_meant=bool(gaps_meant),
     )  # fmt: skip
     schedule.save()
     _write_rotations(schedule, rotations)
     versions.keep(schedule, note="made", by=by, now=now)
-    announce(f"schedule:{schedule.id}")
+    changed(schedule.pk, now)
     return schedule
 
 
 @transaction.atomic
 def change_schedule(schedule: Schedule, *, by: Actor, now: datetime, note: str = "", **changes: Any) -> Schedule:
-    """Change any of name, time_zone, team, description, hand_over_time_off, hand_over_holidays, rotations (these are replaced as a whole).
+    """Change any of name, time_zone, team, description, hand_over_time_off, hand_over_holidays, gaps_meant, rotations (these are replaced as a whole).
     It counts at once; what it said before is kept."""
     schedule = Schedule.objects.select_for_update().get(pk=schedule.pk)
     zone_before = schedule.time_zone
@@ -70,7 +72,7 @@ def change_schedule(schedule: Schedule, *, by: Actor, now: datetime, note: str =
         schedule.team = _team(changes["team"])
     if "description" in changes:
         schedule.description = str(changes["description"] or "")[:1000]
-    for field in ("hand_over_time_off", "hand_over_holidays"):
+    for field in ("hand_over_time_off", "hand_over_holidays", "gaps_meant"):
         if field in changes:
             setattr(schedule, field, bool(changes[field]))
     schedule.save()
@@ -84,7 +86,7 @@ def change_schedule(schedule: Schedule, *, by: Actor, now: datetime, note: str =
             rotation.starts_at = instant(datetime.fromisoformat(rotation.starts_local), ZoneInfo(schedule.time_zone))
             rotation.save(update_fields=["starts_at"])
     versions.keep(schedule, note=note, by=by, now=now)
-    announce(f"schedule:{schedule.id}")
+    changed(schedule.pk, now)
     return schedule
 
 
@@ -101,7 +103,7 @@ def restore_version(schedule: Schedule, number: int, *, by: Actor, now: datetime
 def remove_schedule(schedule: Schedule, *, by: Actor, now: datetime) -> None:
     """Take a schedule out of use; policies that still name it find nobody there, which pages the next step."""
     Schedule.objects.filter(pk=schedule.pk).update(removed_at=now)
-    announce(f"schedule:{schedule.id}")
+    changed(schedule.pk, now)
 
 
 @transaction.atomic
@@ -121,7 +123,7 @@ def add_override(
     override = Override.objects.create(
         schedule=schedule, user=person, starts_at=starts_at, ends_at=ends_at, reason=reason[:500], created_by=by.user
     )
-    announce(f"schedule:{schedule.id}")
+    changed(schedule.pk, now)
     return override
 
 
@@ -129,7 +131,7 @@ def add_override(
 def remove_override(override: Override, *, by: Actor, now: datetime) -> None:
     """Take an override back; the rotations count again at once."""
     Override.objects.filter(pk=override.pk, removed_at=None).update(removed_at=now)
-    announce(f"schedule:{override.schedule_id}")
+    changed(override.schedule_id, now)
 
 
 @transaction.atomic

@@ -15,9 +15,9 @@ from tocsin.accounts.models import User
 from tocsin.lib.refusal import Refused, invalid
 from tocsin.lib.sealing import InvalidToken, box
 from tocsin.oncall import calendars
+from tocsin.oncall.changed import changed
 from tocsin.oncall.models import ExternalCalendar, Rotation, Schedule
 from tocsin.oncall.versions import keep
-from tocsin.timeline.operations import announce
 
 PURPOSE = "calendar address"
 EVERY = timedelta(minutes=15)
@@ -46,7 +46,7 @@ def add(schedule: Schedule, *, address: str, name: str = "", by: Actor, now: dat
         schedule=schedule, name=row.name, position=schedule.rotations.count(), starts_at=now, starts_local=local.isoformat(), calendar=row
     )
     keep(schedule, note=f"calendar {row.name} added"[:300], by=by, now=now)
-    announce(f"schedule:{schedule.pk}")
+    changed(schedule.pk, now)
     return row
 
 
@@ -69,7 +69,7 @@ def give_names(row: ExternalCalendar, people: dict[str, int | None], *, by: Acto
         raise invalid(people=f"At most {MOST_NAMES} names.")
     row.save(update_fields=["people"])
     audit("calendar.names", "schedule", row.schedule_id, f"Names of the calendar {row.name} were given to people", by=by, now=now)
-    announce(f"schedule:{row.schedule_id}")
+    changed(row.schedule_id, now)
     return row
 
 
@@ -85,7 +85,7 @@ def remove(row: ExternalCalendar, *, by: Actor, now: datetime) -> None:
     Rotation.objects.filter(calendar=row).delete()
     ExternalCalendar.objects.filter(pk=row.pk).update(removed_at=now, due_at=None, sealed_address=b"", events=[])
     keep(row.schedule, note=f"calendar {row.name} removed"[:300], by=by, now=now)
-    announce(f"schedule:{row.schedule_id}")
+    changed(row.schedule_id, now)
 
 
 def take_due(now: datetime) -> ExternalCalendar | None:
@@ -124,7 +124,7 @@ def _read(row: ExternalCalendar, copy: calendars.Copy | None, now: datetime) -> 
         row.notes, row.etag, row.digest, row.copied_at = copy.notes[:500], copy.etag, copy.digest, now
     row.read_at, row.failing_since, row.error = now, None, ""
     row.save(update_fields=["events", "notes", "etag", "digest", "copied_at", "read_at", "failing_since", "error"])
-    announce(f"schedule:{row.schedule_id}")
+    changed(row.schedule_id, now)
 
 
 @transaction.atomic
@@ -132,4 +132,4 @@ def _failed(row: ExternalCalendar, why: str, now: datetime) -> None:
     row = ExternalCalendar.objects.select_for_update().get(pk=row.pk)
     row.error, row.failing_since = why[:500], row.failing_since or now
     row.save(update_fields=["error", "failing_since"])
-    announce(f"schedule:{row.schedule_id}")
+    changed(row.schedule_id, now)

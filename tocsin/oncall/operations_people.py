@@ -13,8 +13,8 @@ from tocsin.domain import swaps
 from tocsin.domain.rotation import Span
 from tocsin.lib.refusal import Refused, invalid, missing
 from tocsin.oncall import queries
-from tocsin.oncall.models import Override, Schedule, ShiftRequest, TimeOff
-from tocsin.timeline.operations import announce
+from tocsin.oncall.changed import changed, changed_for
+from tocsin.oncall.models import Override, Readiness, Schedule, ShiftRequest, TimeOff
 
 LONGEST_TIME_OFF = timedelta(days=366)
 MOST_OPEN_REQUESTS = 50  # of one person
@@ -28,7 +28,7 @@ def add_time_off(user: User, *, starts_at: datetime, ends_at: datetime, reason: 
     _span(starts_at, ends_at, now, "Time off", LONGEST_TIME_OFF)
     row = TimeOff.objects.create(user=user, starts_at=starts_at, ends_at=ends_at, reason=reason.strip()[:200], created_by=by.user)
     audit("time_off.added", "user", user.pk, f"{user.name} is away from {starts_at:%Y-%m-%d %H:%M} UTC", by=by, now=now)
-    announce("schedules")
+    changed_for([user.pk], now)
     return row
 
 
@@ -37,7 +37,7 @@ def remove_time_off(row: TimeOff, *, by: Actor, now: datetime) -> None:
     """They are there after all."""
     TimeOff.objects.filter(pk=row.pk, removed_at=None).update(removed_at=now)
     audit("time_off.removed", "user", row.user_id, "Time off taken back", by=by, now=now)
-    announce("schedules")
+    changed_for([row.user_id], now)
 
 
 @transaction.atomic
@@ -53,7 +53,7 @@ def take_now(schedule: Schedule, user: User, *, until: datetime | None = None, b
         schedule=schedule, user=user, starts_at=now, ends_at=until or made.ends_at, reason="taken by hand", created_by=by.user
     )
     audit("shift.taken", "schedule", schedule.pk, f"{user.name} took the shift of {schedule.name}", by=by, now=now)
-    announce(f"schedule:{schedule.pk}")
+    changed(schedule.pk, now)
     return row
 
 
@@ -80,7 +80,7 @@ def ask(
         schedule=schedule, asked_by=asker, asked_of=of, starts_at=starts_at, ends_at=ends_at, reason=reason.strip()[:500], created_at=now,
         return_starts_at=back[0] if back else None, return_ends_at=back[1] if back else None,
     )  # fmt: skip
-    announce(f"schedule:{schedule.pk}", *([f"person:{of.pk}"] if of else []))
+    changed(schedule.pk, now, *([f"person:{of.pk}"] if of else []))
     return row
 
 
@@ -143,7 +143,7 @@ def _open(request: ShiftRequest, now: datetime) -> ShiftRequest:
 def _answer(row: ShiftRequest, state: str, user: User | None, answer: str, now: datetime) -> ShiftRequest:
     row.state, row.answered_by, row.answer, row.answered_at = state, user, answer.strip()[:500], now
     row.save(update_fields=["state", "answered_by", "answer", "answered_at"])
-    announce(f"schedule:{row.schedule_id}", f"person:{row.asked_by_id}")
+    changed(row.schedule_id, now, f"person:{row.asked_by_id}")
     return row
 
 
@@ -161,3 +161,26 @@ def _span(start: datetime, end: datetime, now: datetime, what: str, longest: tim
         raise invalid(**{field: f"{what} must end in the future."})
     if end - start > longest:
         raise invalid(**{field: f"{what} lasts at most {longest.days} days."})
+
+
+@transaction.atomic
+def is_ready(user: User, *, now: datetime) -> None:
+    """That person acknowledged a test page."""
+    row, _ = Readiness.objects.get_or_create(user=user)
+    if row.acknowledged_at is None:
+        row.acknowledged_at = now
+        row.save(update_fields=["acknowledged_at"])
+    changed_for([user.pk], now)
+
+
+@transaction.atomic
+def excuse(user: User, *, reason: str, by: Actor, now: datetime) -> None:
+    """That person may hold the pager without having acknowledged a test page. Raises Refused without a reason."""
+    reason = reason.strip()
+    if not reason or len(reason) > 500:
+        raise invalid(reason="Say in 1 to 500 characters why they may start without a test page.")
+    row, _ = Readiness.objects.get_or_create(user=user)
+    row.excused_by, row.excused_at, row.reason = by.user, now, reason
+    row.save(update_fields=["excused_by", "excused_at", "reason"])
+    audit("person.excused", "user", user.pk, f"{user.name} may start without a test page: {reason}"[:1000], by=by, now=now)
+    changed_for([user.pk], now)

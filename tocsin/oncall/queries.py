@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
 
@@ -111,3 +112,9 @@ def touched(away: Collection[rules.Absence], now: datetime) -> dict[rules.Absenc
                 if begin < finish and one.user in (shift.user, shift.instead_of):
                     found[one].append((schedule, Shift(shift.user, begin, finish, shift.source, shift.instead_of)))
     return found
+
+
+def in_words(at: datetime, zone: str) -> str:
+    """A time for a message, by the clock of that zone: "Mon 23 Nov 09:00"."""
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{local:%a} {local.day} {local:%b %H:%M}"

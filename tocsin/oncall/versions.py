@@ -26,6 +26,7 @@ def document(schedule: Schedule) -> dict[str, Any]:
     return {
         "name": schedule.name, "time_zone": schedule.time_zone, "team": schedule.team_id, "description": schedule.description,
         "hand_over_time_off": schedule.hand_over_time_off, "hand_over_holidays": schedule.hand_over_holidays,
+        "gaps_meant": schedule.gaps_meant,
         "rotations": [rotation_document(row) for row in schedule.rotations.prefetch_related("places")],
     }  # fmt: skip
 
@@ -42,7 +43,7 @@ def rotation_document(row: Rotation) -> dict[str, Any]:
 
 _WORDS = {
     "name": "name", "time_zone": "time zone", "description": "description", "hand_over_time_off": "shifts of people who are away are handed over",
-    "hand_over_holidays": "shifts on public holidays are handed over", "team": "team", "starts_at": "first hand-off", "ends_at": "end",
+    "hand_over_holidays": "shifts on public holidays are handed over", "gaps_meant": "gaps are meant", "team": "team", "starts_at": "first hand-off", "ends_at": "end",
     "shift": "length of a turn", "month_day": "months hand off on the day of the month", "restrictions": "when it counts",
 }  # fmt: skip
 

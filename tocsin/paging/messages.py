@@ -17,6 +17,7 @@ from tocsin.paging.models import ContactMethod, Notification, Provider
 
 LINK_LIFETIME = timedelta(hours=24)
 PURPOSE = "acknowledge"
+REHEARSAL = "ready:"  # how the identity of a test page begins that is to be acknowledged
 CALLBACK = "callback"
 CALLBACK_LIFETIME = timedelta(hours=24)
 INBOUND = "inbound"
@@ -38,7 +39,8 @@ class AckLink:
 
 def ack_link(row: Notification, now: datetime) -> str:
     """The address of the page that acknowledges; opening it changes nothing, pressing its button does. Empty for what cannot be acknowledged."""
-    if row.kind not in ("page", "fallback") or not (row.alert_id or row.incident_id):
+    rehearsed = row.kind == "test" and row.identity.startswith(REHEARSAL)
+    if not rehearsed and (row.kind not in ("page", "fallback") or not (row.alert_id or row.incident_id)):
         return ""
     values = {
         "n": row.id, "e": row.escalation_id, "p": row.escalation.episode if row.escalation else 0, "i": row.incident_id,

@@ -8,15 +8,16 @@ from datetime import datetime, timedelta
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
+from django.db.models import QuerySet
 
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import User
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib.refusal import Refused, invalid
-from tocsin.paging import addresses
+from tocsin.paging import addresses, people
 from tocsin.paging import operations_notifications as notifications
 from tocsin.paging import operations_telephones as telephones
-from tocsin.paging.messages import verification_code
+from tocsin.paging.messages import REHEARSAL, verification_code
 from tocsin.paging.models import ContactMethod, Notification, NotificationRule, Provider
 
 MOST_METHODS = 20
@@ -153,6 +154,29 @@ def send_test(method: ContactMethod, *, by: Actor, now: datetime, account: Provi
     count = Notification.objects.filter(contact_method=method, kind="test").count()
     text = f"This is a test page that {by.label} asked for. Nothing is wrong, and there is nothing to acknowledge."
     return _send(method, "test", "Test page from Tocsin", text, f"test:{method.id}:{count}", now, account)
+
+
+@transaction.atomic
+def send_rehearsal(user: User, *, by: Actor, now: datetime) -> list[Notification]:
+    """A test page by each way of a person at once, to be acknowledged. At most one a minute."""
+    methods = {way.method.id: way.method for way in people.ways(user)}
+    if not methods:
+        raise Refused(f"No way leads to {user.name} yet: prove a contact method first.", status=409, code="unreachable")
+    if rehearsals(user).filter(created_at__gt=now - timedelta(minutes=1)).exists():
+        raise Refused("A test page was sent a moment ago.", status=409, code="too_many")
+    for method in methods.values():
+        telephones.refuse_test(method, now)
+    text = f"This is a test page that {by.label} asked for. Nothing is wrong: acknowledge it, so that you know how."
+    number = rehearsals(user).count()
+    return [
+        _send(method, "test", "Test page: acknowledge it", text, f"{REHEARSAL}{user.id}:{number}:m{method.id}", now)
+        for method in methods.values()
+    ]
+
+
+def rehearsals(user: User) -> QuerySet[Notification]:
+    """The test pages that a person was to acknowledge."""
+    return Notification.objects.filter(user=user, kind="test", identity__startswith=f"{REHEARSAL}{user.id}:")
 
 
 def _send(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -27,6 +29,16 @@ def escalation_plain(escalation: Escalation | None) -> dict[str, Any] | None:
         "acknowledged_by": {"id": by.id, "name": by.name} if by else None, "acknowledged_via": escalation.acknowledged_via or None,
         "ack_expires_at": escalation.ack_expires_at,
     }  # fmt: skip
+
+
+def page_times(people: Collection[int], start: datetime, end: datetime) -> dict[int, list[datetime]]:
+    """When each of those people (ids) was paged between two instants: each page once, by however many methods it went out."""
+    rows = Notification.objects.filter(kind__in=("page", "fallback"), user__in=people, sent_at__gte=start, sent_at__lt=end)
+    found: dict[int, dict[str, datetime]] = {}
+    for user, identity, at in rows.order_by("sent_at").values_list("user_id", "identity", "sent_at"):
+        if at is not None:
+            found.setdefault(user, {}).setdefault(identity.rsplit(":m", 1)[0], at)
+    return {user: list(times.values()) for user, times in found.items()}
 
 
 def notification_plain(row: Notification) -> dict[str, Any]:

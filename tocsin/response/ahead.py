@@ -10,9 +10,9 @@ from tocsin.domain import ahead
 from tocsin.domain.final_schedule import spans
 from tocsin.domain.rotation import Shift
 from tocsin.oncall import absences, queries
-from tocsin.oncall.models import Schedule
+from tocsin.oncall.models import Readiness, Schedule
 from tocsin.paging import people
-from tocsin.paging.models import EscalationPolicy
+from tocsin.paging.models import Escalation, EscalationPolicy
 
 LOOK_AHEAD = timedelta(days=14)
 
@@ -23,9 +23,18 @@ def of(schedule: Schedule, now: datetime, until: datetime | None = None) -> list
     final = spans(queries.value(schedule, since=now, until=until), now, until)
     holders = {span.user for span in final if isinstance(span, Shift)}
     others = {other.name: queries.shifts(other, now, until) for other in beside(schedule)}
-    return ahead.troubles(
-        final, others=others, absences=absences.of(holders, now, until), unreachable=holders - people.reachable(holders)
+    found = ahead.troubles(
+        final, others=others, absences=absences.of(holders, now, until), unreachable=holders - people.reachable(holders), unready=unready(holders)
     )  # fmt: skip
+    return [one for one in found if not (schedule.gaps_meant and one.kind == ahead.Kind.GAP)]
+
+
+def unready(crew: set[int]) -> set[int]:
+    """Those of these people who have neither acknowledged a test page, nor any page so far, nor been let off by an administrator."""
+    tried = Readiness.objects.filter(user__in=crew).exclude(acknowledged_at=None, excused_at=None).values_list("user_id", flat=True)
+    answered = Escalation.objects.filter(acknowledged_by__in=crew).values_list("acknowledged_by_id", flat=True).distinct()
+    left = crew - set(tried)
+    return left - set(answered) if left else left
 
 
 def beside(schedule: Schedule) -> list[Schedule]:

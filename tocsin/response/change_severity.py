@@ -16,7 +16,7 @@ from tocsin.lib.refusal import Refused, invalid
 from tocsin.obligations import operations as obligations
 from tocsin.obligations.queries import calendar_of
 from tocsin.paging import operations as paging
-from tocsin.response import frame, reach
+from tocsin.response import fill_roles, frame, reach
 from tocsin.response.declare_incident import channel_for
 
 
@@ -44,6 +44,7 @@ def change_severity(*, incident: Incident, severity: str, reason: str, by: Actor
             obligations.not_applicable("first_public_update", incident_id=incident.pk, reason="A private incident is not published", at=now)
         _channel(incident, severity, by, now)
         paging.retitle(incident_id=incident.pk, subject=frame.subject(incident), now=now)
+        fill_roles.fill(incident, procedure, by=by, now=now)
         reach.reach(incident, procedure, alert=linked[0] if linked else None, by=by, now=now)
         return incident
 

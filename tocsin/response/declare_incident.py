@@ -24,7 +24,7 @@ from tocsin.obligations.queries import calendar_of
 from tocsin.paging import operations as paging
 from tocsin.paging.models import Escalation
 from tocsin.procedures import operations as procedures
-from tocsin.response import frame, mailing, reach
+from tocsin.response import fill_roles, frame, mailing, reach
 from tocsin.response.assign_role import give
 from tocsin.response.mitigate import offer
 from tocsin.response.run_check import open_checks
@@ -94,6 +94,7 @@ def declare(
         announce(incident, procedure, incident_commander, zone, by=by, now=now)
         if incident_commander:
             give(incident, procedure, role=procedure.roles[0].id, user=incident_commander, by=by, now=now)
+        fill_roles.fill(incident, procedure, by=by, now=now)
         _tick(incident, procedure, alert, by, now)
         open_checks(incident, procedure, now)
         offer(incident, procedure)

@@ -17,6 +17,7 @@ from tocsin.response import (
     show_in_chats,
     verify_sns,
     watch_heartbeats,
+    watch_schedules,
 )
 
 LOOPS: list[Loop] = [
@@ -32,5 +33,6 @@ LOOPS: list[Loop] = [
     verify_sns.LOOP,
     show_in_chats.LOOP,
     listen_in_chats.LOOP,
+    watch_schedules.LOOP,
 ]
 AUDITOR: Loop = audit.LOOP  # beside them: it looks whether they do their work

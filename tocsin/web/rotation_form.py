@@ -23,7 +23,16 @@ Form = dict[str, Any]
 
 def empty(zone: str, now: datetime) -> Form:
     """A new schedule: one weekly rotation that hands off on Mondays at nine."""
-    return {"name": "", "team": None, "time_zone": zone, "description": "", "time_off": False, "holidays": False, "rotations": [first(now)]}
+    return {
+        "name": "",
+        "team": None,
+        "time_zone": zone,
+        "description": "",
+        "time_off": False,
+        "holidays": False,
+        "gaps": False,
+        "rotations": [first(now)],
+    }
 
 
 def first(now: datetime, name: str = "primary") -> Form:
@@ -41,6 +50,7 @@ def stored(schedule: Schedule) -> Form:
     return {
         "name": content["name"], "team": content["team"], "time_zone": content["time_zone"], "description": content["description"],
         "time_off": content["hand_over_time_off"], "holidays": content["hand_over_holidays"],
+        "gaps": content["gaps_meant"],
         "rotations": [_turn(plain, content["time_zone"]) for plain in content["rotations"]],
     }  # fmt: skip
 
@@ -73,7 +83,7 @@ def posted(sent: QueryDict) -> Form:
     return {
         "name": sent.get("name", "").strip(), "team": _id(sent.get("team", "")),
         "time_zone": sent.get("time_zone", "").strip(), "description": sent.get("description", "").strip()[:1000],
-        "time_off": "time_off" in sent, "holidays": "holidays" in sent, "rotations": rotations,
+        "time_off": "time_off" in sent, "holidays": "holidays" in sent, "gaps": "gaps" in sent, "rotations": rotations,
     }  # fmt: skip
 
 
@@ -96,6 +106,7 @@ def facts(form: Form) -> dict[str, Any]:
     return {
         "name": form["name"], "team": form["team"], "time_zone": form["time_zone"], "description": form["description"],
         "hand_over_time_off": form["time_off"], "hand_over_holidays": form["holidays"],
+        "gaps_meant": form["gaps"],
         "rotations": [_facts(turn, form["time_zone"]) for turn in form["rotations"]],
     }  # fmt: skip
 

@@ -206,31 +206,6 @@ def rhythm(turn: rotation.Rotation) -> str:
 
 
 @dataclass(frozen=True)
-class Share:
-    """One person's part in a span: hours on call, nights (a shift that covers 02:00 to 05:00), pages received."""
-
-    name: str
-    hours: int
-    nights: int
-    pages: int
-
-
-def shares(grid: Grid, start: datetime, end: datetime, pages: Mapping[int, int]) -> list[Share]:
-    """Hours and nights of each person between two instants, most hours first."""
-    hours: dict[int, float] = {}
-    nights: dict[int, int] = {}
-    for shift in final_schedule.shifts(grid.schedule, start, end):
-        hours[shift.user] = hours.get(shift.user, 0) + (shift.ends_at - shift.starts_at) / timedelta(hours=1)
-        day = shift.starts_at.astimezone(grid.zone).date()
-        while (night := rotation.instant(datetime.combine(day, time(2)), grid.zone)) < shift.ends_at:
-            if shift.starts_at <= night and night + timedelta(hours=3) <= shift.ends_at:
-                nights[shift.user] = nights.get(shift.user, 0) + 1
-            day += timedelta(days=1)
-    people = sorted(set(hours) | set(pages), key=lambda user: -hours.get(user, 0))
-    return [Share(grid.name(user), round(hours.get(user, 0)), nights.get(user, 0), pages.get(user, 0)) for user in people]
-
-
-@dataclass(frozen=True)
 class HandOff:
     """A moment at which the pager changes hands; empty names are a gap."""
 

@@ -18,6 +18,7 @@ from tocsin.incidents.models import Incident
 from tocsin.lib.refusal import Refused
 from tocsin.lib.signing import BadLinkError
 from tocsin.obligations.models import Obligation
+from tocsin.oncall.models import Readiness
 from tocsin.paging import operations_asks as asks
 from tocsin.paging import several
 from tocsin.paging.messages import AckLink, read_ack_link
@@ -90,12 +91,15 @@ def _context(link: AckLink, now: Any) -> dict[str, Any]:
     subject: Any = incident or alert
     service = subject.service if subject is not None else None
     counted = run is not None and run.status == Escalation.Status.RUNNING and user.pk in several.answered(run)  # one of several who must
-    done = counted or (run is not None and run.status in (Escalation.Status.ACKNOWLEDGED, Escalation.Status.STOPPED))
+    test = sent.kind == "test"
+    ready = Readiness.objects.filter(user=user, acknowledged_at__isnull=False).first() if test else None
+    done = ready is not None or counted or (run is not None and run.status in (Escalation.Status.ACKNOWLEDGED, Escalation.Status.STOPPED))
     return {
         "sent": sent, "user": user, "incident": incident, "alert": alert, "run": run, "service": service, "now": now,
         "severity": subject.severity if subject is not None else "", "title": subject.title if subject is not None else sent.title,
         "promise": _promise(incident, alert), "done": done, "mine": bool(run and run.acknowledged_by_id == user.pk),
         "ask": asks.of_page(sent), "waits_for": several.waits_for(run) if run and counted else "",
+        "test": test, "ready": ready,
         "over": incident is not None and not incident.is_open, "runbook": (alert.runbook if alert else "") or (service.runbook if service else ""),
     }  # fmt: skip
 

@@ -14,9 +14,11 @@ from tocsin.accounts.models import ApiToken, Role, Team, User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib.refusal import Refused, missing
+from tocsin.oncall.models import Readiness
 from tocsin.paging import operations_contacts as contacts
 from tocsin.paging import operations_push
 from tocsin.paging.models import ContactMethod, NotificationRule
+from tocsin.response import ahead, ready
 from tocsin.web import pages
 
 SHOWN = 500
@@ -92,6 +94,8 @@ def _show(request: HttpRequest, somebody: User, by: Actor, errors: dict[str, str
         "own": own,
         "may_edit": may_edit,
         "methods": methods,
+        "readiness": Readiness.objects.filter(user=somebody).first(),
+        "unready": bool(ahead.unready({somebody.pk})),
         "rules": NotificationRule.objects.filter(user=somebody, contact_method__removed_at=None)
         .select_related("contact_method")
         .order_by("urgency", "after_seconds"),
@@ -197,6 +201,16 @@ def _test(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
     return _tried(request, somebody, by, lambda: contacts.send_test(method, by=by, now=pages.now(request)), "A test page is on its way.")
 
 
+def _rehearse(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
+    said = "A test page is on its way by each proved way. Acknowledge it as you would a real one."
+    return _tried(request, somebody, by, lambda: ready.rehearse(somebody, by=by, now=pages.now(request)), said)
+
+
+def _excuse(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
+    reason = request.POST.get("reason", "")
+    return _tried(request, somebody, by, lambda: ready.excuse(somebody, reason=reason, by=by, now=pages.now(request)), "They may start.")
+
+
 def _drop_method(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
     method = _method_of(request, somebody)
     return _tried(request, somebody, by, lambda: contacts.remove_method(method, by=by, now=pages.now(request)), "Removed.")
@@ -228,6 +242,8 @@ DEEDS: dict[str, Callable[[HttpRequest, User, Actor], HttpResponse]] = {
     "verify": _verify,
     "code": _code,
     "test": _test,
+    "rehearse": _rehearse,
+    "excuse": _excuse,
     "drop_method": _drop_method,
     "add_rule": _add_rule,
     "drop_rule": _drop_rule,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -18,11 +18,10 @@ from tocsin.domain.rotation import Absence
 from tocsin.lib.refusal import Refused, invalid, missing
 from tocsin.oncall import absences, operations, queries
 from tocsin.oncall.models import Override, Schedule, ShiftRequest
-from tocsin.paging.models import Notification
-from tocsin.response import ahead, shift_requests
+from tocsin.response import ahead, report_on_call, shift_requests
 from tocsin.web import pages, words
 from tocsin.web.schedule_forms import ZONES, asker_of, everybody, read_day, read_time, zone_of
-from tocsin.web.schedule_grid import Grid, Period, hand_offs, period, shares
+from tocsin.web.schedule_grid import Grid, Period, hand_offs, period
 
 MOST_TROUBLES = 8  # on the page of one schedule
 SHARED_WEEKS = timedelta(weeks=12)
@@ -99,7 +98,6 @@ def _shown(request: HttpRequest, chosen: Schedule) -> dict[str, Any]:
     grid = Grid(queries.value(chosen, since=now - timedelta(days=100), until=now + timedelta(days=100)), people, zone, now, request.user.pk)
     today = now.astimezone(zone).date()
     shown = period(request.GET.get("view", ""), read_day(request.GET.get("from", ""), today))
-    start = now - SHARED_WEEKS
     month = shown.first if shown.view == "month" else today
     monday = month.replace(day=1) - timedelta(days=month.replace(day=1).weekday())
     if shown.view != "month":
@@ -111,7 +109,7 @@ def _shown(request: HttpRequest, chosen: Schedule) -> dict[str, Any]:
         "days": [shown.first + timedelta(days=n) for n in range(shown.days)], "weekdays": [monday + timedelta(days=n) for n in range(7)],
         "now_at": grid.days_since(shown.first, now) / shown.days, "now_words": f"{now.astimezone(zone):%H:%M}",
         "zone_choice": choice, "zone_name": zone.key, "zones": ZONES, "troubles": _troubles(request, chosen, grid),
-        "hand_offs": hand_offs(grid), "shares": shares(grid, start, now, _pages_of(people, start)),
+        "hand_offs": hand_offs(grid), "shares": report_on_call.report([chosen], now - SHARED_WEEKS, now).lines,
         "overrides": _ahead(chosen, now), "everybody": everybody(), "requests": _requests(chosen),
         "holder": next(iter(queries.on_call_now(chosen, now)), None),
         "ill_calendars": list(chosen.calendars.filter(removed_at=None).exclude(error="")),
@@ -150,11 +148,6 @@ def _requests(chosen: Schedule) -> list[ShiftRequest]:
 def _ahead(chosen: Schedule, now: datetime) -> list[Override]:
     ahead = Override.objects.filter(schedule=chosen, removed_at=None, ends_at__gt=now)
     return list(ahead.select_related("user").order_by("starts_at")[:50])
-
-
-def _pages_of(people: dict[int, User], since: datetime) -> dict[int, int]:
-    rows = Notification.objects.filter(kind="page", created_at__gte=since).values_list("user").annotate(count=Count("id"))
-    return {user: count for user, count in rows if user in people}
 
 
 def _form(request: HttpRequest) -> dict[str, Any]:

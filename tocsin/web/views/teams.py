@@ -58,6 +58,7 @@ def team(request: HttpRequest, team_id: int) -> HttpResponse:
         "team": chosen,
         "members": list(chosen.members.filter(removed_at=None).order_by("name")),
         "member_ids": set(chosen.members.values_list("pk", flat=True)),
+        "lead_ids": set(chosen.memberships.filter(lead=True).values_list("user_id", flat=True)),
         "people": _people(),
         "services": Service.objects.filter(team=chosen, removed_at=None).order_by("name"),
         "schedules": Schedule.objects.filter(team=chosen, removed_at=None).order_by("name"),
@@ -87,13 +88,15 @@ def _change(request: HttpRequest, chosen: Team) -> HttpResponse:
         operations_teams.remove_team(chosen.pk, by=by, now=now)
         return pages.act(request, lambda: None, reverse("people"), f"The team {chosen.name} was removed.")
     changes: dict[str, object] = {field: pages.text(request, field, 120) for field in ("name", "time_zone", "country", "subdivision")}
-    changes |= {"fallback_user": pages.number(request, "fallback_user"), "members": _ids(request)}
+    members = _ids(request)
+    leads = [pk for pk in _ids(request, "leads") if pk in members]
+    changes |= {"fallback_user": pages.number(request, "fallback_user"), "members": members, "leads": leads}
     operations_teams.change_team(chosen.pk, changes, by=by, now=now)
     return pages.act(request, lambda: None, reverse("team", args=[chosen.pk]), "Saved.")
 
 
-def _ids(request: HttpRequest) -> list[int]:
-    return [int(value) for value in request.POST.getlist("members")[:500] if value.isascii() and value.isdigit() and len(value) < 18]
+def _ids(request: HttpRequest, field: str = "members") -> list[int]:
+    return [int(value) for value in request.POST.getlist(field)[:500] if value.isascii() and value.isdigit() and len(value) < 18]
 
 
 def _people() -> list[User]:

@@ -1,0 +1,52 @@
+"""Which schedule fills which role of an incident, over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Field, Router, Schema
+
+from tocsin import clock
+from tocsin.accounts.models import Team
+from tocsin.accounts.permissions import Needs, needs
+from tocsin.api.acting import acting
+from tocsin.lib.refusal import invalid
+from tocsin.oncall import operations_roles
+from tocsin.oncall.models import RoleSchedule
+from tocsin.procedures import operations as procedures
+
+router = Router(tags=["Schedules"])
+
+
+class RolesBody(Schema):
+    model_config = {"extra": "forbid"}
+    team: int | None = Field(None, description="Whose incidents; left out: those of every team that says nothing else.")
+    roles: dict[str, int | None] = Field(
+        max_length=50, description='The schedule of each role: {"incident_commander": 3}; null: people take it.'
+    )
+
+
+def _all() -> dict[str, Any]:
+    rows = RoleSchedule.objects.filter(schedule__removed_at=None).select_related("schedule").order_by("id")[:500]
+    items = [{"role": row.role, "team": row.team_id, "schedule": {"id": row.schedule_id, "name": row.schedule.name}} for row in rows]
+    return {"items": items, "next": None}
+
+
+@router.get("/role-schedules")
+@needs(Needs.READ)
+def list_roles(request: HttpRequest) -> dict[str, Any]:
+    """Which roles are filled from schedules (the first 500)."""
+    return _all()
+
+
+@router.put("/role-schedules")
+@needs(Needs.ADMINISTER)
+def put_roles(request: HttpRequest, body: RolesBody) -> dict[str, Any]:
+    """Say by which schedule roles are filled; roles that are not named stay as they are."""
+    team = Team.objects.filter(pk=body.team, removed_at=None).first() if body.team is not None else None
+    if body.team is not None and team is None:
+        raise invalid(team="There is no such team.")
+    known = {role.id: role.title for role in procedures.document(procedures.current()).roles}
+    operations_roles.fill_from(body.roles, known=known, team=team, by=acting(request), now=clock.now())
+    return _all()
