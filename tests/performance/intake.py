@@ -1,36 +1,72 @@
 #!/usr/bin/env python3
 """How many events are accepted (stored) a second, and how soon is each answered? Tocsin, a floor, and Alertmanager, in turn.
 
-    python -m tests.performance.intake [--quick] [--seconds 5] [--rounds 3] [--table 0,100000,1000000] [--out FILE]
+    python -m tests.performance.intake [--cells 1x1,64x1,16x100] [--table 0,100000,1000000] [--programs tocsin,floor,alertmanager]
+        [--seconds 3] [--rounds 3] [--drain 20] [--out FILE]
 
-Each round measures each program under each load, one after the other with the same generator, so that what else the machine does hits
-all alike: look at the ratios. What Tocsin accepted is counted in its database afterwards. `--quick` takes about two minutes.
+A cell is CONNECTIONSxALERTS: so many connections with one request in flight on each, so many alerts in a request; 1, 16, 64, 256 connections
+and 1 or 100 alerts are what the goals speak of. An `r` after it: every request repeats the same alerts; without it each alert is another one.
+A `p` after it: meanwhile each of twenty people is paged for a new cause of their own, and the pages are counted and timed. `--cells all` is every one.
+
+Each round measures each program under each cell, one after the other with the same generator, so that what else the machine does hits
+all alike: look at the ratios. `alertmanager` is a fresh one for each measurement; `alertmanager-full` holds 100,000 alerts. What was accepted is
+counted in the database afterwards. Before the next program is measured Tocsin folds what it accepted, `--drain` seconds at most.
+Without arguments it takes about four minutes; `--table` adds the time to fill it (1,000,000 alerts: some minutes). The tables grow with what is sent.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import multiprocessing
+import os
+import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
 from tests.live import LiveServer, Phone, free_port
-from tests.performance.load import Requests, measure
+from tests.performance.load import Requests, Result, measure
+from tests.performance.start_and_memory import below, memory
 from tocsin import postgres
 from tocsin.postgres.server import Server
 
-CONNECTIONS = (1, 16, 64, 256)
-GONE = (FileNotFoundError, ProcessLookupError, PermissionError)  # a process that ended while it was looked at
+ALL = [f"{c}x{a}" for a in (1, 100) for c in (1, 16, 64, 256)] + ["64x1r", "16x100r", "64x1p", "16x100p"]
+PROGRAMS = ("tocsin", "floor", "alertmanager", "alertmanager-full")
+FULL = 100_000  # alerts that the full Alertmanager holds
+PEOPLE = 20  # who are paged while a cell with p is measured
+PAGE_SECONDS = 60.0  # so long a page is waited for
+
+
+class Cell(NamedTuple):
+    """One kind of load; `pages`: while pages go out."""
+
+    name: str
+    connections: int
+    alerts: int
+    distinct: bool
+    pages: bool
+
+
+def cell(text: str) -> Cell:
+    """From its name, as in the arguments."""
+    found = re.fullmatch(r"(\d{1,3})x(\d{1,3})(r?)(p?)", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text}: a cell is written 64x1, 16x100r or 64x1p")
+    return Cell(text, int(found[1]), int(found[2]), not found[3], bool(found[4]))
+
+
 FILL = """
 INSERT INTO alerts_alert (integration_id, dedup_key, status, title, source_severity, severity, severity_reason, link, runbook, labels,
   details, trace, suppressed_by, started_at, first_seen, last_seen, last_event_at, event_count, verdict, verdict_note)
@@ -70,40 +106,91 @@ class Tocsin:
             self.filled = until
         self.sql("ANALYZE alerts_alert")
 
-    def drain(self, seconds: float) -> None:
-        """Wait until what was accepted is folded, within limits: the next program has the machine for itself."""
+    def drain(self, seconds: float) -> bool:
+        """Wait until what was accepted is folded, within limits: the next program has the machine for itself. Whether it was."""
         until = time.monotonic() + seconds
-        while time.monotonic() < until and self.sql("SELECT EXISTS (SELECT 1 FROM alerts_rawevent WHERE state = 'new')"):
-            time.sleep(0.5)
+        while self.sql("SELECT EXISTS (SELECT 1 FROM alerts_rawevent WHERE state = 'new')"):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.2)
+        return True
 
     def memory(self) -> float:
         """Megabytes of all processes: their own pages, and their share of what several have."""
-        total = 0
-        for pid in _family(self.server.process.pid):
-            with suppress(*GONE):
-                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-                total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-        return total / 1024
+        return sum(memory(below(self.server.process.pid)).values())
 
 
-def _family(pid: int) -> Iterator[int]:
-    yield pid
-    with suppress(*GONE):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                yield from _family(int(child))
+class People:
+    """Twenty people with a service each, who are paged for whatever comes in for it; others for each measurement: who was paged a minute ago is spared."""
+
+    numbers = itertools.count()
+
+    def __init__(self, server: LiveServer) -> None:
+        self.server, self.phone, self.keys = server, Phone(), dict[str, str]()
+        for _ in range(PEOPLE):
+            number = next(self.numbers)
+            person = server.api("POST", "/users", {"name": f"Person {number}", "email": f"person-{number}@example.com"})["id"]
+            method = server.api(
+                "POST", f"/users/{person}/contact-methods", {"kind": "webhook", "address": f"{self.phone.url}/{number}", "verified": True}
+            )
+            server.api("POST", f"/users/{person}/notification-rules", {"contact_method": method["id"], "after_seconds": 0})
+            steps = [{"wait_seconds": 300, "targets": [{"kind": "user", "id": person}]}]
+            policy = server.api("POST", "/escalation-policies", {"name": f"Policy {number}", "steps": steps})["id"]
+            service = server.api("POST", "/services", {"name": f"service-{number}", "escalation_policy": policy})["id"]
+            made = server.api("POST", "/integrations", {"name": f"Paging {number}", "kind": "alertmanager", "service": service})
+            self.keys[f"/{number}"] = made["key"]
+
+    def page(self, seconds: float) -> dict[str, Any]:
+        """A new cause for each, spread over so many seconds; how many pages came, and how long after acceptance (milliseconds)."""
+        accepted = {}
+        for path, key in self.keys.items():
+            item = {"status": "firing", "fingerprint": path, "labels": {"alertname": f"Cause {path}", "severity": "critical"}}
+            status, answer = self.server.ask("POST", f"/in/{key}", {"alerts": [item]}, token="")
+            accepted[path] = time.monotonic()
+            assert status == 202, (status, answer)
+            time.sleep(seconds / PEOPLE)
+        until = time.monotonic() + PAGE_SECONDS
+        while len(came := self._came()) < PEOPLE and time.monotonic() < until:
+            time.sleep(0.05)
+        self.phone.close()
+        late = sorted((at - accepted[path]) * 1000 for path, at in came.items())
+        times = {"page_p50": round(statistics.median(late)), "page_max": round(late[-1])} if late else {}
+        return {"pages": len(came), **times}
+
+    def _came(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for at, path, _ in self.phone.received:
+            found.setdefault(path, at)
+        return found
+
+
+def _load(told: Any, request: tuple[str, str, int, bool], connections: int, seconds: float) -> None:
+    told.put(measure(Requests(*request), connections, seconds))
+
+
+def beside_pages(people: People, request: tuple[str, str, int, bool], connections: int, seconds: float) -> tuple[Result, dict[str, Any]]:
+    """The load from another process, the pages from this one."""
+    context = multiprocessing.get_context("spawn")
+    told = context.Queue()
+    process = context.Process(target=_load, args=(told, request, connections, seconds + 1.0))
+    process.start()
+    time.sleep(1.0)  # it has begun
+    pages = people.page(seconds)
+    result = told.get(timeout=120)
+    process.join(30)
+    return result, pages
 
 
 @contextmanager
-def floor() -> Iterator[str]:
-    """The floor on an embedded PostgreSQL of the same settings; its address."""
+def floor() -> Iterator[tuple[str, str]]:
+    """The floor on an embedded PostgreSQL of the same settings; its address and its database's."""
     folder, port = Path(tempfile.mkdtemp(prefix="tocsin-floor-")), free_port()
     server = Server(folder)
     server.start()
     address = postgres.url(folder, postgres.SUPERUSER, postgres.DATABASE)
     process = subprocess.Popen([sys.executable, "-m", "tests.performance.floor", str(port), address])
     try:
-        yield _listening(port)
+        yield _listening(port), address
     finally:
         process.terminate()
         process.wait(10)
@@ -112,7 +199,7 @@ def floor() -> Iterator[str]:
 
 
 @contextmanager
-def alertmanager() -> Iterator[str]:
+def alertmanager(holds: int = 0) -> Iterator[str]:
     """Debian's Alertmanager, which keeps alerts in memory; its address."""
     folder, port = Path(tempfile.mkdtemp(prefix="tocsin-alertmanager-")), free_port()
     (folder / "config.yml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
@@ -122,7 +209,11 @@ def alertmanager() -> Iterator[str]:
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        yield _listening(port)
+        url = _listening(port)
+        requests, held = Requests(url, "", 100, True), 0
+        while held < holds:
+            held += measure(requests, 4, 1.0).accepted
+        yield url
     finally:
         process.terminate()
         process.wait(10)
@@ -130,8 +221,6 @@ def alertmanager() -> Iterator[str]:
 
 
 def _listening(port: int) -> str:
-    import socket
-
     until = time.monotonic() + 15
     while time.monotonic() < until:
         with socket.socket() as one:
@@ -141,116 +230,139 @@ def _listening(port: int) -> str:
     raise SystemExit(f"nobody listens at port {port}")
 
 
-def loads(quick: bool) -> list[tuple[int, int, bool]]:
-    """(connections, alerts in a request, distinct keys)."""
-    if quick:
-        return [(1, 1, True), (64, 1, True), (16, 100, True)]
-    return [(c, a, True) for a in (1, 100) for c in CONNECTIONS] + [(64, 1, False), (16, 100, False)]
+class Session:
+    """One session of measuring: the programs that run all the time, and what was measured."""
+
+    def __init__(self, options: argparse.Namespace, programs: ExitStack) -> None:
+        self.options, self.rows = options, list[dict[str, Any]]()
+        self.tocsin = Tocsin()
+        programs.callback(self.tocsin.server.stop)
+        if "floor" in options.programs:
+            self.floor, self.floor_database = programs.enter_context(floor())
+        if "alertmanager-full" in options.programs:
+            self.full = programs.enter_context(alertmanager(FULL))
+
+    def measure(self, program: str, what: Cell, size: int, number: int) -> None:
+        """Measure one program under one cell."""
+        more: dict[str, Any] = {}
+        if program == "tocsin":
+            result, more = self._tocsin(what)
+        elif program == "floor":
+            before = self._kept_by_floor()
+            result = self._plain(self.floor, what)
+            more["stored"] = self._kept_by_floor() - before
+        elif program == "alertmanager":
+            with alertmanager() as url:
+                result = self._plain(url, what)
+        else:
+            result = self._plain(self.full, what)
+        row = {
+            "program": program, "open": size, "round": number, "cell": what.name, "rate": round(result.rate), "p50": round(result.at(0.5), 2),
+            "p99": round(result.at(0.99), 2), "accepted": result.accepted, "statuses": result.statuses, "lost": result.lost, **more,
+        }  # fmt: skip
+        self.rows.append(row)
+        print(json.dumps(row), flush=True)
+
+    def _plain(self, url: str, what: Cell) -> Result:
+        return measure(Requests(url, "", what.alerts, what.distinct), what.connections, self.options.seconds)
+
+    def _tocsin(self, what: Cell) -> tuple[Result, dict[str, Any]]:
+        people = People(self.tocsin.server) if what.pages else None
+        before, begun = self.tocsin.kept(), time.monotonic()
+        request, pages = (self.tocsin.url, self.tocsin.key, what.alerts, what.distinct), {}
+        if people:
+            result, pages = beside_pages(people, request, what.connections, self.options.seconds)
+        else:
+            result = measure(Requests(*request), what.connections, self.options.seconds)
+        kept = self.tocsin.kept() - before - (PEOPLE if people else 0)
+        folded = self.tocsin.drain(self.options.drain)
+        spent = time.monotonic() - begun
+        return result, {"stored": kept * what.alerts, "folded_rate": round(kept * what.alerts / spent) if folded else None, **pages}
+
+    def _kept_by_floor(self) -> int:
+        with psycopg.connect(self.floor_database) as connection:
+            row = connection.execute("SELECT count(*) FROM kept").fetchone()
+            return int(row[0]) if row else 0
 
 
-def rounds(options: argparse.Namespace, tocsin: Tocsin, others: dict[str, str]) -> list[dict[str, Any]]:
-    """Every measurement, in turn."""
-    measured = []
-    for size in options.table:
-        tocsin.fill(size)
-        for number in range(options.rounds):
-            for connections, alerts, distinct in loads(options.quick):
-                targets = {"tocsin": tocsin.url, **(others if size == options.table[0] else {})}
-                for name, url in targets.items():
-                    before = tocsin.kept() if name == "tocsin" else 0
-                    result = measure(Requests(url, tocsin.key, alerts, distinct), connections, options.seconds)
-                    row = {
-                        "program": name, "open": size, "round": number, "connections": connections, "alerts": alerts, "distinct": distinct,
-                        "rate": round(result.rate), "p50": round(result.at(0.5), 2), "p99": round(result.at(0.99), 2),
-                        "statuses": result.statuses, "lost": result.lost,
-                    }  # fmt: skip
-                    if name == "tocsin":
-                        row["missing"] = result.accepted // alerts - (tocsin.kept() - before)
-                        tocsin.drain(options.drain)
-                    measured.append(row)
-                    print(json.dumps(row), flush=True)
-    return measured
-
-
-def while_paging(options: argparse.Namespace, tocsin: Tocsin) -> dict[str, Any]:
-    """The same while each of fifty new causes pages somebody."""
-    phone = Phone()
-    try:
-        person = tocsin.server.api("POST", "/users", {"name": "Ana", "email": "ana@example.com"})
-        method = tocsin.server.api(
-            "POST", f"/users/{person['id']}/contact-methods", {"kind": "webhook", "address": phone.url, "verified": True}
-        )
-        tocsin.server.api("POST", f"/users/{person['id']}/notification-rules", {"contact_method": method["id"], "after_seconds": 0})
-        steps = [{"wait_seconds": 300, "targets": [{"kind": "user", "id": person["id"]}]}]
-        policy = tocsin.server.api("POST", "/escalation-policies", {"name": "Paging", "steps": steps})
-        service = tocsin.server.api("POST", "/services", {"name": "paging", "escalation_policy": policy["id"]})
-        made = tocsin.server.api("POST", "/integrations", {"name": "Paging", "kind": "alertmanager", "service": service["id"]})
-        for number in range(50):
-            labels = {"alertname": f"cause-{number}", "severity": "critical"}
-            body = {"alerts": [{"status": "firing", "fingerprint": str(number), "labels": labels}]}
-            assert tocsin.server.ask("POST", f"/in/{made['key']}", body, token="")[0] == 202
-        result = measure(Requests(tocsin.url, tocsin.key, 1, True), 64, options.seconds)
-        until = time.monotonic() + 60
-        while not phone.received and time.monotonic() < until:
-            time.sleep(0.1)
-        return {"rate": round(result.rate), "p50": round(result.at(0.5), 2), "p99": round(result.at(0.99), 2), "pages": len(phone.received)}
-    finally:
-        phone.close()
-
-
-def table(measured: list[dict[str, Any]]) -> Iterator[str]:
+def table(rows: list[dict[str, Any]]) -> Iterator[str]:
     """Medians over the rounds, and ratios to the floor and to Alertmanager, as a Markdown table."""
-    yield "| open alerts | connections | alerts/request | keys | program | events/s | p50 ms | p99 ms | × floor | × Alertmanager |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    yield "| open alerts | cell | program | events/s | p50 ms | p99 ms | accepted | in the database | folded/s | pages, p50, max ms | × floor | × Alertmanager |"
+    yield "| --- " * 12 + "|"
 
-    def of(program: str, like: dict[str, Any], value: str, size: int) -> float:
-        same = ("connections", "alerts", "distinct")
-        found = [
-            row[value] for row in measured if row["program"] == program and row["open"] == size and all(row[k] == like[k] for k in same)
-        ]
-        return statistics.median(found) if found else 0.0
+    def of(like: dict[str, Any], value: str, program: str = "", size: int | None = None) -> float | None:
+        program, size = program or like["program"], like["open"] if size is None else size
+        found = [row.get(value) for row in rows if (row["program"], row["open"], row["cell"]) == (program, size, like["cell"])]
+        known = [one for one in found if one is not None]
+        return statistics.median(known) if known else None
 
-    first = measured[0]["open"]
-    for row in (row for row in measured if row["round"] == 0):
-        rate = of(row["program"], row, "rate", row["open"])
-        ratios = [f"{rate / other:.2f}" if (other := of(name, row, "rate", first)) else "" for name in ("floor", "alertmanager")]
-        figures = f"{rate:,.0f} | {of(row['program'], row, 'p50', row['open']):.1f} | {of(row['program'], row, 'p99', row['open']):.1f}"
-        keys = "distinct" if row["distinct"] else "repeating"
-        yield f"| {row['open']:,} | {row['connections']} | {row['alerts']} | {keys} | {row['program']} | {figures} | {' | '.join(ratios)} |"
+    def total(like: dict[str, Any], value: str) -> str:
+        found = [row.get(value) for row in rows if all(row[k] == like[k] for k in ("program", "open", "cell"))]
+        return f"{sum(found):,}" if None not in found else ""  # type: ignore[arg-type]
+
+    first = rows[0]["open"]
+    for row in (row for row in rows if row["round"] == 0):
+        rate = of(row, "rate") or 0.0
+        ratios = [f"{rate / other:.2f}" if (other := of(row, "rate", name, first)) else "" for name in ("floor", "alertmanager")]
+        folded = of(row, "folded_rate")
+        pages = (
+            f"{of(row, 'pages'):.0f} of {PEOPLE}, {of(row, 'page_p50') or 0:,.0f}, {of(row, 'page_max') or 0:,.0f}"
+            if "pages" in row
+            else ""
+        )
+        yield (
+            f"| {row['open']:,} | {row['cell']} | {row['program']} | {rate:,.0f} | {of(row, 'p50'):.1f} | {of(row, 'p99'):.1f} | {total(row, 'accepted')} "
+            f"| {total(row, 'stored')} | {'' if folded is None else f'{folded:,.0f}'} | {pages} | {' | '.join(ratios)} |"
+        )
+
+
+def arguments() -> argparse.Namespace:
+    """What is to be measured."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--cells", type=lambda text: [cell(one) for one in (ALL if text == "all" else text.split(","))], default="1x1,64x1,16x100"
+    )
+    parser.add_argument("--table", type=lambda text: [int(size) for size in text.split(",")], default="0")
+    parser.add_argument("--programs", type=lambda text: text.split(","), default="tocsin,floor,alertmanager")
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--drain", type=float, default=20.0, help="seconds to wait for the worker after each measurement")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    options.seconds, options.rounds, options.drain = min(options.seconds, 60.0), min(options.rounds, 20), min(options.drain, 600.0)
+    if unknown := set(options.programs) - set(PROGRAMS):
+        parser.error(f"no such program: {', '.join(sorted(unknown))}; there are {', '.join(PROGRAMS)}")
+    if not shutil.which("prometheus-alertmanager"):
+        options.programs = [one for one in options.programs if not one.startswith("alertmanager")]
+        print("prometheus-alertmanager is not installed: it is left out", flush=True)
+    return options
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--seconds", type=float, default=0.0)
-    parser.add_argument("--rounds", type=int, default=0)
-    parser.add_argument("--table", type=lambda text: [int(size) for size in text.split(",")], default=None)
-    parser.add_argument("--drain", type=float, default=0.0, help="seconds to wait for the worker after each measurement")
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    options.seconds = min(options.seconds or (3.0 if options.quick else 5.0), 60.0)
-    options.rounds = min(options.rounds or (2 if options.quick else 3), 20)
-    options.table = options.table or ([0] if options.quick else [0, 100_000, 1_000_000])
-    options.drain = min(options.drain or (5.0 if options.quick else 30.0), 600.0)
+    options = arguments()
     with ExitStack() as programs:
-        others = {"floor": programs.enter_context(floor())}
-        if shutil.which("prometheus-alertmanager"):
-            others["alertmanager"] = programs.enter_context(alertmanager())
-        tocsin = Tocsin()
-        programs.callback(tocsin.server.stop)
-        before = tocsin.memory()
-        measured = rounds(options, tocsin, others)
-        more: dict[str, Callable[[], dict[str, Any]]] = {
-            "while pages go out": lambda: while_paging(options, tocsin),
-            "memory": lambda: {"mb_before": round(before), "mb_after": round(tocsin.memory()), "requests_kept": tocsin.kept()},
-        }  # fmt: skip
-        beside = {name: look() for name, look in more.items()}
-    text = "\n".join([*table(measured), "", *(f"{name}: {json.dumps(figures)}" for name, figures in beside.items())])
+        session = Session(options, programs)
+        before = session.tocsin.memory()
+        for size in options.table:
+            session.tocsin.fill(size)
+            for number in range(options.rounds):
+                for what in options.cells:
+                    for program in options.programs if size == options.table[0] else ["tocsin"]:
+                        session.measure(program, what, size, number)
+        after, kept = session.tocsin.memory(), session.tocsin.kept()
+    load = os.getloadavg()[0]
+    text = "\n".join(
+        [
+            *table(session.rows),
+            "",
+            f"memory of all processes of Tocsin: {before:.0f} MB before, {after:.0f} MB after {kept:,} requests; load {load:.1f}",
+        ]
+    )
     print(text)
     if options.out:
         options.out.write_text(text + "\n")
-    if missing := [row for row in measured if row.get("missing")]:
+    if missing := [row for row in session.rows if row["program"] == "tocsin" and row["stored"] < row["accepted"]]:
         raise SystemExit(f"accepted and not stored: {missing}")
 
 
