@@ -12,7 +12,7 @@ from tocsin.paging.models import Escalation, Notification
 from tocsin.procedures import operations as procedures
 
 pytestmark = pytest.mark.django_db
-MOST_QUERIES = 30
+MOST_QUERIES = 26
 
 
 @pytest.fixture
@@ -47,9 +47,7 @@ def test_the_war_board_says_what_is_due_what_burns_and_who_is_on_call(page, stor
 def test_each_page_opens_with_few_queries(page, story, path, django_assert_max_num_queries):
     path = path.format(alert=story.alert.pk, ref=story.incident.ref, loose=story.loose.pk, raw=story.raw.pk)
     page.get(path)
-    # An alert's page asks for what is like it, for its cause, its raw events and what people said of it as well.
-    more = 5 if path == f"/alerts/{story.alert.pk}/" else 0
-    with django_assert_max_num_queries(MOST_QUERIES + more):
+    with django_assert_max_num_queries(MOST_QUERIES):
         shown = text(page.get(path))
     assert " style=" not in shown and "<style" not in shown and " onclick=" not in shown
     assert "<script>" not in shown

@@ -79,7 +79,7 @@ def forget_deliveries(timestamp: int) -> None:
 @app.task(name="tocsin.alerts.try_rules", queue="default")
 def try_rules(trial_id: int) -> None:
     """Find out what other routing rules would have made of the last days."""
-    trying.run(trial_id, procedures.document(procedures.current()), clock.now())
+    trying.run(trial_id, procedures.ask_in_force(), clock.now())
 
 
 @app.task(name="tocsin.alerts.replay_events", queue="default", retry=RetryStrategy(max_attempts=100, wait=10))

@@ -9,21 +9,25 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import OperationalError, connection, transaction
-from django.db.models import QuerySet
+from django.db import connection
 
 from tocsin.alerts.models import Alert
 from tocsin.domain.alert_filters import SORTS, AlertFilter, age, words
+from tocsin.lib import limited
 from tocsin.lib.refusal import Refused, invalid
+from tocsin.lib.together import Question
 
-__all__ = ["SORTS", "Count", "Found", "count", "ids", "page", "waiting"]
+__all__ = ["SORTS", "Count", "Found", "count", "ids", "page", "to_triage", "waiting", "waiting_of"]
 NEAR = 4_000  # rows looked at in order before an index is asked
 WINDOW = 10_000  # the orders by last seen and by count, which no index follows, are made among so many of the newest
 MOST_COUNTED = 1_000
+MOST_WITH_WORDS = 200  # making words of a title costs so much that no more are counted
+MOST_WAITING = 500
 LONGEST_SEARCH_SECONDS = 5
 AROUND = 1_000  # alerts are numbered nearly in the order of their first event
 # The expression of the index `alert_words`; change both together.
@@ -35,6 +39,9 @@ _INCIDENT = (
     "EXISTS (SELECT 1 FROM incidents_incidentalert l JOIN incidents_incident i ON i.id = l.incident_id"
     " WHERE l.alert_id = alerts_alert.id AND NOT i.private)"
 )
+
+
+Read = Callable[[list[int]], Mapping[int, Any]]
 
 
 class Count(NamedTuple):
@@ -51,7 +58,7 @@ class Count(NamedTuple):
 class Found:
     """A page of alerts and the cursor of the next one (None: no more)."""
 
-    rows: list[Alert]
+    rows: list[Any]  # of Alert, unless the page was read by other means
     next: str | None
     partly: bool = False  # the order was made among the newest WINDOW only
 
@@ -111,6 +118,13 @@ class _Where:
         return " AND ".join(sql for sql, _ in every) or "true", [value for _, values in every for value in values]
 
 
+_WAITING = Question(
+    "SELECT ARRAY[number, CASE WHEN number > %s OR EXISTS (SELECT 1 FROM alerts_alert WHERE status = 'firing' ORDER BY id DESC OFFSET %s LIMIT 1)"
+    " THEN 1 ELSE 0 END] FROM (SELECT count(*)::int AS number FROM (SELECT 1 FROM"
+    " (SELECT id FROM alerts_alert WHERE status = 'firing' ORDER BY id DESC LIMIT %s) a"
+    " WHERE NOT EXISTS (SELECT 1 FROM incidents_incidentalert l WHERE l.alert_id = a.id) LIMIT %s) one) counted",
+    (MOST_WAITING, NEAR - 1, NEAR, MOST_WAITING + 1),
+)
 _FLAPPING = "alerts_alert.calm_at IS NOT NULL" if any(field.name == "calm_at" for field in Alert._meta.fields) else "false"
 _ORDERS = {
     "newest": "id DESC",
@@ -120,21 +134,24 @@ _ORDERS = {
 }
 
 
-def page(
-    wanted: AlertFilter, now: datetime, *, cursor: str | None = None, limit: int = 50, rows_with: QuerySet[Alert] | None = None
-) -> Found:
-    """One page in the wanted order; `rows_with` says which columns are read. Raises Refused where the cursor is of another list, or the search takes too long."""
+def page(wanted: AlertFilter, now: datetime, *, cursor: str | None = None, limit: int = 50, read: Read | None = None) -> Found:
+    """One page in the wanted order; `read` gives the rows of these numbers, with at least what the orders go by, in place of whole alerts.
+
+    Raises Refused where the cursor is of another list, or the search takes too long.
+    """
     where, after = _Where(wanted, now), _read(cursor, wanted.sort)
     walked = wanted.sort == "newest" or (wanted.sort == "severity" and wanted.status == "firing")
     ids = _walk(where, wanted.sort, after, limit + 1) if walked else _sorted(where, wanted.sort, after, limit + 1)
-    if rows_with is None:
-        rows_with = Alert.objects.select_related("service", "integration").defer("details", "trace")
-    by_id = rows_with.in_bulk(ids)
+    by_id = (read or _whole)(ids)
     rows = [by_id[one] for one in ids if one in by_id]
     more = len(ids) > limit
     rows = rows[:limit]
     partly = not walked and _windowed(where)
     return Found(rows, _cursor(rows[-1], wanted.sort) if more and rows else None, partly)
+
+
+def _whole(ids: list[int]) -> dict[int, Any]:
+    return Alert.objects.select_related("service", "integration").defer("details", "trace").in_bulk(ids)
 
 
 def ids(wanted: AlertFilter, now: datetime, most: int) -> list[int]:
@@ -148,15 +165,17 @@ def count(wanted: AlertFilter, now: datetime, most: int = MOST_COUNTED) -> Count
     if where.others:
         base, values = where.sql(others=False)
         condition, further = _only(where).sql()
-        near = _ask(
-            f"SELECT count(*) FILTER (WHERE {condition}), count(*) FROM"
-            f" (SELECT * FROM alerts_alert WHERE {base} ORDER BY id DESC LIMIT {NEAR}) alerts_alert",
-            [*further, *values],
+        looked_at = min(most, MOST_WITH_WORDS if wanted.q else NEAR)
+        near = f"FROM alerts_alert WHERE {base} ORDER BY id DESC LIMIT {NEAR}"
+        found, around = _ask(
+            f"SELECT (SELECT count(*) FROM (SELECT 1 FROM (SELECT * {near}) alerts_alert WHERE {condition} LIMIT {looked_at + 1}) one),"
+            f" (SELECT count(*) FROM (SELECT 1 {near}) alerts_alert)",
+            [*values, *further, *values],
         )[0]
-        if near[1] < NEAR:
-            return Count(min(near[0], most), near[0] > most)
-        if near[0] > NEAR // 80:
-            return Count(near[0], True)
+        if found > looked_at or around < NEAR:
+            return Count(min(found, looked_at), found > looked_at)
+        if found > NEAR // 80:
+            return Count(found, True)
     condition, values = where.sql()
     number = _ask(
         f"SELECT count(*) FROM (SELECT 1 FROM alerts_alert WHERE {condition} LIMIT {most + 1}) one", values, slow=bool(where.others)
@@ -164,16 +183,26 @@ def count(wanted: AlertFilter, now: datetime, most: int = MOST_COUNTED) -> Count
     return Count(min(number, most), number > most)
 
 
-def waiting(most: int = 500) -> Count:
-    """How many firing alerts belong to no incident; counted to `most` among the newest, because every page asks."""
-    number = _ask(
-        f"SELECT count(*) FROM (SELECT 1 FROM (SELECT id FROM alerts_alert WHERE status = 'firing' ORDER BY id DESC LIMIT {NEAR}) a"
-        f" WHERE NOT EXISTS (SELECT 1 FROM incidents_incidentalert l WHERE l.alert_id = a.id) LIMIT {most + 1}) one",
+def to_triage(most: int) -> list[int]:
+    """Firing alerts that belong to no incident and are no false alarm, the worst first; looked for among the WINDOW worst."""
+    rows = _ask(
+        f"SELECT id FROM (SELECT id, severity, verdict FROM alerts_alert WHERE status = 'firing' ORDER BY severity, id DESC LIMIT {WINDOW}) a"
+        " WHERE verdict <> 'false_alarm' AND NOT EXISTS (SELECT 1 FROM incidents_incidentalert l WHERE l.alert_id = a.id)"
+        f" ORDER BY severity, id DESC LIMIT {most}",
         [],
-    )[0][0]
-    if number > most:
-        return Count(most, True)
-    return Count(number, bool(_ask(f"SELECT 1 FROM alerts_alert WHERE status = 'firing' ORDER BY id DESC OFFSET {NEAR - 1} LIMIT 1", [])))
+    )
+    return [row[0] for row in rows]
+
+
+def waiting() -> Question:
+    """How many firing alerts belong to no incident, as a question that every page asks: counted to MOST_WAITING among the newest. See waiting_of."""
+    return _WAITING
+
+
+def waiting_of(answer: list[int]) -> Count:
+    """The number from the answer to `waiting`."""
+    number, more = answer
+    return Count(min(number, MOST_WAITING), bool(more))
 
 
 def _only(where: _Where) -> _Where:
@@ -227,14 +256,16 @@ def _sorted(where: _Where, sort: str, after: tuple[Any, int] | None, most: int) 
         f"SELECT id FROM (SELECT id, severity, last_seen, event_count FROM alerts_alert WHERE {condition}"
         f" ORDER BY id DESC LIMIT {WINDOW}) newest {bound} ORDER BY {_ORDERS[sort]} LIMIT {most}",
         [*values, *further],
-        slow=True,
+        slow=bool(where.others),
     )
     return [row[0] for row in rows]
 
 
 def _windowed(where: _Where) -> bool:
     condition, values = where.sql()
-    return bool(_ask(f"SELECT 1 FROM alerts_alert WHERE {condition} ORDER BY id DESC OFFSET {WINDOW} LIMIT 1", values, slow=True))
+    return bool(
+        _ask(f"SELECT 1 FROM alerts_alert WHERE {condition} ORDER BY id DESC OFFSET {WINDOW} LIMIT 1", values, slow=bool(where.others))
+    )
 
 
 def _ask(sql: str, values: list[Any], *, slow: bool = False) -> list[tuple[Any, ...]]:
@@ -243,23 +274,16 @@ def _ask(sql: str, values: list[Any], *, slow: bool = False) -> list[tuple[Any, 
         with connection.cursor() as cursor:
             cursor.execute(sql, values)
             return cursor.fetchall()
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = '{LONGEST_SEARCH_SECONDS}s'")
-            cursor.execute(sql, values)
-            found = cursor.fetchall()
-            cursor.execute("SET LOCAL statement_timeout = DEFAULT")
-            return found
-    except OperationalError as error:
-        if "statement timeout" not in str(error):
-            raise
+    found = limited.rows(sql, values, milliseconds=LONGEST_SEARCH_SECONDS * 1000)
+    if found is None:
         raise Refused(
             f"This search took longer than {LONGEST_SEARCH_SECONDS} s and was given up. Narrow it: fewer words, a service, a shorter age.",
             status=503, code="search_too_slow",
-        ) from error  # fmt: skip
+        )  # fmt: skip
+    return found
 
 
-def _cursor(row: Alert, sort: str) -> str:
+def _cursor(row: Any, sort: str) -> str:
     value = {"newest": None, "severity": row.severity, "last_seen": row.last_seen.isoformat(), "count": row.event_count}[sort]
     return base64.urlsafe_b64encode(json.dumps([sort, value, row.pk]).encode()).decode().rstrip("=")
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from tocsin.accounts.actor import Actor
 from tocsin.alerts.models import Alert, BulkAction
 from tocsin.lib import due
+from tocsin.lib.together import Question
 
 LOOP_NAME = "bulk_actions"
 
@@ -25,6 +26,14 @@ def begin(
     )  # fmt: skip
     due.wake(LOOP_NAME)
     return row, new
+
+
+def any_since(user_id: int | None, at: datetime) -> Question:
+    """Whether that person has an act that is not finished, or that began after `at` and was not taken back."""
+    return Question(
+        "SELECT EXISTS (SELECT 1 FROM alerts_bulkaction WHERE by_id = %s AND (finished_at IS NULL OR (created_at > %s AND undone_at IS NULL)))",
+        (user_id, at),
+    )
 
 
 def waiting() -> BulkAction | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db import OperationalError, connection, transaction
+from django.db import connection
 
 from tocsin.alerts.listing import WORDS
 from tocsin.alerts.models import Alert, RawEvent
 from tocsin.domain.alert_filters import words
+from tocsin.lib import limited
 
 MOST_EVENTS = 20
 LOOKED_AT = 500  # events of the integration, from the alert's last one back, among which its own are looked for
@@ -18,6 +19,10 @@ MOST_SIMILAR = 8
 NEAR = 2_000  # alerts of the same words that are put in order
 MOST_WORDS = 6
 SIMILAR_MILLISECONDS = 300  # then the search by words is given up
+_OWN = f"""
+SELECT id FROM (SELECT id, outcomes FROM alerts_rawevent WHERE integration_id = %s AND id <= %s ORDER BY id DESC LIMIT {LOOKED_AT}) near
+WHERE outcomes @> %s::jsonb ORDER BY id DESC LIMIT {MOST_EVENTS}
+"""  # noqa: S608 - our own numbers
 _KINDS = ("the same key", "the same words", "the same service")
 
 
@@ -33,12 +38,11 @@ def events_of(alert: Alert) -> list[Outcome]:
     """Its newest events with their outcomes, and its first one, newest first."""
     if alert.last_raw_event_id is None:
         return []
-    newest = RawEvent.objects.filter(integration_id=alert.integration_id, pk__lte=alert.last_raw_event_id).order_by("-id")
-    ids = list(newest.values_list("pk", flat=True)[:LOOKED_AT])
-    own = RawEvent.objects.defer("body", "headers").filter(pk__in=ids, outcomes__contains=[{"alert": alert.pk}])
-    rows = list(own.order_by("-id")[:MOST_EVENTS])
-    ends = {pk for pk in (alert.first_raw_event_id, alert.last_raw_event_id) if pk} - {row.pk for row in rows}
-    rows += RawEvent.objects.defer("body", "headers").filter(pk__in=ends)
+    with connection.cursor() as cursor:
+        cursor.execute(_OWN, [alert.integration_id, alert.last_raw_event_id, json.dumps([{"alert": alert.pk}])])
+        own = {pk for (pk,) in cursor.fetchall()}
+    ends = {pk for pk in (alert.first_raw_event_id, alert.last_raw_event_id) if pk}
+    rows = RawEvent.objects.defer("body", "headers").filter(pk__in=own | ends)
     return [Outcome(row, *_outcome(row, alert.pk)) for row in sorted(rows, key=lambda row: -row.pk)]
 
 
@@ -50,18 +54,28 @@ def _outcome(row: RawEvent, alert_id: int) -> tuple[str, str]:
 
 def similar(alert: Alert) -> list[tuple[Alert, str]]:
     """Other alerts and what they share with this one: its key, the words of its title, its service; the nearest and newest first."""
-    found: dict[int, str] = {}
-    key = Alert.objects.filter(integration_id=alert.integration_id, dedup_key=alert.dedup_key).exclude(pk=alert.pk)
-    for pk in key.order_by("-id").values_list("pk", flat=True)[:MOST_SIMILAR]:
-        found[pk] = _KINDS[0]
+    key, service = _of_key_and_service(alert)
+    found = dict.fromkeys(key, _KINDS[0])
     if len(found) < MOST_SIMILAR:
         found |= {pk: _KINDS[1] for pk in _of_words(alert) if pk not in found}
-    if len(found) < MOST_SIMILAR and alert.service_id:
-        same = Alert.objects.filter(service_id=alert.service_id).exclude(pk=alert.pk).order_by("-id")
-        found |= {pk: _KINDS[2] for pk in same.values_list("pk", flat=True)[:MOST_SIMILAR] if pk not in found}
+    found |= {pk: _KINDS[2] for pk in service if pk not in found}
     chosen = dict(list(found.items())[:MOST_SIMILAR])
     rows = Alert.objects.select_related("service", "verdict_by").defer("details", "trace", "labels").in_bulk(chosen)
     return [(rows[pk], why) for pk, why in chosen.items() if pk in rows]
+
+
+def _of_key_and_service(alert: Alert) -> tuple[list[int], list[int]]:
+    parts: list[tuple[str, list[Any]]] = [("integration_id = %s AND dedup_key = %s", [alert.integration_id, alert.dedup_key])]
+    if alert.service_id:
+        parts.append(("service_id = %s", [alert.service_id]))
+    statement = " UNION ALL ".join(
+        f"(SELECT {place}, id FROM alerts_alert WHERE {condition} AND id <> %s ORDER BY id DESC LIMIT {MOST_SIMILAR})"  # noqa: S608 - our own words
+        for place, (condition, _) in enumerate(parts)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [value for _, values in parts for value in (*values, alert.pk)])
+        rows = cursor.fetchall()
+    return [pk for place, pk in rows if place == 0], [pk for place, pk in rows if place == 1]
 
 
 def _of_words(alert: Alert) -> list[int]:
@@ -73,17 +87,8 @@ def _of_words(alert: Alert) -> list[int]:
         f"SELECT id FROM (SELECT id FROM alerts_alert WHERE {WORDS} @@ to_tsquery('simple', %s) AND id <> %s LIMIT {NEAR}) near"  # noqa: S608 - our own words
         f" ORDER BY id DESC LIMIT {MOST_SIMILAR}"
     )
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = '{SIMILAR_MILLISECONDS}ms'")
-            cursor.execute(statement, [" & ".join(f"'{word}'" for word in said), alert.pk])
-            found = [row[0] for row in cursor.fetchall()]
-            cursor.execute("SET LOCAL statement_timeout = DEFAULT")
-            return found
-    except OperationalError as error:
-        if "statement timeout" not in str(error):
-            raise
-        return []
+    found = limited.rows(statement, [" & ".join(f"'{word}'" for word in said), alert.pk], milliseconds=SIMILAR_MILLISECONDS)
+    return [row[0] for row in found or ()]
 
 
 def readable(body: bytes, most: int) -> tuple[str, bool]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 
+from tocsin.lib.together import Question
 from tocsin.paging.models import Escalation, EscalationPolicy, Notification
 
 
@@ -50,6 +51,19 @@ def notification_plain(row: Notification) -> dict[str, Any]:
         "alert": row.alert_id, "escalation": row.escalation_id, "created_at": row.created_at, "sent_at": row.sent_at,
         "final_at": row.final_at, "history": row.history,
     }  # fmt: skip
+
+
+def anything_on_screen(user_id: int, readable: timedelta) -> Question:
+    """Whether an open page may have something to show to this person: what is to be sent, was sent within `readable`, or nobody has answered yet.
+
+    Every page asks; so only the newest 500 of what they were ever sent are looked at.
+    """
+    return Question(
+        "SELECT EXISTS (SELECT 1 FROM (SELECT escalation_id, state, final_at FROM paging_notification WHERE user_id = %s ORDER BY id DESC LIMIT 500) n"
+        " LEFT JOIN paging_escalation e ON e.id = n.escalation_id"
+        " WHERE n.state IN ('pending', 'sending') OR n.final_at >= tocsin_now() - %s OR e.status = 'running')",
+        (user_id, readable),
+    )
 
 
 def escalation_of_alert(alert_id: int) -> Escalation | None:

@@ -43,6 +43,14 @@ def in_force(newest: int | None) -> Procedure:
     return _document(newest or _first().pk)
 
 
+def ask_in_force() -> Procedure:
+    """The same, asked by itself: for whoever does not need to know which version that is."""
+    with connection.cursor() as cursor:
+        cursor.execute(NEWEST)
+        row = cursor.fetchone()
+    return in_force(row[0] if row else None)
+
+
 def version(number: int) -> ProcedureVersion:
     """The published version of that number. Refuses (404) one that does not exist."""
     found = published().filter(number=number).first()

@@ -31,7 +31,7 @@ def add_action_item(
         frame.require_responder(by)
         title = frame.limit("title", title, 500, needed="Say what will be improved.")
         _check_owner(owner)
-        procedure = procedures.document(procedures.current())
+        procedure = procedures.ask_in_force()
         if incident:
             incident, procedure = frame.begin(incident, by, closed=True)
         item = work.create_action_item(incident=incident, title=title, owner=owner, due_on=due_on, by=by.user, now=now)

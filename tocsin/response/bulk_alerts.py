@@ -110,7 +110,7 @@ def _pages(number: int) -> str:
 
 
 def _expiring(found) -> int:  # type: ignore[no-untyped-def]
-    document = procedures.document(procedures.current())
+    document = procedures.ask_in_force()
     expire = [one.id for one in document.severities if one.acknowledgement_expires_minutes]
     return found.filter(severity__in=expire, escalations__status__in=_RUNS).distinct().count() if expire else 0
 
@@ -174,7 +174,7 @@ def undo(row: BulkAction, *, by: Actor, now: datetime) -> int:
     with transaction.atomic():
         row = BulkAction.objects.select_for_update(of=("self",)).get(pk=row.pk)
         back = 0
-        procedure = procedures.document(procedures.current())
+        procedure = procedures.ask_in_force()
         for alert in Alert.objects.filter(pk__in=row.changed_ids).select_related("service", "integration"):
             if row.action == "resolve":
                 if not operations_bulk.fire_again(alert):

@@ -53,7 +53,7 @@ class Simulation:
 
 def severities() -> tuple[str, ...]:
     """The severities that rules may decide: those of the procedure in force."""
-    return tuple(severity.id for severity in procedures.document(procedures.current()).severities)
+    return tuple(severity.id for severity in procedures.ask_in_force().severities)
 
 
 def of_event(raw: RawEvent, *, now: datetime, ruleset: RuleSet | None = None) -> list[Simulation]:
@@ -98,9 +98,7 @@ def _surroundings(now: datetime, ruleset: RuleSet | None) -> _Surroundings:
     if ruleset is not None:
         directory = replace(directory, rules=ruleset)
     services = Service.objects.filter(removed_at=None).select_related("team", "escalation_policy", "leadership_policy")
-    return _Surroundings(
-        directory, procedures.document(procedures.current()), queries_routing.names(), {service.pk: service for service in services}
-    )
+    return _Surroundings(directory, procedures.ask_in_force(), queries_routing.names(), {service.pk: service for service in services})
 
 
 def _of_reading(integration: Integration, raw: RawEvent, now: datetime, ruleset: RuleSet | None) -> list[Simulation]:

@@ -29,7 +29,7 @@ def ungroup(*, alert: Alert, by: Actor, now: datetime) -> Alert:
             whole = Alert.objects.select_related("service__team", "service__escalation_policy", "service__leadership_policy", "policy").get(
                 pk=row.pk
             )
-            procedure = procedures.document(procedures.current())
+            procedure = procedures.ask_in_force()
             alert_reach.first(whole, procedure, accepted_at=now, now=now, restarted=True)
         announce(f"alert:{row.pk}:0", f"alert:{lead}:0", "board")
         return row

@@ -10,13 +10,14 @@ from django.http import HttpRequest
 from tocsin.alerts import queries_evidence
 from tocsin.alerts.models import Alert, Feedback, RawEvent
 from tocsin.incidents import queries as incidents
+from tocsin.incidents.models import IncidentAlert
 from tocsin.obligations.models import Obligation
 from tocsin.paging.models import Escalation, Notification
 from tocsin.postmortems.models import Postmortem
 from tocsin.response import simulate_routing
 from tocsin.web import holding, pages
 
-ENTRIES, PAGES, INCIDENTS, MEMBERS = 100, 60, 10, 20
+ENTRIES, PAGES, INCIDENTS, MEMBERS, MOST_LINKS = 100, 60, 10, 20, 50
 BODY_SHOWN = 20_000  # characters of a body
 MOST_RULES = 200
 
@@ -84,17 +85,19 @@ def bodies(row: Alert) -> list[dict[str, Any]]:
 def similar(request: HttpRequest, row: Alert) -> list[dict[str, Any]]:
     """Alerts like it: what they share, how they ended, who had them, and the incidents and post-mortems that this person may see."""
     near = queries_evidence.similar(row)
+    if not near:
+        return []
     ids = [one.pk for one, _ in near]
-    visible = incidents.visible_to(request.user).filter(alert_links__alert__in=ids)  # type: ignore[arg-type]
-    known = Q(incident_id=None) | Q(incident_id__in=list(visible.values_list("pk", flat=True)))
+    links = list(IncidentAlert.objects.filter(alert_id__in=ids).order_by("incident_id").values_list("alert_id", "incident_id")[:MOST_LINKS])
+    visible = incidents.visible_to(request.user).in_bulk({incident_id for _, incident_id in links}) if links else {}  # type: ignore[arg-type]
+    known = Q(incident_id=None) | Q(incident_id__in=list(visible))
     runs = Escalation.objects.filter(known, alert_id__in=ids, acknowledged_at__isnull=False).select_related("acknowledged_by")
     had = {run.alert_id: run for run in runs.order_by("id")}
     of_alert: dict[int, list[Any]] = {}
-    for incident in visible.distinct().prefetch_related("alert_links")[:50]:
-        for link in incident.alert_links.all():
-            of_alert.setdefault(link.alert_id, []).append(incident)
-    shown = {incident.pk for found in of_alert.values() for incident in found}
-    written = set(Postmortem.objects.filter(incident_id__in=shown).values_list("incident_id", flat=True))
+    for alert_id, incident_id in links:
+        if incident_id in visible:
+            of_alert.setdefault(alert_id, []).append(visible[incident_id])
+    written = set(Postmortem.objects.filter(incident_id__in=visible).values_list("incident_id", flat=True)) if visible else set()
     return [
         {"alert": one, "why": why, "run": had.get(one.pk), "incidents": [(found, found.pk in written) for found in of_alert.get(one.pk, [])[:3]]}
         for one, why in near

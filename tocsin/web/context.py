@@ -1,20 +1,21 @@
-"""What does the frame of every page need? The organisation's name, the counts of the side bar, and the page's time: four small queries."""
+"""What does the frame of every page need? The organisation's name, the counts of the side bar, and what is shown on screen: two statements, more where something is to be shown."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, Subquery
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from tocsin import clock
-from tocsin.accounts.models import Organisation
 from tocsin.alerts import listing
 from tocsin.incidents import queries as incidents
 from tocsin.incidents.models import Incident
-from tocsin.paging.models import Escalation, Notification, PagingState
+from tocsin.lib import together
+from tocsin.paging import queries as paging
+from tocsin.paging.models import Escalation, Notification
+from tocsin.web import house
 
 READABLE = timedelta(minutes=1)  # a test or a notice stays on open pages for so long after it was shown
 
@@ -25,27 +26,22 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 
 def _shell(request: HttpRequest) -> dict[str, Any]:
-    now = getattr(request, "_page_now", None) or clock.now()
-    request._page_now = now  # type: ignore[attr-defined]
-    held = Subquery(PagingState.objects.filter(pk=1).values("held_since"))
-    name, held_since = Organisation.objects.annotate(held=held).values_list("name", "held").first() or ("", None)
+    ours = house.of(request)
     facts: dict[str, Any] = {
-        "organisation": name,
-        "held_since": held_since,
-        "now": now,
-        "incidents": 0,
-        "alerts": "",
-        "pages": [],
-        "notes": [],
-        "to_confirm": [],
-    }
+        "organisation": ours.name, "held_since": ours.held_since, "now": ours.now,
+        "incidents": 0, "alerts": "", "pages": [], "notes": [], "to_confirm": [],
+    }  # fmt: skip
     if request.user.is_authenticated:
+        person = request.user.pk
         running = incidents.visible_to(request.user).exclude(status__in=(Incident.Status.RESOLVED, Incident.Status.CLOSED))
-        facts["incidents"] = running.count()
-        facts["pages"] = _pages(request.user.pk)
-        facts["notes"], facts["to_confirm"] = _on_screen(request.user.pk, now)
-        waiting = listing.waiting()
-        facts["alerts"] = str(waiting) if waiting.number else ""
+        facts["incidents"], waiting, anything = together.ask(
+            together.how_many(running), listing.waiting(), paging.anything_on_screen(person, READABLE)
+        )
+        if waiting[0]:
+            facts["alerts"] = str(listing.waiting_of(waiting))
+        if anything:
+            facts["pages"] = _pages(person)
+            facts["notes"], facts["to_confirm"] = _on_screen(person, ours.now)
     return facts
 
 

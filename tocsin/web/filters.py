@@ -80,7 +80,7 @@ def choices(wanted: AlertFilter, names: Mapping[str, list[tuple[int, str]]]) -> 
         values = {str(value) for value in getattr(wanted, name)}
         return [(str(key), label, str(key) in values) for key, label in rows]
 
-    severities = [(one.id, one.id) for one in procedures.document(procedures.current()).severities]
+    severities = [(one.id, one.id) for one in procedures.ask_in_force().severities]
     return {
         "severity": pick("severity", severities),
         "service": pick("service", names["service"]),

@@ -21,11 +21,10 @@ from django.urls import URLPattern, URLResolver
 from tocsin import clock
 from tocsin.accounts import bearer, idempotency
 from tocsin.accounts.actor import Actor
-from tocsin.accounts.models import Organisation
 from tocsin.accounts.permissions import Needs
 from tocsin.api import problems
 from tocsin.lib.refusal import Refused
-from tocsin.web import errors
+from tocsin.web import errors, house
 from tocsin.web.third_party import PERMISSIONS
 
 API = "/api/v1/"
@@ -181,7 +180,7 @@ def _second_factor(request: HttpRequest) -> HttpResponse | None:
 
 
 def _lacks_second_factor(request: HttpRequest) -> bool:
-    return Organisation.objects.filter(require_mfa=True).exists() and not is_mfa_enabled(request.user)
+    return house.of(request).demands_second_factor and not is_mfa_enabled(request.user)
 
 
 def _refuse(request: HttpRequest, status: int, detail: str) -> HttpResponse:

@@ -10,16 +10,14 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from tocsin import clock
 from tocsin.accounts.actor import Actor
 from tocsin.lib.refusal import Refused
+from tocsin.web import house
 
 
 def now(request: HttpRequest):
     """The time of this request, read once."""
-    if not hasattr(request, "_page_now"):
-        request._page_now = clock.now()  # type: ignore[attr-defined]
-    return request._page_now  # type: ignore[attr-defined]
+    return house.of(request).now
 
 
 def actor(request: HttpRequest) -> Actor:

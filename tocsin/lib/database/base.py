@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db.backends.postgresql import base
+from psycopg.types.datetime import TimestamptzLoader
 
 Django: Any = base.DatabaseWrapper  # the stubs do not know the methods that are made to be overridden
 HEARD: dict[str, Callable[[str], None]] = {}  # what this process does at once about what it has told on a channel
@@ -21,6 +22,13 @@ class DatabaseWrapper(Django):  # type: ignore[misc]
         super().__init__(*arguments, **options)
         self.health_check_done: bool = False
         self.to_tell: dict[tuple[str, str], None] = {}
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """A cursor that reads times with psycopg's C code: Django's own way, Python for each, costs 4 µs a time, a sixth of a heavy page."""
+        cursor = super().create_cursor(name)
+        if self.timezone_name == "UTC":  # the session's zone, which is what the C code gives them
+            cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
+        return cursor
 
     def tell(self, channel: str, payloads: Iterable[str]) -> None:
         """NOTIFY at the end of the transaction, each once; what a savepoint takes back is told all the same, which only makes somebody look."""

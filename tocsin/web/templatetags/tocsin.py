@@ -18,7 +18,7 @@ from tocsin import clock as time
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib import markdown as lib_markdown
 from tocsin.obligations.models import Obligation
-from tocsin.web import clocks, quiet_forms, words
+from tocsin.web import clocks, house, quiet_forms, words
 
 register = template.Library()
 
@@ -110,13 +110,10 @@ def _draw(shown: clocks.Clock) -> SafeString:
 
 def now_in(context: template.Context) -> datetime:
     """The page's `now`: read once and kept, so that all clocks of a page agree."""
-    root: Any = context.get("request") or context
-    kept = getattr(root, "_page_now", None) or context.get("now")
-    if not isinstance(kept, datetime):
-        kept = time.now()
-    if root is not context:
-        root._page_now = kept
-    return kept
+    if request := context.get("request"):
+        return house.of(request).now
+    kept = context.get("now")
+    return kept if isinstance(kept, datetime) else time.now()
 
 
 def zone_in(context: template.Context) -> str:

@@ -26,7 +26,6 @@ from tocsin.response.ungroup import ungroup
 from tocsin.response.verify_alert import verify_alert
 from tocsin.web import alert_page, alert_rows, filters, holding, pages
 from tocsin.web.views import alerts_bulk, saved_views
-from tocsin.web.views.board import with_answers
 
 SHOWN = 50
 
@@ -39,15 +38,12 @@ def alerts(request: HttpRequest) -> HttpResponse:
         return pages.go(reverse("alerts") + filters.address_of(row.filters))
     wanted, errors = filters.read(request)
     now = pages.now(request)
-    found = (
-        listing.page(wanted, now, cursor=request.GET.get("after"), limit=SHOWN, rows_with=alert_rows.read())
-        if not errors
-        else listing.Found([], None)
-    )
+    after = request.GET.get("after")
+    found = listing.Found([], None) if errors else listing.page(wanted, now, cursor=after, limit=SHOWN, read=alert_rows.read)
     may, zone = bool(getattr(request.user, "may_respond", False)), getattr(request.user, "time_zone", "")
     names = filters.offered()
     context = {
-        "rows": found.rows, "body": alert_rows.Rows(now, zone, may=may).all(with_answers(found.rows)), "later": filters.address(wanted, after=found.next) if found.next else "", "wanted": wanted,
+        "rows": found.rows, "body": alert_rows.Rows(now, zone, may=may, picks=True).all(found.rows), "later": filters.address(wanted, after=found.next) if found.next else "", "wanted": wanted,
         "partly": found.partly, "errors": errors, "here": request.get_full_path(), "may": may, "query": filters.address(wanted),
         "count": filters.count(wanted, found, request, now) if not errors else "", "chosen": filters.choices(wanted, names), "chips": filters.chips(wanted),
         "typed": request.GET if errors else wanted.to_plain(), "label": request.GET.get("label", ""), "sorts": listing.SORTS, "window": f"{listing.WINDOW:,}",

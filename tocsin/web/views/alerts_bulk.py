@@ -13,9 +13,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.alerts import listing
+from tocsin.alerts import listing, operations_bulk
 from tocsin.alerts.models import BulkAction
 from tocsin.domain.alert_filters import AlertFilter
+from tocsin.lib import together
 from tocsin.lib.refusal import Refused, invalid
 from tocsin.response import bulk_alerts, bulk_silence
 from tocsin.response import silence as silences
@@ -116,6 +117,8 @@ def _silence(request: HttpRequest, context: dict[str, Any], ids: list[int] | Non
 
 def acts_of(request: HttpRequest, now: datetime) -> list[BulkAction]:
     """This person's acts that still run, or that can still be taken back."""
+    if not together.ask(operations_bulk.any_since(request.user.pk, now - bulk_alerts.UNDO_LIMIT))[0]:
+        return []
     lately = Q(finished_at=None) | Q(created_at__gt=now - bulk_alerts.UNDO_LIMIT, undone_at=None)
     return [_told(row, now) for row in _rows().filter(lately, by=request.user).order_by("-id")[:SHOWN_ACTS]]  # type: ignore[misc]
 

@@ -14,9 +14,9 @@ from tocsin.alerts import listing
 from tocsin.alerts.models import Alert
 from tocsin.incidents import queries as incidents
 from tocsin.incidents.models import Incident, IncidentAlert, RoleAssignment
+from tocsin.lib import together
 from tocsin.obligations.models import Obligation
-from tocsin.paging.models import Escalation
-from tocsin.web import pages, standby
+from tocsin.web import alert_rows, pages, standby
 
 UPDATES = ("first_public_update", "next_public_update", "first_internal_update", "next_internal_update")
 SHOWN_INCIDENTS, SHOWN_ALERTS, SHOWN_PROMISES = 100, 50, 8
@@ -35,7 +35,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "due": due_next(mine),
         "active": [card(row, promises[row.pk]) for row in running if row.status != Incident.Status.RESOLVED],
         "resolved": [card(row, promises[row.pk]) for row in running if row.status == Incident.Status.RESOLVED],
-        "triage": triage(now),
+        "triage": triage(request, now),
         "standby": on_call,
         "gaps": gaps,
     }
@@ -86,18 +86,11 @@ def due_next(mine: QuerySet[Incident]) -> list[dict[str, Any]]:
     return [{"promise": row, "incident": by_incident.get(row.incident_id or 0), "alert": by_alert.get(row.alert_id or 0)} for row in rows]
 
 
-def triage(now: datetime) -> dict[str, Any]:
+def triage(request: HttpRequest, now: datetime) -> dict[str, Any]:
     """The firing alerts that belong to no incident and were not found to be false, the worst first, with their clock and who has them."""
-    waiting = Alert.objects.filter(status=Alert.Status.FIRING, incident_links=None).exclude(verdict=Alert.Verdict.FALSE_ALARM)
-    rows = list(waiting.select_related("service", "integration").order_by("severity", "-id")[:SHOWN_ALERTS])
-    return {"rows": with_answers(rows), "count": len(rows) if len(rows) < SHOWN_ALERTS else str(listing.waiting())}
-
-
-def with_answers(rows: list[Alert]) -> list[dict[str, Any]]:
-    """Alerts with their acknowledge promise and their newest escalation."""
-    ids = [row.pk for row in rows]
-    owed = Obligation.objects.filter(kind="acknowledge", alert_id__in=ids).only("alert_id", "state", "due_at", "stopped_at")
-    runs = Escalation.objects.filter(alert_id__in=ids).select_related("acknowledged_by").defer("policy_snapshot")
-    promises = {p.alert_id: p for p in owed.order_by("id")}
-    escalations = {e.alert_id: e for e in runs.order_by("id")}
-    return [{"alert": row, "promise": promises.get(row.pk), "escalation": escalations.get(row.pk)} for row in rows]
+    ids = listing.to_triage(SHOWN_ALERTS)
+    found = alert_rows.read(ids)
+    user: Any = request.user
+    body = alert_rows.Rows(now, user.time_zone, may=user.may_respond, picks=False).all(found[one] for one in ids if one in found)
+    more = len(ids) == SHOWN_ALERTS
+    return {"body": body, "count": str(listing.waiting_of(*together.ask(listing.waiting()))) if more else len(ids), "more": more}

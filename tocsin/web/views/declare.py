@@ -49,7 +49,7 @@ def _declare(request: HttpRequest) -> HttpResponse:
 
 
 def _context(request: HttpRequest, given: Any) -> dict[str, Any]:
-    now, procedure = pages.now(request), procedures.document(procedures.current())
+    now, procedure = pages.now(request), procedures.ask_in_force()
     alert = _alert(given.get("alert", ""))
     service = _service(given.get("service", "")) or (alert.service if alert else None)
     severity = _severity(procedure, given.get("severity", "") or (alert.severity if alert else ""))

@@ -33,6 +33,6 @@ def incidents(request: HttpRequest) -> HttpResponse:
     promises = promises_of(found)
     context = {
         "cards": [card(row, promises[row.pk]) for row in found], "earlier": keyset.address(request, earlier), "states": STATES, "state": state,
-        "severity": severity, "q": words, "severities": procedures.document(procedures.current()).severities,
+        "severity": severity, "q": words, "severities": procedures.ask_in_force().severities,
     }  # fmt: skip
     return pages.page(request, "incidents/incidents.html", context)

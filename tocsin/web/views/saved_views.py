@@ -47,9 +47,10 @@ class Known:
         ]  # fmt: skip
 
 
-def known(request: HttpRequest) -> Known:
-    """The views of who asks, the pinned ones of people first, by name."""
-    return Known(list(operations.visible_to(pages.actor(request)).order_by("shared", "name", "id")), request)
+def known(request: HttpRequest, *, owners: bool = False) -> Known:
+    """The views of who asks, the pinned ones of people first, by name; with their owners only where a page names these."""
+    rows = operations.visible_to(pages.actor(request)).order_by("shared", "name", "id")
+    return Known(list(rows if owners else rows.select_related(None).select_related("team")), request)
 
 
 def _count(row: SavedView, request: HttpRequest) -> str:
@@ -76,7 +77,7 @@ def views(request: HttpRequest) -> HttpResponse:
             return pages.act(request, lambda: None, reverse("alerts") + filters.address(kept), f"View “{form['name']}” saved.")
         except Refused as refused:
             errors = refused.errors or {"name": refused.detail}
-    saved = known(request)
+    saved = known(request, owners=True)
     if request.GET.get("fragment") == "chips":
         current = _filters(request.GET.get("at", ""))
         return pages.page(request, "", {"chips_of_views": saved.chips(current, counted=True), "counted": True}, fragments=FRAGMENTS)
