@@ -32,16 +32,17 @@ def free_port() -> int:
 class LiveServer:
     """One `tocsin up`."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tocsin-live-"))
-        self.port, self.arguments = free_port(), arguments
+        self.port, self.arguments, self.settings = free_port(), arguments, settings
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
 
     def start(self, seconds: float = 60.0) -> None:
         """Start it; ready on return."""
+        self.started = time.monotonic()
         own = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "DJANGO_"))}
-        environment = {**own, "TOCSIN_BOOTSTRAP_TOKEN": TOKEN, "TOCSIN_EGRESS_ALLOW": "127.0.0.1", "TOCSIN_URL": self.url}
+        environment = {**own, "TOCSIN_BOOTSTRAP_TOKEN": TOKEN, "TOCSIN_EGRESS_ALLOW": "127.0.0.1", "TOCSIN_URL": self.url, **self.settings}
         command = [sys.executable, "-m", "tocsin.cli", "up", "--port", str(self.port), "--data", str(self.folder / "data"), *self.arguments]
         self.log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=self.log, stderr=self.log, start_new_session=True)

@@ -25,8 +25,8 @@ from tocsin.lib import processes
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0777",  # the folder around it is closed
-    "max_connections": "80",
-    "reserved_connections": "12",  # for the worker and the owner (D13)
+    "max_connections": "200",  # a worker holds about 25: several fit beside web
+    "reserved_connections": "30",  # for the worker and the owner (D13)
     "shared_buffers": "48MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "32MB",
