@@ -31,6 +31,13 @@ def waiting_integrations() -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def newest_event() -> int:
+    """The number of the newest event of all; 0 where there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(id), 0) FROM alerts_rawevent")
+        return cursor.fetchone()[0]
+
+
 # The shared lock keeps silences from being looked at as over while a batch is still judged by them (see hold_folding).
 CLAIM = Read(
     "SELECT {i}, {s}, tocsin_now(), EXISTS (SELECT 1 FROM alerts_earlyresolution r WHERE r.integration_id = i.id),"

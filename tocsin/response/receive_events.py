@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 from tocsin import clock
@@ -20,14 +22,14 @@ from tocsin.lib.due import Loop
 from tocsin.paging import operations_canary
 from tocsin.procedures import operations as procedures
 from tocsin.response import act_on_alert, alert_effects, canary, causes, deliver, stale, verify_sns, watch_heartbeats
+from tocsin.response.pace import Pace
 from tocsin.response.read_event import read
 from tocsin.timeline.operations import announce
 
 log = logging.getLogger(__name__)
 BATCH = 500  # requests in one transaction
 BATCH_BYTES = 500_000  # of their bodies: a request of a hundred alerts is a hundred events; others of the same integration wait so long
-
-
+PACE = Pace(active=settings.PROCESS == "worker")  # in tests and tools nothing rests
 Receive = Callable[[Integration, Sequence[RawEvent], datetime], None]
 
 
@@ -35,6 +37,8 @@ def take() -> int:
     """Fold what waits, a batch of each integration in turn, then let alerts run out and silences end; how much was done."""
     done, failed = 0, None
     for integration_id in queries.waiting_integrations():
+        if PACE.rests(integration_id):
+            continue
         try:
             done += _take_of(integration_id)
         except (OperationalError, InterfaceError) as error:  # the others go on; where it is the database itself they fail as well
@@ -63,6 +67,7 @@ def _take_of(integration_id: int) -> int:
 
 
 def _take_batch(integration_id: int, receive: Receive) -> int:
+    begun = time.monotonic()
     with transaction.atomic():
         taken = queries.claim(integration_id)
         rows = queries.waiting_events(integration_id, BATCH, BATCH_BYTES) if taken else []
@@ -76,7 +81,10 @@ def _take_batch(integration_id: int, receive: Receive) -> int:
             return 0
         receive(integration, rows, now)
         deliver.claim_own(now)
-        return len(rows)
+    if len(rows) == BATCH or sum(len(row.body) for row in rows) > BATCH_BYTES // 2:
+        waited = (now - rows[0].received_at).total_seconds()
+        PACE.folded(integration_id, len(rows), time.monotonic() - begun, waited, queries.newest_event())
+    return len(rows)
 
 
 def _receive_halves(integration: Integration, rows: Sequence[RawEvent], now: datetime) -> None:
@@ -187,6 +195,8 @@ def _calm() -> int:
 
 def _next_due() -> datetime | None:
     times = [at for at in (queries.next_expiry(), queries.next_silence_end(), queries.next_calm()) if at]
+    if (rest := PACE.left()) is not None:
+        times.append(clock.now() + timedelta(seconds=rest))
     return min(times, default=None)
 
 
