@@ -276,3 +276,25 @@ def test_a_press_in_a_channel_opens_no_private_incident_to_whoever_may_not_know_
     assert slack.whispers[-1][2] == "There is no such incident."
     press(slack, team, "Acknowledge", AT_ANA, ANA)
     assert Escalation.objects.get(incident_id=incident.pk, track="on_call").acknowledged_by == team.ana
+
+
+def test_another_account_s_secret_speaks_for_its_own_pages_alone(team, slack):
+    other = "f" * 32
+    values = {"token": TOKEN, "signing_secret": other, "api": slack.api}
+    foreign = providers.create_provider(kind="slack", name="Another app", position=1, values=values, by=team.by, now=team.now)
+    alert = team.alert()
+    body = slack.pressed("Acknowledge", AT_ANA, ANA)
+    headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in signed(body, team.now.timestamp(), other).items()}
+    address = messages.inbound(foreign).removeprefix("http://localhost:8000")
+    assert Client().post(address, body, content_type="application/x-www-form-urlencoded", **headers).status_code == 200
+    assert team.escalation(alert).status == "running" and slack.whispers == [(AT_ANA, ANA, "This page is gone.")]
+
+
+def test_what_each_way_can_do_is_said_honestly(team):
+    browser = Client()
+    browser.force_login(team.ana)
+    kinds = {one["kind"]: one for one in browser.get("/api/v1/contact-method-kinds").json()["items"]}
+    assert [kinds[kind]["two_way"] for kind in ("slack", "mattermost", "matrix", "teams")] == [True, True, True, False]
+    assert not any(kinds[kind]["wakes"] or kinds[kind]["receipts"] for kind in ("slack", "mattermost", "matrix", "teams"))
+    page = browser.get(f"/people/{team.ana.pk}/").content.decode()
+    assert "What each way can do" in page and "Does not promise to wake a sleeping phone, is answered by its link" in page

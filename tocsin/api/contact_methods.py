@@ -14,6 +14,7 @@ from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import own_or_administer
 from tocsin.api.paging import Paging, page
+from tocsin.integrations.registry import NOTIFIERS
 from tocsin.integrations.webhook.notifier import secret
 from tocsin.lib.refusal import Refused, missing
 from tocsin.oncall import operations as oncall
@@ -47,6 +48,20 @@ class RuleBody(Schema):
     contact_method: int
     after_seconds: int = 0
     urgency: Literal["high", "low"] = "high"
+
+
+@router.get("/contact-method-kinds")
+@needs(Needs.READ)
+def list_kinds(request: HttpRequest) -> dict[str, Any]:
+    """By which ways people can be reached, and what each honestly can do."""
+    names = ("wakes", "two_way", "receipts", "note")
+    return {
+        "items": [
+            {"kind": kind, "label": one.label, **{name: getattr(one.abilities, name) for name in names}, "words": one.abilities.words}
+            for kind, one in NOTIFIERS.items()
+        ],
+        "next": None,
+    }
 
 
 def shape(method: ContactMethod) -> dict[str, Any]:

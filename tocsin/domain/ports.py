@@ -69,6 +69,16 @@ class Abilities:
     receipts: bool = False
     note: str = ""
 
+    @property
+    def words(self) -> str:
+        """The same as sentences for people."""
+        parts = [
+            "Wakes a sleeping phone" if self.wakes else "Does not promise to wake a sleeping phone",
+            "can be answered in place" if self.two_way else "is answered by its link",
+            "says whether it arrived" if self.receipts else "does not say whether it arrived",
+        ]
+        return f"{', '.join(parts)}. {self.note}".strip()
+
 
 class Notifier(Protocol):
     """Sends one message to one address. Never raises for what the provider answers: that is a Receipt."""

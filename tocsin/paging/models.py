@@ -116,6 +116,9 @@ class Escalation(models.Model):
         ]
 
 
+_BY_HAND = models.Q(escalation__isnull=True)  # of a page: somebody was paged without a policy
+
+
 class Notification(models.Model):
     """One attempt to reach one person by one method (a page), one notice, or one post of a step to a room or web address (`target`).
 
@@ -177,6 +180,10 @@ class Notification(models.Model):
             models.Index(fields=["account", "provider_id"], condition=~models.Q(provider_id=""), name="notification_at_provider"),
             models.Index(fields=["refresh_due_at"], condition=models.Q(refresh_due_at__isnull=False), name="notification_refresh_due"),
             models.Index(fields=["user", "-id"], name="notification_user"),
+            models.Index(fields=["alert_id"], condition=_BY_HAND & models.Q(alert_id__isnull=False), name="notification_by_hand_alert"),
+            models.Index(
+                fields=["incident_id"], condition=_BY_HAND & models.Q(incident_id__isnull=False), name="notification_by_hand_incident"
+            ),
         ]
         constraints = [
             models.CheckConstraint(

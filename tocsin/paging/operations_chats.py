@@ -20,7 +20,7 @@ from tocsin.paging.models import ContactMethod, Escalation, Notification
 
 LOOP = "chats"
 Status = Escalation.Status
-AT_ONCE = 10
+AT_ONCE = 5  # with the time limit of a call they are done before the lease ends
 LEASE = timedelta(seconds=60)
 AGAIN = timedelta(seconds=30)
 REFRESH_LIFETIME = timedelta(hours=24)  # after that a message stays as it is

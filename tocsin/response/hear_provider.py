@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from tocsin.domain.ports import Answer, Callback, ForgedError, Listening, Reply, Report
+from tocsin.domain.ports import Answer, Callback, ForgedError, Listening, Reply, Report, Said
 from tocsin.integrations.registry import GATEWAYS
 from tocsin.lib.refusal import Refused, missing
 from tocsin.paging import operations_providers as providers
@@ -36,8 +36,16 @@ def hear(provider_id: int, call: Callback, *, notification_id: int | None = None
         if isinstance(one, Report):
             _report(one, provider, notification_id, now)
         elif isinstance(one, Reply):
-            said.append(answer(one, channel=provider.channel, page=_page(notification_id), now=now))
+            said.append(_reply(one, provider, _page(notification_id or one.notification), now))
     return gateway.answer(account, call, said)
+
+
+def _reply(reply: Reply, provider: Provider, page: Notification | None, now: datetime) -> Said:
+    """An account answers for its own pages: who holds the secret of another one could else speak for everybody."""
+    gone = reply.notification is not None if page is None else page.account_id not in (None, provider.pk)
+    if gone:
+        return Said(False, "This page is gone.")
+    return answer(reply, channel=provider.channel, page=page, now=now)
 
 
 def _page(id: int | None) -> Notification | None:

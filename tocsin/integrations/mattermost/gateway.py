@@ -133,6 +133,8 @@ def page(message: Message, callback: str, note: str = "") -> dict[str, Any]:
     if note:
         attachment["footer"] = plain(note)[:300]
     elif callback and chat.can_be_taken(message):
+        if message.link:  # where Mattermost cannot reach us, its buttons fail
+            attachment["text"] = f"{attachment['text']}\n\n[Acknowledge in the browser]({message.link})"
         attachment["actions"] = [
             _button("acknowledge", "Acknowledge", "primary", callback),
             _button("escalate", "Escalate", "default", callback),

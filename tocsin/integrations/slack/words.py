@@ -69,6 +69,8 @@ def page(message: Message, note: str = "") -> dict[str, Any]:
         blocks.append({"type": "section", "text": _plain(body, LONGEST_SECTION)})
     if note:
         blocks.append({"type": "context", "elements": [_plain(note, LONGEST_SECTION)]})
+    elif message.link:  # where Slack cannot reach us, its buttons fail
+        blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": f"<{message.link}|Acknowledge in the browser>"}]})
     if buttons := _buttons(message, taken=bool(note)):
         blocks.append({"type": "actions", "elements": buttons})
     return {"text": escaped(line)[:LONGEST_LINE], "blocks": blocks, "unfurl_links": False, "unfurl_media": False}

@@ -100,6 +100,7 @@ def _show(request: HttpRequest, somebody: User, by: Actor, errors: dict[str, str
         .select_related("contact_method")
         .order_by("urgency", "after_seconds"),
         "kinds": [(kind, NOTIFIERS[kind].label) for kind in NOTIFIERS if kind != operations_push.KIND],  # a browser subscribes itself
+        "abilities": [(one.label, one.abilities.words) for one in NOTIFIERS.values()],
         "push_key": operations_push.public_key(pages.now(request)) if own else "",
         "tokens": ApiToken.objects.filter(user=somebody, revoked_at=None).order_by("-id") if may_edit else [],
         "in_teams": set(somebody.teams.values_list("pk", flat=True)),
