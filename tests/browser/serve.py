@@ -40,6 +40,7 @@ def story() -> dict[str, str]:
             by=Actor.of(told.ana, "web"), now=clock.now(),
         )  # fmt: skip
         window, silence = _quiet(told)
+        asked, rich = _asked(told)
         sent = Notification.objects.select_related("escalation").filter(escalation__alert=told.loose, kind="page").order_by("id")[0]
         pushed = (
             Notification.objects.select_related("escalation")
@@ -48,12 +49,48 @@ def story() -> dict[str, str]:
         )
         return {
             "pushed": messages.ack_link(pushed.latest("id"), clock.now()).split("/ack/")[1],
+            "asked": messages.ack_link(asked, clock.now()).split("/ack/")[1], "rich": str(rich),
             "cookie_name": settings.SESSION_COOKIE_NAME, "ana": cookie(told.ana), "ben": cookie(told.ben), "cy": cookie(told.cy),
             "ref": told.incident.ref, "learned": learned, "heartbeat": heartbeat, "trial": str(trial), "window": window, "silence": silence,
             "alert": str(told.alert.pk), "loose": str(told.loose.pk), "raw": str(told.raw.pk), "team": str(told.service.team_id),
             "service": str(told.service.pk), "integration": str(told.integration.pk), "policy": str(told.policy.pk), "ben_id": str(told.ben.pk),
             "view": str(view.pk), "schedule": str(told.policy.steps[0]["targets"][0]["id"]), "ack": messages.ack_link(sent, clock.now()).split("/ack/")[1],
         }  # fmt: skip
+
+
+def _asked(told):
+    """Ben is asked to come to the incident and Cy could not; the page that asks Ben. And a policy with every sort of step; its id."""
+    from tocsin import clock
+    from tocsin.accounts.actor import Actor
+    from tocsin.paging import operations as paging
+    from tocsin.paging.models import Notification
+    from tocsin.response.answer_ask import answer_ask
+    from tocsin.response.page_someone import Wanted, page_people
+
+    now, by = clock.now(), Actor.of(told.ana, "web")
+    come = page_people(Wanted(users=[told.cy, told.ben]), reason="You know the connection pool", incident=told.incident, by=by, now=now)
+    answer_ask(ask_id=come[0].pk, answer="cannot", note="On a train until nine", by=Actor.of(told.cy, "web"), now=now)
+    people = [{"kind": "user", "id": told.ana.pk}, {"kind": "user", "id": told.ben.pk}]
+    schedule = told.policy.steps[0]["targets"][0]["id"]
+    steps = [
+        {
+            "wait_seconds": 300,
+            "targets": [{"kind": "schedule", "id": schedule}],
+            "when": {"severities": ["SEV1", "SEV2"], "hours": "outside"},
+        },
+        {
+            "wait_seconds": 300,
+            "targets": [*people, {"kind": "webhook", "address": "https://hooks.example.com/very/long/address/of/a/receiver"}],
+            "need": 0,
+        },
+        {
+            "wait_seconds": 600,
+            "targets": [{"kind": "team", "id": told.service.team_id}, {"kind": "schedule_people", "id": schedule}],
+            "need": 2,
+        },
+    ]
+    policy = paging.create_policy(name="Payments at night", team=told.service.team_id, steps=steps, repeats=1, by=by, now=now)
+    return Notification.objects.filter(identity__startswith=f"ask:{come[1].pk}:").order_by("id")[0], policy.pk
 
 
 def _quiet(told) -> tuple[str, str]:

@@ -74,7 +74,7 @@ def told(world: World, user: User) -> list[str]:
 def test_whoever_is_asked_is_paged_with_the_reason_and_joins_by_saying_that_they_come(world: World):
     about = incident(world)
     (ask,) = come(world, world.cy, about=about)
-    page = world.phone.expect(world.cy, "Ana asks you to come (by name): You know the ledger")
+    page = world.phone.expect(world.cy, "asked to come by Ana: You know the ledger")
     assert page.title == f"SEV4 {about.ref} Ledger is wrong"
     assert answer(world, ask, "coming", "in ten minutes").answer == "coming"
     assert Responder.objects.filter(incident=about, user=world.cy).exists()
@@ -227,7 +227,7 @@ def hand(world: World, alert: Alert, **to) -> Ask:
 def test_handed_over_it_stays_with_who_has_it_until_the_other_says_yes(world: World):
     alert = had(world)
     ask = hand(world, alert, user=world.cy)
-    world.phone.expect(world.cy, "Ana asks you to take it over (by name): My shift ends")
+    world.phone.expect(world.cy, "asked to take it over by Ana: My shift ends")
     assert world.escalation(alert).acknowledged_by == world.ana
     answer(world, ask, "coming")
     assert world.escalation(alert).acknowledged_by == world.cy

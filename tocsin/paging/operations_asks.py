@@ -20,6 +20,7 @@ from tocsin.paging.people import usable_methods
 from tocsin.timeline.operations import record
 
 LOOP = "asks"
+BY_NAME = "by name"  # how people are found whom somebody chose themselves
 IDENTITY = re.compile(r"^ask:(\d+):")
 SAME_WITHIN = timedelta(minutes=1)
 
@@ -49,8 +50,8 @@ def create(
         kind=kind, user=user, via=via[:200], reason=reason[:500], asked_by=by.user, asked_label=by.label[:200], asked_at=now,
         due_at=now + timedelta(minutes=minutes if usable_methods(user) else 0), **about,
     )  # fmt: skip
-    wish = "asks you to take it over" if kind is Kind.TAKE else "asks you to come"
-    why = f"{by.label} {wish} ({via})" + (f": {reason}" if reason else "")
+    wish = "asked to take it over" if kind is Kind.TAKE else "asked to come"
+    why = f"{wish} by {by.label}" + ("" if via == BY_NAME else f" ({via})") + (f": {reason}" if reason else "")
     page_person(user, subject=subject, reason=why, identity=f"ask:{ask.pk}", by=by, now=now, **about)
     due.wake(LOOP)
     return ask

@@ -65,7 +65,10 @@ def _line(policy: rules.Policy, page: rules.Page, about: dict[str, Any], name: s
     reached = [person for person in persons if person["methods"]]
     missing = [nobody.reason for nobody in [*absent, *gone]]
     missing += [f"{person['user']['name']} has no usable contact method" for person in persons if not person["methods"]]
-    how = [f"{p['via']}, by {', '.join(m['kind'] for m in p['methods'])}" for p in reached]
+    how = [
+        (f"{p['user']['name']}: " if len(reached) > 1 else "") + f"{p['via']}, by {', '.join(m['kind'] for m in p['methods'])}"
+        for p in reached
+    ]
     how += ["told, cannot acknowledge"] if places else []
     who = ", ".join([*(person["user"]["name"] for person in reached), *(place.name for place in places)]) or "Nobody"
     return Line(

@@ -60,7 +60,7 @@ def _receiver(user: User | None, schedule: Schedule | None, now: datetime) -> tu
     if user is not None:
         if not user.is_active or user.removed_at:
             raise invalid(user="This person is no longer active.")
-        return user, "by name"
+        return user, asks.BY_NAME
     if schedule is None:
         raise invalid(user="Choose a person or a schedule.")
     holder = oncall.who(schedule, now)

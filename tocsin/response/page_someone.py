@@ -97,7 +97,7 @@ def _found(wanted: Wanted, incident: Incident | None, now: datetime) -> list[peo
     for user in wanted.users:
         if not user.is_active or user.removed_at:
             raise invalid(user="This person is no longer active.")
-        found.setdefault(user.pk, people.Found(user, "by name"))
+        found.setdefault(user.pk, people.Found(user, asks.BY_NAME))
     for role in wanted.roles:
         holder = incidents.holder(incident, role) if incident else None
         if holder is None:
