@@ -144,6 +144,8 @@ def test_conditions_needs_and_a_webhook_are_written_without_scripts(page, ana, b
         and "If a SEV3 fired now" in shown
         and not EscalationPolicy.objects.exists()
     )
+    alone = page.post("/escalation-policies/new/?fragment=dry-run", {**form, "as-severity": "SEV3"}).content.decode()
+    assert alone.startswith('<div class="stack" id="dry-run"') and "If a SEV3 fired now" in alone
     assert page.post("/escalation-policies/new/", {**form, "action": "save"}).status_code == 303
     policy = EscalationPolicy.objects.get()
     assert policy.steps == [{

@@ -89,7 +89,8 @@ def _edit(request: HttpRequest, found: EscalationPolicy | None) -> HttpResponse:
         except Refused as refused:
             errors = refused.errors or {"name": refused.detail}
     context = _context(request, found, form, errors, action not in ("", "show"))
-    return pages.page(request, "escalation/policy.html", context, status=422 if errors else 200)
+    fragments = {"dry-run": "escalation/_dry_run.html"}
+    return pages.page(request, "escalation/policy.html", context, fragments=fragments, status=422 if errors else 200)
 
 
 def _context(
