@@ -13,6 +13,7 @@ from tocsin.oncall import operations as oncall
 from tocsin.oncall import operations_people as people
 from tocsin.oncall.models import Readiness, ShiftNotice
 from tocsin.paging import messages
+from tocsin.paging import operations_contacts as contacts
 from tocsin.paging.models import ContactMethod, Escalation, Notification
 from tocsin.response import ahead, ready, watch_schedules
 from tocsin.response.acknowledge import acknowledge_by_link
@@ -156,6 +157,14 @@ def test_without_leads_the_administrators_hear_it(world, on_call):
     assert (
         "No page reaches Ana, who has no verified contact method" in said.text and "Fill it: http://localhost:8000/schedules/" in said.text
     )
+
+
+def test_a_method_that_is_switched_off_is_noticed_at_once(world, on_call):
+    lea = lead(world)
+    assert told(world, lea) == []
+    method = ContactMethod.objects.get(user=world.ben)
+    contacts.change_method(method, enabled=False, by=Actor.of(world.ben, "web"), now=world.now)
+    assert told(world, lea) == ["Payments primary: trouble within 7 days"]
 
 
 def test_gaps_that_are_meant_trouble_nobody(world):

@@ -12,14 +12,16 @@ from ninja.responses import Status
 from tocsin import clock
 from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.api.acting import own_or_administer
+from tocsin.api.acting import acting, own_or_administer
 from tocsin.api.paging import Paging, page
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.integrations.webhook.notifier import secret
 from tocsin.lib.refusal import Refused, missing
 from tocsin.oncall import operations as oncall
+from tocsin.oncall.models import Readiness
 from tocsin.paging import operations, queries
 from tocsin.paging.models import ContactMethod, Notification, NotificationRule
+from tocsin.response import ahead, ready
 
 router = Router(tags=["Contact methods"])
 
@@ -41,6 +43,11 @@ class MethodChange(Schema):
 class CodeBody(Schema):
     model_config = {"extra": "forbid"}
     code: str = Field(max_length=20)
+
+
+class ExcuseBody(Schema):
+    model_config = {"extra": "forbid"}
+    reason: str = Field(max_length=500)
 
 
 class RuleBody(Schema):
@@ -178,6 +185,35 @@ def remove_rule(request: HttpRequest, user: int, id: int) -> Any:
         raise missing("notification rule")
     operations.remove_rule(rule, by=actor, now=clock.now())
     return Status(204, None)
+
+
+@router.get("/users/{int:user}/readiness")
+@needs(Needs.READ)
+def readiness(request: HttpRequest, user: int) -> dict[str, Any]:
+    """Whether this person may start a first shift: they acknowledged a test page or any page, or an administrator let them off."""
+    person = _person(user)
+    row = Readiness.objects.filter(user=person).first()
+    return {
+        "ready": not ahead.unready({person.pk}), "acknowledged_at": row.acknowledged_at if row else None,
+        "excused_at": row.excused_at if row else None, "reason": row.reason if row else "",
+    }  # fmt: skip
+
+
+@router.post("/users/{int:user}/readiness/test-page", response={201: dict})
+@needs(Needs.SELF)
+def rehearse(request: HttpRequest, user: int) -> Any:
+    """Send a test page by each verified way, to be acknowledged as a real one."""
+    actor = own_or_administer(request, user)
+    sent = ready.rehearse(_person(user), by=actor, now=clock.now())
+    return Status(201, {"sent": [queries.notification_plain(row) for row in sent]})
+
+
+@router.post("/users/{int:user}/readiness/excuse")
+@needs(Needs.ADMINISTER)
+def excuse(request: HttpRequest, user: int, body: ExcuseBody) -> dict[str, Any]:
+    """Let this person start without a test page, for a reason that is kept."""
+    ready.excuse(_person(user), reason=body.reason, by=acting(request), now=clock.now())
+    return readiness(request, user)
 
 
 @router.post("/users/{int:user}/calendar-feed", response={201: dict})

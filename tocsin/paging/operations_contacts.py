@@ -14,6 +14,7 @@ from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import User
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib.refusal import Refused, invalid
+from tocsin.oncall.changed import changed_for  # who can be reached is what their schedules are watched for
 from tocsin.paging import addresses, people
 from tocsin.paging import operations_notifications as notifications
 from tocsin.paging import operations_telephones as telephones
@@ -94,6 +95,7 @@ def verify(method: ContactMethod, code: str, *, by: Actor, now: datetime) -> Con
         if right:
             method.verified_at, method.verification_nonce, method.verification_expires_at, method.lost_reason = now, "", None, ""
         method.save()
+        changed_for([method.user_id], now)
     if not right:  # after the transaction, so that the try counts
         raise invalid(code="This is not the code that was sent.")
     return method
@@ -109,6 +111,7 @@ def change_method(
     if enabled is not None:
         method.enabled = enabled
     method.save(update_fields=["label", "enabled"])
+    changed_for([method.user_id], now)
     return method
 
 
@@ -117,6 +120,7 @@ def remove_method(method: ContactMethod, *, by: Actor, now: datetime) -> None:
     """Take a method out of use, with the rules that name it."""
     method.rules.all().delete()
     ContactMethod.objects.filter(pk=method.pk).update(removed_at=now, enabled=False)
+    changed_for([method.user_id], now)
 
 
 @transaction.atomic
