@@ -8,11 +8,14 @@ from typing import Any
 from tocsin.accounts.models import User
 from tocsin.diagnosis.models import Check
 from tocsin.incidents.models import Incident
+from tocsin.lib import statements
 
 
 def open_checks(incident: Incident, rows: list[dict[str, Any]]) -> list[Check]:
     """Make the incident's checks in the procedure's order. Each dict: kind, item, question, collector, and what is known already."""
-    return Check.objects.bulk_create(Check(incident=incident, position=position, **row) for position, row in enumerate(rows, start=1))
+    checks = [Check(incident=incident, position=position, **row) for position, row in enumerate(rows, start=1)]
+    statements.insert(checks)
+    return checks
 
 
 def answer(check: Check, *, answer: str, evidence: str, link: str, by: User | None, now: datetime) -> Check:

@@ -11,6 +11,7 @@ from django.db import connection
 from tocsin.accounts.models import User
 from tocsin.alerts.models import Alert
 from tocsin.incidents.models import ChecklistTick, Incident, IncidentAlert, Responder, RoleAssignment, SeverityChange
+from tocsin.lib import statements
 
 NUMBERS = 7_468_102  # the advisory lock under which numbers and channel names are given out; held until the transaction ends
 
@@ -25,8 +26,9 @@ def next_number(table: str = Incident._meta.db_table) -> int:
 
 def create(*, number: int, now: datetime, by: User | None, **fields: Any) -> Incident:
     """Open an incident with the number that `next_number` gave in this transaction; its first severity is put on the record."""
-    incident = Incident.objects.create(number=number, declared_at=now, declared_by=by, **fields)
-    SeverityChange.objects.create(incident=incident, after=incident.severity, reason=incident.severity_reason, at=now, by=by)
+    incident = Incident(number=number, declared_at=now, declared_by=by, **fields)
+    statements.insert([incident])
+    statements.insert([SeverityChange(incident=incident, after=incident.severity, reason=incident.severity_reason, at=now, by=by)])
     return incident
 
 
@@ -40,7 +42,7 @@ def save(incident: Incident, **fields: Any) -> Incident:
     """Set these fields and no others."""
     for name, value in fields.items():
         setattr(incident, name, value)
-    incident.save(update_fields=list(fields))
+    statements.update(incident, *fields)
     return incident
 
 
@@ -129,7 +131,7 @@ def assign_role(
 
 def join(incident: Incident, user: User, *, now: datetime) -> None:
     """The person works on the incident from now on; joining again changes nothing."""
-    Responder.objects.bulk_create([Responder(incident=incident, user=user, joined_at=now)], ignore_conflicts=True)
+    statements.insert([Responder(incident=incident, user=user, joined_at=now)], ignore_conflicts=True)
 
 
 def set_task(incident: Incident, user: User, *, task: str, state: str, now: datetime) -> Responder:
@@ -148,21 +150,18 @@ def tick(
     incident: Incident, step: str, item: str, *, by: User | None, label: str, note: str = "", waived: bool = False, now: datetime
 ) -> bool:
     """Tick a line of the checklist; False when it was ticked already."""
-    if ChecklistTick.objects.filter(incident=incident, step=step, item=item, undone_at=None).exists():
-        return False
-    tick_many(incident, [(step, item, note)], by=by, label=label, waived=waived, now=now)
-    return True
+    return bool(tick_many(incident, [(step, item, note)], by=by, label=label, waived=waived, now=now))
 
 
 def tick_many(
     incident: Incident, lines: Sequence[tuple[str, str, str]], *, by: User | None, label: str, waived: bool = False, now: datetime
-) -> None:
-    """Tick several lines, each a (step, item, note); those that are ticked already stay as they are."""
+) -> int:
+    """Tick several lines, each a (step, item, note); those that are ticked already stay as they are. How many were not."""
     rows = [
         ChecklistTick(incident=incident, step=step, item=item, note=note[:1000], at=now, by=by, by_label=label[:200], waived=waived)
         for step, item, note in lines
     ]
-    ChecklistTick.objects.bulk_create(rows, ignore_conflicts=True)
+    return statements.insert(rows, ignore_conflicts=True)
 
 
 def untick(incident: Incident, step: str, item: str, *, now: datetime) -> bool:

@@ -73,20 +73,22 @@ def _fields(model: type[Model]) -> tuple[Any, ...]:
     return (model._meta.pk, *(field for field in fields if not field.primary_key))
 
 
-def insert(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> None:
+def insert(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> int:
     """Write new rows of one model in one statement and give them their ids; with `ignore_conflicts` those that are there already are left
-    out, and none gets an id."""
+    out, and none gets an id. How many were written."""
     if not rows:
-        return
+        return 0
     fields = _fields(type(rows[0]))[1:]
     values = [_value(field, field.pre_save(row, add=True)) for row in rows for field in fields]
     with connection.cursor() as cursor:
         cursor.execute(_insert(type(rows[0]), len(rows), ignore_conflicts), values)
+        written = cursor.rowcount
         if not ignore_conflicts:
             for row, (id,) in zip(rows, cursor.fetchall(), strict=True):
                 row.pk = id
     for row in rows:
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+    return written
 
 
 @lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ from django.db.models import Max
 
 from tocsin.accounts.models import User
 from tocsin.incidents.models import Incident
+from tocsin.lib import statements
 from tocsin.mitigation.models import Mitigation
 
 State = Mitigation.State
@@ -18,7 +19,8 @@ def offer(incident: Incident, items: list[tuple[str, str]]) -> list[Mitigation]:
     rows = [
         Mitigation(incident=incident, position=position, item=item, title=title) for position, (item, title) in enumerate(items, start=1)
     ]
-    return Mitigation.objects.bulk_create(rows)
+    statements.insert(rows)
+    return rows
 
 
 def add(incident: Incident, *, title: str) -> Mitigation:

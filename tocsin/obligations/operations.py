@@ -84,7 +84,7 @@ def meet(
         verdict = rules.judge(as_owed(row, state=State.MET, stopped_at=at), at)
         row.state, row.stopped_at, row.next_at = verdict.verdict, at, None
         row.late_by_reclassification, row.evidence = verdict.by_reclassification, evidence
-        row.save(update_fields=["state", "stopped_at", "next_at", "late_by_reclassification", "evidence"])
+        statements.update(row, "state", "stopped_at", "next_at", "late_by_reclassification", "evidence")
         kept.append(row)
     return kept
 

@@ -19,13 +19,23 @@ ORGANISATION = Read("SELECT {o} FROM accounts_organisation o WHERE o.id = 1", o=
 
 def calendar_of(team: Team | None, at: datetime) -> BusinessCalendar:
     """The business calendar of a team at an instant; what the team leaves empty is the organisation's."""
-    organisation: Organisation
-    ((organisation,),) = ORGANISATION.all()
+    organisation = _organisation()
     zone = (team.time_zone if team else "") or organisation.time_zone
     own = team is not None and bool(team.country)
     country, subdivision = (team.country, team.subdivision) if own and team else (organisation.country, organisation.subdivision)
     year = at.astimezone(ZoneInfo(zone)).year
     return BusinessCalendar(zone, organisation.day_starts, organisation.day_ends, holidays.dates(country, subdivision, year=year))
+
+
+def time_zone() -> str:
+    """The organisation's."""
+    return _organisation().time_zone
+
+
+def _organisation() -> Organisation:
+    found: Organisation
+    ((found,),) = ORGANISATION.all()
+    return found
 
 
 def as_owed(row: Obligation, *, state: str | None = None, stopped_at: datetime | None = None) -> Owed:

@@ -281,7 +281,8 @@ def acknowledge(
     rows = list(Escalation.objects.select_for_update(of=("self",)).filter(_of(alert_id, incident_id)).order_by("id"))
     if not rows:
         empty = {"policy_snapshot": snapshot(None), "subject": subject or {}, "started_at": now, "reason": NEVER_PAGED}
-        rows = [Escalation.objects.create(alert_id=alert_id, incident_id=incident_id, track="on_call", **empty)]
+        rows = [Escalation(alert_id=alert_id, incident_id=incident_id, track="on_call", **empty)]
+        statements.insert(rows)
         expires_minutes = None  # nobody was woken: there is nothing to begin again
     unanswered = [row for row in rows if row.status in (Status.RUNNING, Status.EXHAUSTED)]
     if not unanswered and all(row.status == Status.STOPPED for row in rows):
@@ -294,7 +295,7 @@ def acknowledge(
         row.status, row.acknowledged_at, row.acknowledged_by, row.acknowledged_via = Status.ACKNOWLEDGED, now, by.user, by.via
         row.ack_expires_at = row.due_at = expires_at
         row.finished_at = None if expires_at else now
-        row.save()
+        statements.update(row)
     notifications.cancel(Notification.objects.filter(escalation__in=taken), f"acknowledged by {by.label}", now)
     if by.user:
         own = Notification.objects.filter(
@@ -355,7 +356,7 @@ def stop(
             _tell(row, "escalation_stopped", f"Paging stopped: {reason}.", now, by)
         if row.due_at is not None or row in stopped:
             row.due_at, row.finished_at = None, now
-            row.save(update_fields=["status", "due_at", "finished_at"])
+            statements.update(row, "status", "due_at", "finished_at")
     pages = Notification.objects.filter(Q(escalation__in=rows) | (notifications.of_subject(alert_id, incident_id) & Q(escalation=None)))
     notifications.cancel(pages.filter(kind__in=notifications.PAGES), reason, now)
     chats.refresh(pages, now)

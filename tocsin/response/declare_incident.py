@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from tocsin.accounts.actor import Actor
-from tocsin.accounts.models import Organisation, User
+from tocsin.accounts.models import User
 from tocsin.alerts.models import Alert, Service
 from tocsin.domain import checklist, messages
 from tocsin.domain import obligations as rules
@@ -20,7 +20,7 @@ from tocsin.incidents.models import Incident
 from tocsin.lib.refusal import Refused, invalid
 from tocsin.obligations import operations as obligations
 from tocsin.obligations.models import Obligation
-from tocsin.obligations.queries import calendar_of
+from tocsin.obligations.queries import calendar_of, time_zone
 from tocsin.paging import operations as paging
 from tocsin.paging.models import Escalation
 from tocsin.procedures import operations as procedures
@@ -73,7 +73,7 @@ def declare(
             service = service or alert.service
         wanted = _wanted(procedure, title, severity, impact, reason, private, alert, service)
         _check_commander(incident_commander)
-        number, zone = incidents.next_number(), Organisation.objects.get(pk=1).time_zone
+        number, zone = incidents.next_number(), time_zone()
         incident = incidents.create(
             number=number, now=now, by=by.user, title=wanted.title, severity=wanted.severity.id, severity_reason=wanted.severity_reason,
             impact=wanted.impact, private=wanted.private, drill=drill, service=service, team=service.team if service else None,
