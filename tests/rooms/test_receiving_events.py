@@ -209,6 +209,18 @@ def test_a_poison_event_ends_up_alone_and_its_neighbours_are_unharmed(monkeypatc
     assert "refuses" in poison.error and poison.attempts == 3
 
 
+def test_a_page_that_cannot_be_claimed_does_not_hold_up_the_events(monkeypatch):
+    house = House()
+    house.send({"alerts": [{"labels": {"alertname": "A"}}]})
+
+    def fails(now):
+        raise DatabaseError("a page that cannot be claimed")
+
+    monkeypatch.setattr(receive_events.deliver, "claim_own", fails)
+    house.fold()
+    assert Alert.objects.get().title == "A" and RawEvent.objects.get().state == "done"
+
+
 def test_prometheus_own_alerts_run_out_unless_they_are_renewed():
     house = House()
     house.send([{"labels": {"alertname": "A", "severity": "critical"}}], protocol="alertmanager_api")

@@ -11,6 +11,8 @@ from tocsin.accounts.models import User
 from tocsin.lib import due, statements
 from tocsin.lib.database import tell
 from tocsin.paging.models import ContactMethod, Escalation
+from tocsin.procedures import operations as procedures
+from tocsin.procedures.models import ProcedureVersion
 
 METHODS = statements.Read(
     "SELECT {u}, {m}, 7 FROM accounts_user u LEFT JOIN paging_contactmethod m ON m.user_id = u.id WHERE u.email LIKE %s ORDER BY u.id, m.id",
@@ -28,6 +30,13 @@ def test_what_is_read_by_hand_equals_what_the_models_read():
         row.__dict__ | {"_state": rows[place][0]._state} for place, row in enumerate(User.objects.order_by("id"))
     ]
     assert METHODS.first("nobody%") is None
+
+
+@pytest.mark.django_db
+def test_a_field_that_is_left_out_is_read_when_it_is_asked_for():
+    found = procedures.current()
+    assert found.get_deferred_fields() == {"document"} and found.document == ProcedureVersion.objects.get().document
+    assert found.author is None and found.number == 1
 
 
 @pytest.mark.django_db

@@ -8,11 +8,18 @@ from typing import Any
 
 from django.db import connection
 
-from tocsin.accounts.models import User
-from tocsin.alerts.models import Alert
+from tocsin.accounts.models import Team, User
+from tocsin.alerts.models import Alert, Service
 from tocsin.incidents.models import ChecklistTick, Incident, IncidentAlert, Responder, RoleAssignment, SeverityChange
 from tocsin.lib import statements
+from tocsin.procedures.models import ProcedureVersion
 
+LOCKED = statements.Read(
+    "SELECT {i}, {s}, {t}, {v}, {u} FROM incidents_incident i LEFT JOIN alerts_service s ON s.id = i.service_id"
+    " LEFT JOIN accounts_team t ON t.id = i.team_id JOIN procedures_procedureversion v ON v.id = i.procedure_version_id"
+    " LEFT JOIN accounts_user u ON u.id = i.declared_by_id WHERE i.id = %s FOR UPDATE OF i",
+    without=frozenset({"document"}), i=Incident, s=Service, t=Team, v=ProcedureVersion, u=User,
+)  # fmt: skip
 NUMBERS = 7_468_102  # the advisory lock under which numbers and channel names are given out; held until the transaction ends
 
 
@@ -34,8 +41,9 @@ def create(*, number: int, now: datetime, by: User | None, **fields: Any) -> Inc
 
 def locked(incident: Incident) -> Incident:
     """The incident as it is now, locked until the transaction ends: every verb decides on this row."""
-    rows = Incident.objects.select_for_update(of=("self",)).select_related("service", "team", "procedure_version", "declared_by")
-    return rows.defer("procedure_version__document").get(pk=incident.pk)
+    row: Incident
+    ((row, row.service, row.team, row.procedure_version, row.declared_by),) = LOCKED.all(incident.pk)
+    return row
 
 
 def save(incident: Incident, **fields: Any) -> Incident:

@@ -18,17 +18,19 @@ class Read:
     """A SELECT by hand that gives model objects: `{e}` stands for the columns of the model given as `e`, read from the table of that alias.
 
     Each row is a tuple: the models in the order given (None where an outer join found none), then whatever else is selected after them.
+    `without`: fields that are not read, as with the models' `defer`.
     """
 
-    def __init__(self, sql: str, **models: type[Model]) -> None:
-        self.text, self.models = sql, models
+    def __init__(self, sql: str, *, without: frozenset[str] = frozenset(), **models: type[Model]) -> None:
+        self.text, self.models, self.without = sql, models, without
         self.makers: list[_Maker] = []
 
     def all(self, *params: Any) -> list[tuple[Any, ...]]:
         """Every row."""
         if not self.makers:  # the models are complete only when all of them are loaded
-            columns = {alias: ", ".join(f'{alias}."{one.column}"' for one in _fields(model)) for alias, model in self.models.items()}
-            self.sql, self.makers = self.text.format(**columns), [_maker(model) for model in self.models.values()]
+            makers = {alias: _maker(model, self.without) for alias, model in self.models.items()}
+            columns = {alias: ", ".join(f'{alias}."{one.column}"' for one in maker.fields) for alias, maker in makers.items()}
+            self.sql, self.makers = self.text.format(**columns), list(makers.values())
         with connection.cursor() as cursor:
             cursor.execute(self.sql, params)
             return [self._row(values) for values in cursor.fetchall()]
@@ -47,8 +49,8 @@ class Read:
 
 
 class _Maker:
-    def __init__(self, model: type[Model]) -> None:
-        fields = _fields(model)
+    def __init__(self, model: type[Model], without: frozenset[str]) -> None:
+        fields = self.fields = tuple(field for field in _fields(model) if field.name not in without)
         self.model, self.width = model, len(fields)
         self.names = [field.attname for field in fields]
         self.converters = [(place, field, field.from_db_value) for place, field in enumerate(fields) if hasattr(field, "from_db_value")]

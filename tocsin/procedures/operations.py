@@ -12,23 +12,33 @@ from django.db.models import QuerySet
 
 from tocsin import clock
 from tocsin.accounts.actor import Actor
-from tocsin.accounts.models import AuditEntry
+from tocsin.accounts.models import AuditEntry, User
 from tocsin.domain.procedure.default import default
 from tocsin.domain.procedure.lint import Facts, lint
 from tocsin.domain.procedure.model import Procedure
 from tocsin.domain.procedure.plain import FormError, from_plain, to_plain
 from tocsin.lib.refusal import Refused, missing
+from tocsin.lib.statements import Read
 from tocsin.procedures.models import ProcedureVersion
 
 LOCK = 7_201_001  # advisory lock of this room: one publication at a time
 NEWEST = "SELECT v.id FROM procedures_procedureversion v WHERE v.number IS NOT NULL ORDER BY v.number DESC LIMIT 1"
+CURRENT = Read(  # without what it says: `document` keeps that in memory
+    "SELECT {v}, {u} FROM procedures_procedureversion v LEFT JOIN accounts_user u ON u.id = v.author_id WHERE v.number IS NOT NULL"
+    " ORDER BY v.number DESC LIMIT 1",
+    without=frozenset({"document"}), v=ProcedureVersion, u=User,
+)  # fmt: skip
 NOTE_LIMIT = 2_000
 
 
 def current() -> ProcedureVersion:
     """The version in force. On first use the default procedure is published as number 1."""
-    found = published().defer("document").first()  # `document` keeps what it says in memory
-    return found or _first()
+    found = CURRENT.first()
+    if found is None:
+        return _first()
+    version: ProcedureVersion
+    version, version.author = found
+    return version
 
 
 def document(version: ProcedureVersion) -> Procedure:

@@ -80,7 +80,8 @@ def _take_batch(integration_id: int, receive: Receive) -> int:
         if not rows:
             return 0
         receive(integration, rows, now)
-        deliver.claim_own(now)
+        if receive is _receive:  # in the second try the loop claims the pages: events must not wait for a page that cannot be claimed
+            deliver.claim_own(now)
     if len(rows) == BATCH or sum(len(row.body) for row in rows) > BATCH_BYTES // 2:
         waited = (now - rows[0].received_at).total_seconds()
         PACE.folded(integration_id, len(rows), time.monotonic() - begun, waited, queries.newest_event())
