@@ -148,8 +148,7 @@ def next_due() -> datetime | None:
         return cursor.fetchone()[0]
 
 
-@transaction.atomic
-def claim(kind: str, limit: int, owner: str, now: datetime) -> list[Notification]:
+def claim_within(kind: str, limit: int, owner: str, now: datetime) -> list[Notification]:
     """Up to `limit` due rows of that channel, now `sending` under a new fence, pages before all else. What no longer counts is cancelled."""
     claimed: list[Notification] = []
     leading: dict[int, Notification] = {}
@@ -164,6 +163,12 @@ def claim(kind: str, limit: int, owner: str, now: datetime) -> list[Notification
             if row.kind in PAGES and row.contact_method_id:
                 leading[row.contact_method_id] = row
     return claimed
+
+
+@transaction.atomic
+def claim(kind: str, limit: int, owner: str, now: datetime) -> list[Notification]:
+    """The same in a transaction of its own."""
+    return claim_within(kind, limit, owner, now)
 
 
 def _outdated(row: Notification) -> str:

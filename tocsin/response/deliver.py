@@ -229,7 +229,7 @@ def claim_own(now: datetime) -> None:
     left = False
     for kind in operations_notifications.kinds_due(now):
         lane = _lane(kind)
-        rows = operations_notifications.claim(kind, lane.free, presence.owner(), now) if lane.free > 0 else []
+        rows = operations_notifications.claim_within(kind, lane.free, presence.owner(), now) if lane.free > 0 else []
         transaction.on_commit(partial(_submit, lane, rows, now))
         left = left or len(rows) >= lane.free
     if not left:
