@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from typing import Any, Literal
 
 from django.conf import settings
@@ -20,7 +21,7 @@ from tocsin.lib.refusal import Refused, missing
 from tocsin.oncall import operations as oncall
 from tocsin.oncall.models import Readiness
 from tocsin.paging import operations, queries
-from tocsin.paging.models import ContactMethod, Notification, NotificationRule
+from tocsin.paging.models import ContactMethod, Notification, NotificationRule, Quiet
 from tocsin.response import ahead, ready
 
 router = Router(tags=["Contact methods"])
@@ -55,6 +56,16 @@ class RuleBody(Schema):
     contact_method: int
     after_seconds: int = 0
     urgency: Literal["high", "low"] = "high"
+    repeats: int = Field(0, description="So many times more, while nobody has it.")
+    repeat_seconds: int = 300
+
+
+class QuietBody(Schema):
+    """Times of day in the person's own zone, past midnight where `ends` is the earlier; both empty: no quiet hours."""
+
+    model_config = {"extra": "forbid"}
+    starts: time | None = None
+    ends: time | None = None
 
 
 @router.get("/contact-method-kinds")
@@ -72,17 +83,20 @@ def list_kinds(request: HttpRequest) -> dict[str, Any]:
 
 
 def shape(method: ContactMethod) -> dict[str, Any]:
-    """A contact method; a webhook with the secret that its calls are signed with."""
+    """A contact method; a webhook with the secret that its calls are signed with. `proof` says how one is proved whose person sends the code."""
+    invited = operations.invitation(method, clock.now())
     plain = {
         "id": method.id, "kind": method.kind, "address": method.address, "label": method.label, "enabled": method.enabled,
-        "verified": method.verified_at is not None,
+        "verified": method.verified_at is not None, "lost_reason": method.lost_reason or None,
+        "proof": {"link": invited[0], "words": invited[1]} if invited else None,
     }  # fmt: skip
     return plain | ({"signing_secret": secret(method.address)} if method.kind == "webhook" else {})
 
 
 def rule_shape(rule: NotificationRule) -> dict[str, Any]:
     """A notification rule."""
-    return {"id": rule.id, "contact_method": rule.contact_method_id, "after_seconds": rule.after_seconds, "urgency": rule.urgency}
+    return {"id": rule.id, "contact_method": rule.contact_method_id, "after_seconds": rule.after_seconds, "urgency": rule.urgency,
+            "repeats": rule.repeats, "repeat_seconds": rule.repeat_seconds}  # fmt: skip
 
 
 def _person(user: int) -> User:
@@ -214,6 +228,26 @@ def excuse(request: HttpRequest, user: int, body: ExcuseBody) -> dict[str, Any]:
     """Let this person start without a test page, for a reason that is kept."""
     ready.excuse(_person(user), reason=body.reason, by=acting(request), now=clock.now())
     return readiness(request, user)
+
+
+@router.get("/users/{int:user}/quiet-hours")
+@needs(Needs.SELF)
+def get_quiet(request: HttpRequest, user: int) -> dict[str, Any]:
+    """When what can wait does not reach the person."""
+    own_or_administer(request, user)
+    return _quiet(Quiet.objects.filter(user=_person(user)).first())
+
+
+@router.put("/users/{int:user}/quiet-hours")
+@needs(Needs.SELF)
+def set_quiet(request: HttpRequest, user: int, body: QuietBody) -> dict[str, Any]:
+    """Set or end them. What cannot wait always reaches the person."""
+    actor = own_or_administer(request, user)
+    return _quiet(operations.set_quiet(_person(user), **body.model_dump(), by=actor, now=clock.now()))
+
+
+def _quiet(row: Quiet | None) -> dict[str, Any]:
+    return {"starts": row.starts.isoformat("minutes") if row else None, "ends": row.ends.isoformat("minutes") if row else None}
 
 
 @router.post("/users/{int:user}/calendar-feed", response={201: dict})

@@ -55,6 +55,12 @@ class PolicyBody(Schema):
     team: int | None = None
     steps: list[StepBody] = Field(max_length=20)
     repeats: int = 0
+    low_severities: list[Annotated[str, StringConstraints(max_length=20)]] = Field(
+        default_factory=list, max_length=10, description="Severities whose pages can wait."
+    )
+    low_urgency: Literal["hours", "record"] = Field(
+        "hours", description="What can wait reaches a responder in working hours of their own zone, or nobody is paged."
+    )
 
 
 class PolicyChange(Schema):
@@ -63,12 +69,17 @@ class PolicyChange(Schema):
     team: int | None = None
     steps: list[StepBody] | None = Field(None, max_length=20)
     repeats: int | None = None
+    low_severities: list[Annotated[str, StringConstraints(max_length=20)]] | None = Field(None, max_length=10)
+    low_urgency: Literal["hours", "record"] | None = None
 
 
 def shape(policy: EscalationPolicy, *, secrets: bool = True) -> dict[str, Any]:
     """A policy; `secrets`: with what its webhooks sign with."""
     steps = [{"need": 1, "when": {}, **step, "targets": [_target(target, secrets) for target in step["targets"]]} for step in policy.steps]
-    return {"id": policy.id, "name": policy.name, "team": policy.team_id, "steps": steps, "repeats": policy.repeats}
+    return {
+        "id": policy.id, "name": policy.name, "team": policy.team_id, "steps": steps, "repeats": policy.repeats,
+        "low_severities": policy.low_severities, "low_urgency": policy.low_urgency,
+    }  # fmt: skip
 
 
 def _target(target: dict[str, Any], secrets: bool) -> dict[str, Any]:
@@ -101,7 +112,7 @@ def get_policy(request: HttpRequest, id: int) -> dict[str, Any]:
 def change_policy(request: HttpRequest, id: int, body: PolicyChange) -> dict[str, Any]:
     """Change what is given; escalations that run keep the steps they started with."""
     changes = body.model_dump(exclude_unset=True)
-    for field in ("name", "steps", "repeats"):
+    for field in ("name", "steps", "repeats", "low_severities", "low_urgency"):
         if field in changes and changes[field] is None:
             raise invalid(**{field: "It cannot be empty."})
     return shape(operations.change_policy(operations.policy_of(id), by=acting(request), now=clock.now(), **changes))

@@ -193,6 +193,15 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Linked:
+    """Somebody sent the code that they were shown: the contact method that waits for it has this address. `name` is what they are called there."""
+
+    code: str
+    address: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What came of one reply: whether it was done, and a sentence for the person."""
 
@@ -220,12 +229,12 @@ class Listening(Protocol):
     The calls come to `Account.callback` (about one page) and to the account's own address (texts and buttons of people).
     """
 
-    def read_callback(self, account: Account, call: Callback) -> list[Report | Reply]:
+    def read_callback(self, account: Account, call: Callback) -> Sequence[Report | Reply | Linked]:
         """What a call says. Raises ForgedError."""
         ...
 
     def answer(self, account: Account, call: Callback, said: Sequence[Said]) -> Answer:
-        """What the provider wants to hear; `said` has one item for each reply of the call."""
+        """What the provider wants to hear; `said` has one item for each reply and link of the call."""
         ...
 
 
@@ -235,6 +244,24 @@ class Asking(Protocol):
 
     def ask(self, account: Account, provider_id: str) -> Report | None:
         """The report; None where there is none yet or no answer. Within 10 s."""
+        ...
+
+
+@runtime_checkable
+class Connecting(Protocol):
+    """A gateway that tells its provider where to call us, whenever its account was saved."""
+
+    def connect(self, account: Account, address: str) -> Receipt:
+        """Say that calls about the account go to `address`. Within 10 s."""
+        ...
+
+
+@runtime_checkable
+class LinkedByCode(Protocol):
+    """A notifier whose addresses nobody can type: the person sends a code from there (see Linked)."""
+
+    def invitation(self, values: Mapping[str, str], code: str) -> tuple[str, str]:
+        """A link that sends the code, and words that say how else; `values` are those of the account."""
         ...
 
 

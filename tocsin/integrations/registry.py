@@ -68,6 +68,7 @@ NOTIFIERS: Lazy[Notifier] = Lazy(
         "mattermost": "tocsin.integrations.mattermost.gateway:CHANNEL",
         "teams": "tocsin.integrations.teams.gateway:CHANNEL",
         "matrix": "tocsin.integrations.matrix.gateway:CHANNEL",
+        "telegram": "tocsin.integrations.telegram.bot:NOTIFIER",
     }
 )
 
@@ -90,6 +91,7 @@ GATEWAYS: Lazy[Gateway] = Lazy(
         "teams": "tocsin.integrations.teams.gateway:GATEWAY",
         "teams_room": "tocsin.integrations.teams.gateway:ROOMS",
         "matrix": "tocsin.integrations.matrix.gateway:GATEWAY",
+        "telegram": "tocsin.integrations.telegram.bot:GATEWAY",
     }
 )
 

@@ -116,3 +116,9 @@ def verification_code(method: ContactMethod) -> str:
     """The six digits that prove an address, derived from the method's nonce, so that no code is stored."""
     proof = hmac.new(settings.SECRET_KEY.encode(), f"verify:{method.id}:{method.verification_nonce}".encode(), hashlib.sha256)
     return f"{int.from_bytes(proof.digest()[:8]) % 1_000_000:06d}"
+
+
+def link_code(method: ContactMethod) -> str:
+    """The code that its person sends from the address that is to be proved; the number before the dash says which method it is for."""
+    proof = hmac.new(settings.SECRET_KEY.encode(), f"link:{method.id}:{method.verification_nonce}".encode(), hashlib.sha256)
+    return f"{method.id}-{proof.hexdigest()[:24]}"

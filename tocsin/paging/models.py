@@ -10,7 +10,7 @@ from tocsin.paging.models_state import PagingState
 
 __all__ = [
     "Ask", "ContactMethod", "Escalation", "EscalationPolicy", "Notification", "NotificationRule", "PagingState", "Provider", "ProviderHour",
-    "TelephoneLimits",
+    "Quiet", "TelephoneLimits",
 ]  # fmt: skip
 
 
@@ -37,18 +37,28 @@ class ContactMethod(models.Model):
 
 
 class NotificationRule(models.Model):
-    """A person's own order and delays: by this method, so many seconds after the page starts. `urgency`: high or low."""
+    """A person's own order and delays: by this method, so many seconds after the page starts, and again so many times. `urgency`: high or low."""
 
     user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="notification_rules")
     contact_method = models.ForeignKey(ContactMethod, on_delete=models.CASCADE, related_name="rules")
     urgency = models.CharField(max_length=4, default="high", choices=[("high", "high"), ("low", "low")])
     after_seconds = models.PositiveIntegerField(default=0)
+    repeats = models.PositiveSmallIntegerField(default=0)
+    repeat_seconds = models.PositiveIntegerField(default=300)
 
     class Meta:
         ordering = ["after_seconds", "id"]
         constraints = [
             models.UniqueConstraint(fields=["user", "contact_method", "urgency", "after_seconds"], name="notification_rule_unique")
         ]
+
+
+class Quiet(models.Model):
+    """When a person does not want to be reached by what can wait: times of day in their own zone, past midnight where `ends` is the earlier."""
+
+    user = models.OneToOneField("accounts.User", on_delete=models.CASCADE, related_name="quiet")
+    starts = models.TimeField()
+    ends = models.TimeField()
 
 
 class EscalationPolicy(models.Model):
@@ -59,6 +69,10 @@ class EscalationPolicy(models.Model):
     team = models.ForeignKey("accounts.Team", null=True, blank=True, on_delete=models.RESTRICT, related_name="escalation_policies")
     steps = models.JSONField(default=list)
     repeats = models.PositiveSmallIntegerField(default=0)
+    low_severities = models.JSONField(default=list)  # those that can wait
+    low_urgency = models.CharField(
+        max_length=6, default="hours", choices=[("hours", "hours"), ("record", "record")]
+    )  # what becomes of them
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,18 +17,29 @@ from tocsin.alerts.models import Alert
 from tocsin.domain import catch_up, delivery
 from tocsin.domain import escalation as rules
 from tocsin.lib import due, statements
-from tocsin.paging import operations_canary, people, posts, several
+from tocsin.paging import low_urgency, operations_canary, people, posts, several
 from tocsin.paging import operations_chats as chats
 from tocsin.paging import operations_notifications as notifications
 from tocsin.paging.models import Escalation, EscalationPolicy, Notification
-from tocsin.paging.operations_contacts import add_method, add_rule, change_method, remove_method, remove_rule, send_code, send_test, verify
+from tocsin.paging.operations_contacts import (
+    add_method,
+    add_rule,
+    change_method,
+    invitation,
+    remove_method,
+    remove_rule,
+    send_code,
+    send_test,
+    set_quiet,
+    verify,
+)
 from tocsin.paging.operations_notifications import shown
 from tocsin.paging.operations_policies import change_policy, create_policy, policy_of, remove_policy
 from tocsin.timeline.operations import record
 
 __all__ = [
-    "acknowledge", "add_method", "add_rule", "attach", "change_method", "change_policy", "create_policy", "expire_at", "notice", "page_person",
-    "policy_of", "remove_method", "remove_policy", "remove_rule", "retitle", "send_code", "send_test", "shown", "start", "stop", "verify",
+    "acknowledge", "add_method", "add_rule", "attach", "change_method", "change_policy", "create_policy", "expire_at", "invitation", "notice", "page_person",
+    "policy_of", "remove_method", "remove_policy", "remove_rule", "retitle", "send_code", "send_test", "set_quiet", "shown", "start", "stop", "verify",
 ]  # fmt: skip
 
 LOOP = "escalations"
@@ -53,13 +65,14 @@ def start(
     alert: Alert | None = None,
     incident_id: int | None = None,
     reason: str = "",
-    urgency: str = "high",
+    urgency: str = "",
     since: datetime | None = None,
     by: Actor = SYSTEM,
     now: datetime,
 ) -> Escalation:
     """Start a policy on a snapshot of it and page its first step, in the caller's transaction. The running one of that subject and track,
-    if there is one, is returned as it is. Without a policy the fallback people are paged (R6). `since`: when it should have started."""
+    if there is one, is returned as it is. Without a policy the fallback people are paged (R6). `since`: when it should have started.
+    `urgency`: as the policy says, unless it is given."""
     before = [row for (row,) in OF_TRACK.all(incident_id, alert.id if alert else None, incident_id is None, track)]
     if running := next((row for row in before if row.status == Status.RUNNING), None):
         if incident_id and running.incident_id is None:
@@ -67,11 +80,24 @@ def start(
             running.refresh_from_db()
         return running
     usable = policy if policy and policy.removed_at is None else None
+    urgency = urgency or low_urgency.urgency_of(usable, subject)
+    recorded = low_urgency.record_only(usable, urgency)
     escalation = Escalation(
         policy=policy, policy_snapshot=snapshot(usable), track=track, alert=alert, incident_id=incident_id, subject=subject,
-        reason=reason[:500], urgency=urgency, episode=len(before) + 1, started_at=now, due_at=min(since or now, now),
+        reason=reason[:500], urgency=urgency, episode=len(before) + 1, started_at=now,
+        due_at=None if recorded else min(since or now, now), finished_at=now if recorded else None,
+        status=Status.STOPPED if recorded else Status.RUNNING,
     )  # fmt: skip
     statements.insert([escalation])
+    if recorded:
+        _tell(
+            escalation,
+            "recorded_only",
+            f"Nobody is paged: policy {usable and usable.name} only records {subject.get('severity')}.",
+            now,
+            by,
+        )
+        return escalation
     name = f"policy {usable.name}" if usable else "no escalation policy: the fallback people are next"
     _tell(
         escalation, "escalation_started", f"Paging started ({track.replace('_', ' ')}, {name})." + (f" {reason}" if reason else ""), now, by
@@ -115,6 +141,8 @@ def advance(escalation: Escalation, now: datetime) -> None:
                 case rules.Exhausted():
                     escalation.status, escalation.finished_at = Status.EXHAUSTED, now
                     _tell(escalation, "escalation_exhausted", "Nobody answered any step, the fallback people included.", now)
+        if escalation.urgency == "low" and state.due_at is not None and state.due_at > now:
+            state = replace(state, due_at=low_urgency.next_step_at(escalation, state.due_at, now))
     escalation.step, escalation.round, escalation.due_at = state.step, state.round, state.due_at
     statements.update(escalation, "step", "round", "due_at", "status", "finished_at")
     if state.due_at:
@@ -132,6 +160,9 @@ def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
     for one in found:
         if one.user.id in before:
             missing.append(people.NotFound(f"{one.user.name} has acknowledged already, and more must"))
+            continue
+        if absent := low_urgency.away(one.user, escalation.urgency, now):
+            missing.append(people.NotFound(absent))
             continue
         rows = notifications.plan(
             one.user, group=f"{group}:u{one.user.id}", subject=escalation.subject, why=_why(escalation, page, one.via), now=now,
@@ -396,6 +427,9 @@ def retitle(*, alert_id: int | None = None, incident_id: int | None = None, subj
     for row in rows:
         row.subject = {**row.subject, **subject}
         row.save(update_fields=["subject"])
+        if row.status == Status.RUNNING and low_urgency.raise_urgency(row, now):
+            _tell(row, "urgency_raised", "It cannot wait any more: what was held for working hours goes out now.", now)
+            due.wake(LOOP)
         for page in row.notifications.filter(state=Notification.State.PENDING).select_for_update():
             page.title, page.text = delivery.page_title(row.subject), delivery.page_text(row.subject, page.reason)
             page.save(update_fields=["title", "text"])

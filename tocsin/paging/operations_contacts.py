@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
@@ -12,19 +12,22 @@ from django.db.models import QuerySet
 
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import User
+from tocsin.domain.ports import Linked, LinkedByCode
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib.refusal import Refused, invalid
 from tocsin.oncall.changed import changed_for  # who can be reached is what their schedules are watched for
 from tocsin.paging import addresses, people
 from tocsin.paging import operations_notifications as notifications
 from tocsin.paging import operations_telephones as telephones
-from tocsin.paging.messages import REHEARSAL, verification_code
-from tocsin.paging.models import ContactMethod, Notification, NotificationRule, Provider
+from tocsin.paging.messages import REHEARSAL, link_code, verification_code
+from tocsin.paging.models import ContactMethod, Notification, NotificationRule, Provider, Quiet
 
 MOST_METHODS = 20
 MOST_RULES = 40
 LONGEST_ADDRESS = 500
 LONGEST_DELAY = 24 * 3600
+MOST_REPETITIONS = 10
+SHORTEST_REPETITION, LONGEST_REPETITION = 60, 3600
 CODE_LIFETIME = timedelta(minutes=10)
 CODE_TRIES = 5
 CODES_AN_HOUR = 5
@@ -45,6 +48,8 @@ def add_method(
         raise invalid(address=str(error)) from error
     telephones.refuse_number(kind, whole)
     address, sealed = addresses.kept(kind, whole)
+    if isinstance(NOTIFIERS[kind], LinkedByCode) and not address and _account_of(kind) is None:
+        raise Refused(f"There is no account for {NOTIFIERS[kind].label} yet; an administrator can add one.", status=409)
     existing = ContactMethod.objects.select_for_update().filter(user=user, removed_at=None)
     if existing.count() >= MOST_METHODS:
         raise Refused(f"A person has at most {MOST_METHODS} contact methods.", status=409)
@@ -61,13 +66,56 @@ def add_method(
     return method
 
 
+def link(linked: Linked, *, kind: str, now: datetime) -> ContactMethod:
+    """Prove the method that waits for that code by the address that it came from. Wrong tries are counted, as with codes that are typed."""
+    number = linked.code.partition("-")[0]
+    with transaction.atomic():
+        waiting = ContactMethod.objects.select_for_update(of=("self",)).select_related("user").filter(kind=kind, removed_at=None)
+        method = waiting.filter(pk=int(number)).first() if number.isascii() and number.isdigit() and len(number) < 18 else None
+        expired = method is None or not method.verification_expires_at or method.verification_expires_at <= now
+        if method is None or expired or method.verification_tries >= CODE_TRIES:
+            raise invalid(code="This code is no longer valid; take a new one on your own page.")
+        right = hmac.compare_digest(link_code(method).encode(), linked.code.encode())
+        method.verification_tries += 1
+        if right:
+            ContactMethod.objects.filter(user=method.user, kind=kind, address=linked.address, removed_at=None).exclude(pk=method.pk).update(
+                removed_at=now, enabled=False
+            )
+            method.address, method.label = linked.address, method.label or linked.name[:120]
+            _prove(method, now)
+        method.save()
+    if not right:
+        raise invalid(code="This is not the code that you were shown.")
+    return method
+
+
+def invitation(method: ContactMethod, now: datetime) -> tuple[str, str] | None:
+    """How its person proves a method by sending a code from there: a link and words. None where a code is sent to it instead, or has expired."""
+    notifier = NOTIFIERS[method.kind]
+    if not isinstance(notifier, LinkedByCode) or method.verified_at or not method.verification_expires_at:
+        return None
+    account = _account_of(method.kind)
+    if account is None or method.verification_expires_at <= now:
+        return None
+    return notifier.invitation(account.settings, link_code(method))
+
+
+def _account_of(kind: str) -> Provider | None:
+    return Provider.objects.filter(channel=kind, enabled=True, removed_at=None).order_by("position", "id").first()
+
+
+def _prove(method: ContactMethod, now: datetime) -> None:
+    method.verified_at, method.verification_nonce, method.verification_expires_at, method.lost_reason = now, "", None, ""
+
+
 def _proved(user: User, address: str) -> bool:
     return EmailAddress.objects.filter(user=user, email__iexact=address, verified=True).exists()
 
 
 @transaction.atomic
 def send_code(method: ContactMethod, *, by: Actor, now: datetime) -> None:
-    """Send a new six-digit code by that method; it is good for 10 minutes and five tries. At most five codes an hour."""
+    """Send a new six-digit code by that method, or make the one that is sent from there; it is good for 10 minutes and five tries.
+    At most five codes an hour are sent."""
     telephones.refuse_code(method, now)
     recent = Notification.objects.filter(contact_method=method, kind="code", created_at__gt=now - timedelta(hours=1))
     if recent.count() >= CODES_AN_HOUR:
@@ -76,6 +124,8 @@ def send_code(method: ContactMethod, *, by: Actor, now: datetime) -> None:
     method.verification_nonce = secrets.token_hex(16)
     method.verification_expires_at, method.verification_tries = now + CODE_LIFETIME, 0
     method.save(update_fields=["verification_nonce", "verification_expires_at", "verification_tries"])
+    if isinstance(NOTIFIERS[method.kind], LinkedByCode):
+        return  # it comes from there
     _send(
         method, "code", "Your verification code", "A code that proves this address.", f"code:{method.id}:{method.verification_nonce}", now
     )
@@ -93,7 +143,7 @@ def verify(method: ContactMethod, code: str, *, by: Actor, now: datetime) -> Con
         right = hmac.compare_digest(verification_code(method).encode(), code.strip().encode())
         method.verification_tries += 1
         if right:
-            method.verified_at, method.verification_nonce, method.verification_expires_at, method.lost_reason = now, "", None, ""
+            _prove(method, now)
         method.save()
         changed_for([method.user_id], now)
     if not right:  # after the transaction, so that the try counts
@@ -125,9 +175,18 @@ def remove_method(method: ContactMethod, *, by: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def add_rule(
-    user: User, *, contact_method: int, after_seconds: int = 0, urgency: str = "high", by: Actor, now: datetime
+    user: User,
+    *,
+    contact_method: int,
+    after_seconds: int = 0,
+    urgency: str = "high",
+    repeats: int = 0,
+    repeat_seconds: int = 300,
+    by: Actor,
+    now: datetime,
 ) -> NotificationRule:
-    """One line of a person's own order: by this method, so many seconds after the page starts."""
+    """One line of a person's own order: by this method, so many seconds after the page starts, and `repeats` times more, each so many seconds
+    after the one before, while nobody has it."""
     method = ContactMethod.objects.filter(pk=contact_method, user=user, removed_at=None).first()
     if not method:
         raise invalid(contact_method="This person has no such contact method.")
@@ -135,10 +194,28 @@ def add_rule(
         raise invalid(urgency="Choose high or low.")
     if not 0 <= after_seconds <= LONGEST_DELAY:
         raise invalid(after_seconds="Give 0 to 86400 seconds.")
+    if not 0 <= repeats <= MOST_REPETITIONS:
+        raise invalid(repeats=f"Give 0 to {MOST_REPETITIONS} repetitions.")
+    if not SHORTEST_REPETITION <= repeat_seconds <= LONGEST_REPETITION:
+        raise invalid(repeat_seconds=f"Give {SHORTEST_REPETITION} to {LONGEST_REPETITION} seconds: a way is used once a minute at most.")
     if NotificationRule.objects.filter(user=user).count() >= MOST_RULES:
         raise Refused(f"A person has at most {MOST_RULES} notification rules.", status=409)
-    rule, _ = NotificationRule.objects.get_or_create(user=user, contact_method=method, urgency=urgency, after_seconds=after_seconds)
+    rule, _ = NotificationRule.objects.update_or_create(
+        user=user, contact_method=method, urgency=urgency, after_seconds=after_seconds,
+        defaults={"repeats": repeats, "repeat_seconds": repeat_seconds},
+    )  # fmt: skip
     return rule
+
+
+@transaction.atomic
+def set_quiet(user: User, *, starts: time | None, ends: time | None, by: Actor, now: datetime) -> Quiet | None:
+    """The hours, in the person's own zone, in which what can wait does not reach them; neither: none. What cannot wait always does."""
+    if starts is None and ends is None:
+        Quiet.objects.filter(user=user).delete()
+        return None
+    if starts is None or ends is None or starts == ends:
+        raise invalid(ends="Give two different times of day, such as 22:00 and 07:00, or neither.")
+    return Quiet.objects.update_or_create(user=user, defaults={"starts": starts, "ends": ends})[0]
 
 
 @transaction.atomic

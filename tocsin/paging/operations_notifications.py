@@ -21,6 +21,7 @@ from tocsin.domain.replies import HIGHEST_CODE
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib import due, statements
 from tocsin.lib.conflicts import again_on_conflict
+from tocsin.paging import low_urgency
 from tocsin.paging import operations_chats as chats
 from tocsin.paging import operations_lasting as lasting
 from tocsin.paging.models import ContactMethod, Escalation, Notification
@@ -68,21 +69,24 @@ def plan(
 
     `late`: so many seconds after it should have been made, where that is to be told.
     """
-    made = []
+    made, opens = [], low_urgency.opens_at(user, now) if urgency == "low" else now
     for way in ways(user, urgency):
         row = _row(
-            user, way.method, group=group, kind=kind, title=rules.page_title(subject), text=rules.page_text(subject, why), reason=why,
-            due_at=now + timedelta(seconds=way.after_seconds), now=now, escalation=escalation, alert_id=alert_id, incident_id=incident_id,
+            user, way.method, group=group, turn=way.turn, kind=kind, title=rules.page_title(subject), text=rules.page_text(subject, why), reason=why,
+            due_at=opens + timedelta(seconds=way.after_seconds), now=now, escalation=escalation, alert_id=alert_id, incident_id=incident_id,
             late_seconds=late,
         )  # fmt: skip
+        if opens > now:
+            row.history[0]["reason"] = f"planned; it can wait for the working hours of {user}"
         made.append(row)
     insert(made)
     return made
 
 
-def _row(user: User, method: ContactMethod, *, group: str, now: datetime, due_at: datetime, **fields: Any) -> Notification:
+def _row(user: User, method: ContactMethod, *, group: str, now: datetime, due_at: datetime, turn: int = 0, **fields: Any) -> Notification:
+    identity = f"{group}:m{method.id}" + (f":n{turn}" if turn else "")
     return Notification(
-        identity=f"{group}:m{method.id}"[:200], user=user, contact_method=method, method_kind=method.kind, state=State.PENDING,
+        identity=identity[:200], user=user, contact_method=method, method_kind=method.kind, state=State.PENDING,
         due_at=due_at, created_at=now, history=[line(State.PENDING, "planned", now)], **fields,
     )  # fmt: skip
 
@@ -363,9 +367,9 @@ def instead(row: Notification, escalations: dict[int, Escalation], now: datetime
 def _next_method(row: Notification, now: datetime) -> bool:
     """Start the person's next method for the same page; False when this person has no way left."""
     group = row.identity.rsplit(":m", 1)[0]
-    others = list(
-        Notification.objects.select_for_update().filter(identity__startswith=group + ":m").exclude(pk=row.pk).order_by("due_at", "id")
-    )
+    page = Notification.objects.select_for_update().filter(identity__startswith=group + ":m").exclude(pk=row.pk)
+    cancel(page.filter(contact_method=row.contact_method_id), "this way failed just before", now)
+    others = list(page.exclude(contact_method=row.contact_method_id).order_by("due_at", "id"))
     for other in others:
         if other.state == State.PENDING and other.due_at and other.due_at > now and not other.attempt:
             other.due_at = now

@@ -30,18 +30,37 @@ LONGEST_ADDRESS = 500
 
 @transaction.atomic
 def create_policy(
-    *, name: str, team: int | None = None, steps: list[dict[str, Any]], repeats: int = 0, by: Actor, now: datetime
+    *,
+    name: str,
+    team: int | None = None,
+    steps: list[dict[str, Any]],
+    repeats: int = 0,
+    low_severities: list[str] | None = None,
+    low_urgency: str = "hours",
+    by: Actor,
+    now: datetime,
 ) -> EscalationPolicy:
     """A new policy. `steps`: [{"wait_seconds": 300, "targets": [{"kind": "schedule", "id": 3}], "need": 1, "when": {"severities": ["SEV1"]}}];
-    `repeats`: extra rounds."""
-    return EscalationPolicy.objects.create(name=_name(name), team=_team(team), steps=_steps(steps), repeats=_repeats(repeats))
+    `repeats`: extra rounds. `low_severities` can wait: for the responder's working hours (`low_urgency` "hours"), or nobody is paged ("record")."""
+    return EscalationPolicy.objects.create(
+        name=_name(name), team=_team(team), steps=_steps(steps), repeats=_repeats(repeats),
+        low_severities=_low_severities(low_severities or []), low_urgency=_low_urgency(low_urgency),
+    )  # fmt: skip
 
 
 @transaction.atomic
 def change_policy(policy: EscalationPolicy, *, by: Actor, now: datetime, **changes: Any) -> EscalationPolicy:
-    """Change any of name, team, steps, repeats. Escalations that run keep the steps they started with."""
+    """Change any of name, team, steps, repeats, low_severities, low_urgency. Escalations that run keep the steps they started with."""
     policy = EscalationPolicy.objects.select_for_update().get(pk=policy.pk)
-    for field, check in (("name", _name), ("team", _team), ("steps", _steps), ("repeats", _repeats)):
+    checks = {
+        "name": _name,
+        "team": _team,
+        "steps": _steps,
+        "repeats": _repeats,
+        "low_severities": _low_severities,
+        "low_urgency": _low_urgency,
+    }
+    for field, check in checks.items():
         if field in changes:
             setattr(policy, field, check(changes[field]))
     policy.save()
@@ -86,6 +105,19 @@ def _repeats(repeats: int) -> int:
     if not 0 <= repeats <= MOST_REPEATS:
         raise invalid(repeats=f"Give 0 to {MOST_REPEATS} extra rounds.")
     return repeats
+
+
+def _low_severities(severities: list[str]) -> list[str]:
+    known = isinstance(severities, list) and all(isinstance(one, str) and 0 < len(one) <= 20 for one in severities)
+    if not known or len(severities) > MOST_SEVERITIES:
+        raise invalid(low_severities=f"Give at most {MOST_SEVERITIES} severities of the procedure, such as SEV4.")
+    return list(dict.fromkeys(severities))
+
+
+def _low_urgency(what: str) -> str:
+    if what not in ("hours", "record"):
+        raise invalid(low_urgency='What can wait does so for working hours ("hours"), or is only recorded ("record").')
+    return what
 
 
 def _steps(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from tocsin.accounts.actor import Actor
 from tocsin.accounts.audit import audit
 from tocsin.accounts.models import User
 from tocsin.domain import providers as rules
-from tocsin.domain.ports import Account, Gateway, Listening, Outcome, Receipt
+from tocsin.domain.ports import Account, Connecting, Gateway, Listening, Outcome, Receipt
 from tocsin.integrations.registry import GATEWAYS
 from tocsin.lib import sealing
 from tocsin.lib.refusal import Refused, invalid, missing
@@ -76,6 +76,10 @@ def _save(row: Provider, fields: Mapping[str, Any], by: Actor, now: datetime) ->
     if errors:
         raise invalid(**errors)
     row.save()
+    if isinstance(gateway, Connecting) and row.enabled:
+        from tocsin.paging.jobs import connect  # it calls back into this room
+
+        connect.defer(provider=row.pk)
     audit("save", "provider", row.pk, f"Account {row.name} ({gateway.label}) saved", by=by, now=now)
     return row
 

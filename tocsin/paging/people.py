@@ -18,7 +18,7 @@ from tocsin.paging.models import ContactMethod, NotificationRule
 
 USER = Read("SELECT {u} FROM accounts_user u WHERE u.id = %s", u=User)
 WAYS = Read(
-    "SELECT {m}, r.after_seconds FROM paging_contactmethod m"
+    "SELECT {m}, r.after_seconds, r.repeats, r.repeat_seconds FROM paging_contactmethod m"
     " LEFT JOIN paging_notificationrule r ON r.contact_method_id = m.id AND r.user_id = m.user_id AND r.urgency = %s"
     " WHERE m.user_id = %s AND m.enabled AND m.removed_at IS NULL AND m.verified_at IS NOT NULL ORDER BY r.after_seconds, r.id, m.id",
     m=ContactMethod,
@@ -42,10 +42,11 @@ class NotFound:
 
 @dataclass(frozen=True)
 class Way:
-    """One method of a person, and how many seconds after the start of the page it is used."""
+    """One method of a person, and how many seconds after the start of the page it is used; `turn` counts its repetitions."""
 
     method: ContactMethod
     after_seconds: int = 0
+    turn: int = 0
 
 
 def find(targets: Iterable[Target], subject: dict[str, Any], now: datetime) -> tuple[list[Found], list[NotFound]]:
@@ -140,7 +141,13 @@ def reachable(people: Collection[int]) -> set[int]:
 def ways(user: User, urgency: str = "high") -> list[Way]:
     """How a page reaches that person: by their own rules for that urgency, else by every usable method at once; empty when there is none."""
     usable = WAYS.all(urgency, user.pk)
-    return [Way(method, after) for method, after in usable if after is not None] or [Way(method) for method, _ in usable]
+    chosen: list[Way] = []
+    turns: dict[int, int] = {}
+    for method, after, repeats, every in usable:
+        for again in range((repeats or 0) + 1 if after is not None else 0):
+            turns[method.id] = turns.get(method.id, -1) + 1
+            chosen.append(Way(method, after + again * every, turns[method.id]))
+    return sorted(chosen, key=lambda way: way.after_seconds) or [Way(method) for method, *_ in usable]
 
 
 def quiet_way(user: User) -> ContactMethod | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from tocsin.domain.ports import Answer, Callback, ForgedError, Listening, Reply, Report, Said
+from tocsin.domain.ports import Answer, Callback, ForgedError, Linked, Listening, Reply, Report, Said
 from tocsin.integrations.registry import GATEWAYS
 from tocsin.lib.refusal import Refused, missing
+from tocsin.paging import operations_contacts as contacts
 from tocsin.paging import operations_providers as providers
 from tocsin.paging import operations_reports as reports
 from tocsin.paging.models import Notification, Provider
@@ -37,6 +38,8 @@ def hear(provider_id: int, call: Callback, *, notification_id: int | None = None
             _report(one, provider, notification_id, now)
         elif isinstance(one, Reply):
             said.append(_reply(one, provider, _page(notification_id or one.notification), now))
+        elif isinstance(one, Linked):
+            said.append(_link(one, provider, now))
     return gateway.answer(account, call, said)
 
 
@@ -46,6 +49,14 @@ def _reply(reply: Reply, provider: Provider, page: Notification | None, now: dat
     if gone:
         return Said(False, "This page is gone.")
     return answer(reply, channel=provider.channel, page=page, now=now)
+
+
+def _link(linked: Linked, provider: Provider, now: datetime) -> Said:
+    try:
+        method = contacts.link(linked, kind=provider.channel, now=now)
+    except Refused as refused:
+        return Said(False, " ".join(refused.errors.values()) or refused.detail)
+    return Said(True, f"Proved. Pages for {method.user} reach you here.")
 
 
 def _page(id: int | None) -> Notification | None:

@@ -19,8 +19,11 @@ NEEDS = {"1": "one person", "2": "2 people", "3": "3 people", "4": "4 people", "
 def stored(found: EscalationPolicy | None) -> dict[str, Any]:
     """The form of a policy as it is saved; of a new one where there is none."""
     if found is None:
-        return {"name": "", "team": None, "repeats": "1", "steps": [_empty()]}
-    return {"name": found.name, "team": found.team_id, "repeats": str(found.repeats), "steps": [_step(step) for step in found.steps]}
+        return {"name": "", "team": None, "repeats": "1", "steps": [_empty()], "low_severities": [], "low_urgency": "hours"}
+    return {
+        "name": found.name, "team": found.team_id, "repeats": str(found.repeats), "steps": [_step(step) for step in found.steps],
+        "low_severities": found.low_severities, "low_urgency": found.low_urgency,
+    }  # fmt: skip
 
 
 def _empty() -> dict[str, Any]:
@@ -59,6 +62,8 @@ def posted(request: HttpRequest) -> dict[str, Any]:
     return {
         "name": request.POST.get("name", "").strip(), "team": int(team) if team.isdigit() else None,
         "repeats": request.POST.get("repeats", "").strip()[:4], "steps": steps or [_empty()],
+        "low_severities": [one[:20] for one in request.POST.getlist("low-severity")[:MOST_SEVERITIES]],
+        "low_urgency": "record" if request.POST.get("low-urgency") == "record" else "hours",
     }  # fmt: skip
 
 

@@ -184,7 +184,8 @@ def _checks(form: dict[str, Any], dry: list[rehearsal.Line]) -> list[Check]:
 
 
 def _save(request: HttpRequest, found: EscalationPolicy | None, form: dict[str, Any]) -> EscalationPolicy:
-    facts = {"name": form["name"], "team": form["team"], **escalation_form.plain(form)}
+    kept = ("name", "team", "low_severities", "low_urgency")
+    facts = {**{name: form[name] for name in kept}, **escalation_form.plain(form)}
     by, now = pages.actor(request), pages.now(request)
     if found is None:
         return operations_policies.create_policy(**facts, by=by, now=now)

@@ -12,6 +12,7 @@ from tocsin.accounts import operations, operations_tokens, rules
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import ApiToken, Role, Team, User
 from tocsin.accounts.permissions import Needs, needs
+from tocsin.domain.ports import LinkedByCode
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib.refusal import Refused, missing
 from tocsin.oncall.models import Readiness
@@ -101,6 +102,8 @@ def _show(request: HttpRequest, somebody: User, by: Actor, errors: dict[str, str
         .order_by("urgency", "after_seconds"),
         "kinds": [(kind, NOTIFIERS[kind].label) for kind in NOTIFIERS if kind != operations_push.KIND],  # a browser subscribes itself
         "abilities": [(one.label, one.abilities.words) for one in NOTIFIERS.values()],
+        "by_link": [kind for kind in NOTIFIERS if isinstance(NOTIFIERS[kind], LinkedByCode)],
+        "invitations": {one.pk: found for one in methods if may_edit and (found := contacts.invitation(one, pages.now(request)))},
         "push_key": operations_push.public_key(pages.now(request)) if own else "",
         "tokens": ApiToken.objects.filter(user=somebody, revoked_at=None).order_by("-id") if may_edit else [],
         "in_teams": set(somebody.teams.values_list("pk", flat=True)),

@@ -1,0 +1,76 @@
+"""Which pages can wait, and until when? An escalation policy says for which severities; the responder's own hours say when.
+
+What cannot wait is never held, whatever somebody's quiet hours are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Min
+
+from tocsin.accounts.models import Organisation, User
+from tocsin.domain.calendars import BusinessCalendar
+from tocsin.domain.waiting import QuietHours, not_before
+from tocsin.lib import due, holidays
+from tocsin.oncall.models_people import TimeOff
+from tocsin.paging.models import Escalation, EscalationPolicy, Notification, Quiet
+
+RECORD = "record"  # nobody is paged, it is only on the record
+
+
+def urgency_of(policy: EscalationPolicy | None, subject: Mapping[str, Any]) -> str:
+    """high, unless the policy says that this severity can wait."""
+    return "low" if policy and str(subject.get("severity") or "") in policy.low_severities else "high"
+
+
+def record_only(policy: EscalationPolicy | None, urgency: str) -> bool:
+    """Whether nobody is paged at all."""
+    return urgency == "low" and policy is not None and policy.low_urgency == RECORD
+
+
+def opens_at(user: User, now: datetime) -> datetime:
+    """From when on a page that can wait may reach that person: the organisation's working hours in the person's own zone and with their own
+    public holidays, outside their quiet hours."""
+    organisation = Organisation.objects.get(pk=1)
+    country, subdivision = (user.country, user.subdivision) if user.country else (organisation.country, organisation.subdivision)
+    year = now.astimezone(ZoneInfo(user.time_zone)).year
+    calendar = BusinessCalendar(
+        user.time_zone, organisation.day_starts, organisation.day_ends, holidays.dates(country, subdivision, year=year)
+    )
+    wished = Quiet.objects.filter(user=user).first()
+    return not_before(now, calendar, QuietHours(wished.starts, wished.ends, user.time_zone) if wished else None)
+
+
+def away(user: User, urgency: str, now: datetime) -> str:
+    """Why a page that can wait passes that person over: they have time off. Empty where it does not. What cannot wait reaches them."""
+    off = TimeOff.objects.filter(user=user, removed_at=None, starts_at__lte=now, ends_at__gt=now).first() if urgency == "low" else None
+    return f"{user} is away until {off.ends_at.astimezone(ZoneInfo(user.time_zone)):%d %B %Y}, and this can wait" if off else ""
+
+
+def next_step_at(escalation: Escalation, step_due: datetime, now: datetime) -> datetime:
+    """When the next step starts: what could not go out yet is waited for as long as what goes out at once."""
+    pages = Notification.objects.filter(escalation=escalation, created_at=now, state=Notification.State.PENDING)
+    first = pages.aggregate(first=Min("due_at"))["first"]
+    return step_due + (first - now) if first and first > now else step_due
+
+
+def raise_urgency(escalation: Escalation, now: datetime) -> bool:
+    """What a locked escalation is about has become worse and cannot wait any more: what was held goes out. Whether that is so."""
+    if escalation.urgency != "low" or urgency_of(escalation.policy, escalation.subject) == "low":
+        return False
+    held = escalation.notifications.filter(state=Notification.State.PENDING, attempt=0)
+    first = held.aggregate(first=Min("due_at"))["first"]
+    if first and first > now:
+        for page in held.select_for_update():
+            page.due_at = now + (page.due_at - first) if page.due_at else now
+            page.save(update_fields=["due_at"])
+        if escalation.due_at:
+            escalation.due_at -= first - now
+        due.wake("notifications")
+    escalation.urgency = "high"
+    escalation.save(update_fields=["urgency", "due_at"])
+    return True
