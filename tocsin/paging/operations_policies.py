@@ -52,14 +52,9 @@ def create_policy(
 def change_policy(policy: EscalationPolicy, *, by: Actor, now: datetime, **changes: Any) -> EscalationPolicy:
     """Change any of name, team, steps, repeats, low_severities, low_urgency. Escalations that run keep the steps they started with."""
     policy = EscalationPolicy.objects.select_for_update().get(pk=policy.pk)
-    checks = {
-        "name": _name,
-        "team": _team,
-        "steps": _steps,
-        "repeats": _repeats,
-        "low_severities": _low_severities,
-        "low_urgency": _low_urgency,
-    }
+    checks: dict[str, Callable[[Any], Any]] = {
+        "name": _name, "team": _team, "steps": _steps, "repeats": _repeats, "low_severities": _low_severities, "low_urgency": _low_urgency,
+    }  # fmt: skip
     for field, check in checks.items():
         if field in changes:
             setattr(policy, field, check(changes[field]))

@@ -28,6 +28,7 @@ from tocsin.web.views import (
     page_to_acknowledge,
     paging_state,
     people,
+    people_reach,
     postmortems,
     procedure,
     push,
@@ -137,6 +138,7 @@ urlpatterns = [
     path("procedure/draft/<int:draft_id>/", procedure.draft, name="procedure_draft"),
     # people, teams, the organisation
     path("me/", people.me, name="me"),
+    path("me/contact-card.vcf", people_reach.card, name="contact_card"),
     path("people/", people.people, name="people"),
     path("people/followers/", followers.followers, name="followers"),
     path("people/new/", people.new, name="person_new"),

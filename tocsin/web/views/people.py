@@ -21,6 +21,7 @@ from tocsin.paging import operations_push
 from tocsin.paging.models import ContactMethod, NotificationRule
 from tocsin.response import ahead, ready
 from tocsin.web import pages
+from tocsin.web.views import people_reach
 
 SHOWN = 500
 
@@ -110,6 +111,7 @@ def _show(request: HttpRequest, somebody: User, by: Actor, errors: dict[str, str
         "errors": errors or {},
         "form": request.POST,
         "link": link,
+        **(people_reach.context(somebody) if may_edit else {}),
         **_choices(),
     }
     return pages.page(request, "people/person.html", context, status=422 if errors else 200)
@@ -225,10 +227,20 @@ def _add_rule(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
         method, minutes = _method_of(request, somebody), pages.number(request, "minutes") or 0
         urgency = "low" if request.POST.get("urgency") == "low" else "high"
         contacts.add_rule(
-            somebody, contact_method=method.pk, after_seconds=min(minutes, 10_000) * 60, urgency=urgency, by=by, now=pages.now(request)
-        )
+            somebody, contact_method=method.pk, after_seconds=min(minutes, 10_000) * 60, urgency=urgency,
+            repeats=pages.number(request, "repeats") or 0, repeat_seconds=min(pages.number(request, "every") or 5, 10_000) * 60, by=by,
+            now=pages.now(request),
+        )  # fmt: skip
 
     return _tried(request, somebody, by, add, "Added.")
+
+
+def _quiet(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
+    def save() -> None:
+        starts, ends = people_reach.time_of(request, "quiet_starts"), people_reach.time_of(request, "quiet_ends")
+        contacts.set_quiet(somebody, starts=starts, ends=ends, by=by, now=pages.now(request))
+
+    return _tried(request, somebody, by, save, "Saved.")
 
 
 def _drop_rule(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
@@ -251,6 +263,7 @@ DEEDS: dict[str, Callable[[HttpRequest, User, Actor], HttpResponse]] = {
     "drop_method": _drop_method,
     "add_rule": _add_rule,
     "drop_rule": _drop_rule,
+    "quiet": _quiet,
 }
 
 
