@@ -54,7 +54,7 @@ def story() -> dict[str, str]:
             "ref": told.incident.ref, "learned": learned, "heartbeat": heartbeat, "trial": str(trial), "window": window, "silence": silence,
             "alert": str(told.alert.pk), "loose": str(told.loose.pk), "raw": str(told.raw.pk), "team": str(told.service.team_id),
             "service": str(told.service.pk), "integration": str(told.integration.pk), "policy": str(told.policy.pk), "ben_id": str(told.ben.pk),
-            "view": str(view.pk), "schedule": str(told.policy.steps[0]["targets"][0]["id"]), "ack": messages.ack_link(sent, clock.now()).split("/ack/")[1],
+            "provider": _provider(told), "view": str(view.pk), "schedule": str(told.policy.steps[0]["targets"][0]["id"]), "ack": messages.ack_link(sent, clock.now()).split("/ack/")[1],
         }  # fmt: skip
 
 
@@ -91,6 +91,23 @@ def _asked(told):
     ]
     policy = paging.create_policy(name="Payments at night", team=told.service.team_id, steps=steps, repeats=1, by=by, now=now)
     return Notification.objects.filter(identity__startswith=f"ask:{come[1].pk}:").order_by("id")[0], policy.pk
+
+
+def _provider(told) -> str:
+    """An account that did well, failed, and rests."""
+    from tocsin import clock
+    from tocsin.accounts.actor import Actor
+    from tocsin.domain.ports import Outcome, Receipt
+    from tocsin.paging import operations_providers as providers
+
+    values = {"account_sid": "AC" + "0" * 32, "auth_token": "a token", "sender": "+14155550100"}
+    row = providers.create_provider(kind="twilio_sms", name="Twilio", values=values, by=Actor.of(told.ana, "web"), now=clock.now())
+    for ago in range(40, 0, -1):
+        for _ in range(ago % 7):
+            providers.judge(row, Receipt(Outcome.ACCEPTED, "Twilio took the text"), clock.now() - timedelta(hours=ago))
+    for _ in range(3):
+        providers.judge(row, Receipt(Outcome.RETRY, "Twilio: answered 503"), clock.now())
+    return str(row.pk)
 
 
 def _quiet(told) -> tuple[str, str]:
