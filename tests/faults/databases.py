@@ -109,8 +109,8 @@ def _answers(house: House) -> bool:
 @line(GROUP, "every connection that the program may have is taken", "the worker keeps its own: what was accepted is paged")
 def connections(house: House) -> str:
     held: list[psycopg.Connection] = []
-    title = fresh("full")
-    assert house.send(title) == 202
+    title, another = fresh("full"), house.person()  # one page a minute to one person: the second is for somebody else
+    assert house.send(title, key=house.person()) == 202
     try:
         while len(held) < 1_000:
             held.append(psycopg.connect(postgres.url(house.data, postgres.APP), connect_timeout=5))
@@ -119,7 +119,7 @@ def connections(house: House) -> str:
     try:
         house.kill("worker")  # its connections go, and it must find its places again
         more = fresh("full")
-        status = house.send(more)
+        status = house.send(more, key=another)
         house.paged(title, 20)
         if status == 202:
             house.paged(more, 20)
