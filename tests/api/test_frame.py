@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 from tocsin import clock
@@ -241,3 +242,13 @@ def test_security_headers_are_on_every_answer():
         assert answer["Referrer-Policy"] == "same-origin"
         assert answer["X-Content-Type-Options"] == "nosniff"
         assert "camera=()" in answer["Permissions-Policy"]
+
+
+def test_while_the_database_is_away_it_says_so_and_when_to_come_again(monkeypatch):
+    def away(*_, **__):
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr("tocsin.accounts.models.Team.objects.filter", away)
+    bearer = token("read")
+    answer = call("GET", "/teams", bearer=bearer)
+    assert (answer.status_code, answer["Retry-After"], answer.json()["type"]) == (503, "5", "https://tocsin.dev/problems/unavailable")

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -16,6 +17,8 @@ from ninja.errors import HttpError, ValidationError
 from tocsin.lib.refusal import Refused
 
 log = logging.getLogger("tocsin.api")
+AWAY = (OperationalError, InterfaceError)  # no connection, cut in the middle, or not in time
+RETRY_AFTER = 5  # seconds
 TYPES = "https://tocsin.dev/problems/"
 _SENTENCES = {
     "missing": "This field is required.",
@@ -70,8 +73,15 @@ def install(api: NinjaAPI) -> None:
 
 
 def unexpected(request: HttpRequest, exc: Exception) -> HttpResponse:
-    """500: our fault. The document carries only the id under which the log has the rest."""
+    """503 while the database is away, else 500: our fault. The document carries only the id under which the log has the rest."""
     request_id = getattr(request, "request_id", "")
+    if isinstance(exc, AWAY):
+        log.warning("request %s: the database does not answer: %s", request_id, exc)
+        answer = problem(
+            503, "The database does not answer; nothing was changed. Send it again.", code="unavailable", request_id=request_id
+        )
+        answer["Retry-After"] = str(RETRY_AFTER)
+        return answer
     log.exception("request %s failed", request_id, exc_info=exc)
     detail = "Something went wrong on our side; nothing was changed. The log has the details under this request id."
     return problem(500, detail, code="unexpected", request_id=request_id)
