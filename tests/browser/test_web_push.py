@@ -38,15 +38,20 @@ class Installed:
         self.base = site.base
 
     def push(self, **page) -> None:
+        self.last = page
         key = next(one["registrationId"] for one in self.registrations if one["scopeURL"] == f"{self.base}/")
         self.line.send("ServiceWorker.deliverPushMessage", {"origin": self.base, "registrationId": key, "data": json.dumps(page)})
 
     def shown(self, title: str) -> dict:
-        for _ in range(100):
+        for turn in range(1, 301):
             for one in self.page.evaluate(SHOWN):
                 if title in one["title"]:
                     return one
             self.page.wait_for_timeout(50)
+            if turn % 60 == 0 and not self.page.evaluate(
+                SHOWN
+            ):  # what DevTools delivers while the worker is being started is lost; a push service keeps it
+                self.push(**self.last)
         raise AssertionError(f"no notification says {title!r}; there are {self.page.evaluate(SHOWN)}")
 
 

@@ -303,7 +303,7 @@ def release(now: datetime, procedure: Procedure) -> list[Alert]:
     for silence in over:
         prefixes |= Q(suppressed_by__startswith=f"{queries.as_rule(silence).label}:")
     held = Alert.objects.select_for_update(of=("self",)).filter(prefixes, status=Alert.Status.FIRING)
-    for alert in held.select_related("integration", "service"):
+    for alert in held.select_related("integration", "service").order_by("id"):  # the first that came leads
         decision = route(queries.subject(alert, alert.integration), directory, procedure, now, full_match)
         own = {name: value for name, value in alert.labels.items() if name not in alert.added_labels}
         apply(alert, decision, own, alert.group_key.removeprefix("named "))
