@@ -64,12 +64,6 @@ def rules_of(row: RoutingVersion, now: datetime) -> tuple[Rule, ...]:
     return compiled(row.pk, now.year).rules if row.pk else ()
 
 
-def in_force(now: datetime) -> RuleSet | None:
-    """The rules that events are routed by, ready to be asked; None where there are none. One small question, the rest is kept in memory."""
-    newest = RoutingVersion.objects.order_by("-number").values_list("pk", flat=True).first()
-    return compiled(newest, now.year) if newest else None
-
-
 @lru_cache(maxsize=16)  # by the row's id: a version never changes
 def compiled(pk: int, year: int) -> RuleSet:
     """The rules of a stored version, ready to be asked, with the holidays of that year, the one before and the next."""

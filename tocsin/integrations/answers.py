@@ -20,6 +20,15 @@ def ask(method: str, url: str, *, headers: Mapping[str, str] | None = None, cont
         return Receipt(Outcome.UNKNOWN if error.sent else Outcome.RETRY, f"no answer: {error}")
 
 
+def wrong_address(field: str, url: str) -> dict[str, str]:
+    """What is wrong with the address in that field of an account, by the field; empty where it can be one."""
+    try:
+        http.check_url(url)
+    except ValueError as error:
+        return {field: str(error)}
+    return {}
+
+
 def refused(answer: http.Answer, reason: str = "", *, retry_after: float | None = None) -> Receipt:
     """The receipt of an answer that is no success: 408, 425, 429 and 5xx are temporary, with the provider's Retry-After; the rest is permanent."""
     words = f"answered {answer.status}" + (f": {reason[:300]}" if reason else "")

@@ -39,10 +39,7 @@ class HttpGateway:
         """A sentence for each field that cannot be."""
         errors = {} if self.fixed else recipes.check(self.recipe(values))
         if values.get("base_url"):
-            try:
-                http.check_url(values["base_url"])
-            except ValueError as error:
-                errors["base_url"] = str(error)
+            errors |= answers.wrong_address("base_url", values["base_url"])
         return errors
 
     def send(self, account: Account, address: str, message: Message, *, key: str) -> Receipt:

@@ -15,9 +15,8 @@ from urllib.parse import quote
 
 from tocsin.domain.ports import Abilities, Account, Field, Message, Outcome, Receipt
 from tocsin.domain.ports_chat import Heard
-from tocsin.integrations import chat
+from tocsin.integrations import answers, chat
 from tocsin.integrations.matrix import words
-from tocsin.lib import http
 
 PERSON = re.compile(r"^@[^\s:@]{1,120}:[A-Za-z0-9.:\[\]-]{1,120}$")
 ROOM = re.compile(r"^(?:[!#][^\s:]{1,120}:[A-Za-z0-9.:\[\]-]{1,120}|![A-Za-z0-9_-]{43})$")
@@ -48,11 +47,7 @@ class Matrix:
 
     def check(self, values: Mapping[str, str]) -> dict[str, str]:
         """What is wrong with the values."""
-        try:
-            http.check_url(values["url"])
-        except ValueError as error:
-            return {"url": str(error)}
-        return {}
+        return answers.wrong_address("url", values["url"])
 
     def check_room(self, address: str) -> str:
         """ "#ops:example.com" or "!id:example.com". Raises ValueError."""

@@ -14,8 +14,7 @@ from urllib.parse import quote
 
 from tocsin.domain.ports import Abilities, Account, Answer, Callback, Field, ForgedError, Message, Outcome, Receipt, Reply, Report, Said
 from tocsin.domain.replies import Verb, Wish
-from tocsin.integrations import chat
-from tocsin.lib import http
+from tocsin.integrations import answers, chat
 
 LONGEST_TEXT = 4000  # of the 16,383 that fit
 EMAIL = re.compile(r"^[^\s@]{1,64}@[^\s@]{1,189}$")
@@ -50,11 +49,7 @@ class Mattermost:
 
     def check(self, values: Mapping[str, str]) -> dict[str, str]:
         """What is wrong with the values."""
-        try:
-            http.check_url(values["url"])
-        except ValueError as error:
-            return {"url": str(error)}
-        return {}
+        return answers.wrong_address("url", values["url"])
 
     def check_room(self, address: str) -> str:
         """ "team/channel", as in the channel's address. Raises ValueError."""

@@ -78,11 +78,7 @@ class Pushover:
         wrong = {}
         if not KEY.fullmatch(values["token"]):
             wrong["token"] = "An application token has 30 letters and digits."  # noqa: S105 - a sentence
-        try:
-            http.check_url(values["server"] or SERVER)
-        except ValueError as error:
-            wrong["server"] = str(error)
-        return wrong
+        return wrong | answers.wrong_address("server", values["server"] or SERVER)
 
     def send(self, account: Account, address: str, message: Message, *, key: str) -> Receipt:
         """One message; a page at emergency priority. Pushover knows no idempotency keys: what was cut after sending is unknown."""

@@ -17,9 +17,8 @@ from urllib.parse import parse_qs
 
 from tocsin.domain.ports import Abilities, Account, Answer, Callback, Field, ForgedError, Message, Outcome, Receipt, Reply, Report, Said
 from tocsin.domain.replies import Verb, Wish
-from tocsin.integrations import chat
+from tocsin.integrations import answers, chat
 from tocsin.integrations.slack import words
-from tocsin.lib import http
 
 log = logging.getLogger(__name__)
 OLDEST_CALL = 300  # seconds
@@ -69,11 +68,7 @@ class Slack:
             errors |= {"token": "A bot token begins with xoxb-."}
         if not re.fullmatch(r"[0-9a-f]{32,64}", values["signing_secret"]):
             errors |= {"signing_secret": "The signing secret is 32 letters a to f and digits."}
-        try:
-            http.check_url(values["api"])
-        except ValueError as error:
-            errors["api"] = str(error)
-        return errors
+        return errors | answers.wrong_address("api", values["api"])
 
     def check_room(self, address: str) -> str:
         """A channel's id, or #name. Raises ValueError."""

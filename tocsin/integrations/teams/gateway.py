@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tocsin.domain.ports import Abilities, Account, Field, Message, Outcome, Receipt
-from tocsin.integrations import chat
-from tocsin.lib import http
+from tocsin.integrations import answers, chat
 
 LONGEST_BODY = 1500  # characters; a card has 28 KB, in which one character may take twelve bytes
 EMAIL = re.compile(r"^[^\s@]{1,64}@[^\s@]{1,189}$")
@@ -43,11 +42,7 @@ class Teams:
 
     def check(self, values: Mapping[str, str]) -> dict[str, str]:
         """What is wrong with the values."""
-        errors = {}
-        try:
-            http.check_url(values["url"])
-        except ValueError as error:
-            errors["url"] = str(error)
+        errors = answers.wrong_address("url", values["url"])
         if values["form"] not in FORMS:
             errors["form"] = f"One of {', '.join(FORMS)}."
         return errors

@@ -32,7 +32,6 @@ from tocsin.domain.ports import (
 )  # fmt: skip
 from tocsin.domain.replies import Verb, Wish, by_text
 from tocsin.integrations import answers
-from tocsin.lib import http
 
 SERVER = "https://api.telegram.org"
 TOKEN = re.compile(r"\d{5,20}:[A-Za-z0-9_-]{30,60}")
@@ -90,11 +89,7 @@ class Telegram:
             wrong["name"] = "A bot's name has 5 to 32 letters, digits and underscores, such as @our_tocsin_bot."
         if not TOKEN.fullmatch(values["token"]):
             wrong["token"] = "A bot's token is a number, a colon and 35 letters or digits."  # noqa: S105 - a sentence
-        try:
-            http.check_url(values["server"] or SERVER)
-        except ValueError as error:
-            wrong["server"] = str(error)
-        return wrong
+        return wrong | answers.wrong_address("server", values["server"] or SERVER)
 
     def connect(self, account: Account, address: str) -> Receipt:
         """Tell Telegram where to bring what people answer, with the secret that proves it."""

@@ -107,11 +107,7 @@ def check(values: Mapping[str, str]) -> dict[str, str]:
         errors["api_key_sid"] = "The SID of an API key is SK and 32 digits or letters from a to f."
     if bool(values["api_key_sid"]) != bool(values["api_key_secret"]):
         errors["api_key_secret"] = "An API key is its SID and its secret: give both or neither."  # noqa: S105 - a sentence
-    try:
-        http.check_url(values["base_url"] or BASE)
-    except ValueError as error:
-        errors["base_url"] = str(error)
-    return errors
+    return errors | answers.wrong_address("base_url", values["base_url"] or BASE)
 
 
 Form = Mapping[str, str | list[str]]
