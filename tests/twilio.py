@@ -44,7 +44,21 @@ class Twilio(StandIn):
             record = self.records.get(parts[5].removesuffix(".json"))
             return (200, record, {}) if record else problem(404, 20404, "The requested resource was not found")
         form = parse_qs(asked.body.decode(), keep_blank_values=True)
+        if len(parts) > 5:
+            return self._change(self.records[parts[5].removesuffix(".json")], {name: values[-1] for name, values in form.items()})
         return self._make(parts[4].removesuffix(".json"), {name: values[-1] for name, values in form.items()})
+
+    def _change(self, record: dict[str, Any], form: dict[str, str]) -> Answer:
+        """A call: `canceled` ends one that is not answered yet, other TwiML takes the place of what one that is answered says."""
+        assert set(form) in ({"Status"}, {"Twiml"})
+        if form.get("Status") == "canceled" and record["status"] in ("queued", "ringing"):
+            record["status"] = "canceled"
+        elif "Twiml" in form and record["status"] == "in-progress":
+            ElementTree.fromstring(form["Twiml"])
+            record["form"]["Twiml"] = form["Twiml"]
+        else:
+            return problem(400, 21220, "Call is not in-progress. Cannot redirect.")
+        return 200, record, {}
 
     def _make(self, what: str, form: dict[str, str]) -> Answer:
         if not form.get("To", "").startswith("+"):

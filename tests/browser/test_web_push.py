@@ -42,17 +42,17 @@ class Installed:
         key = next(one["registrationId"] for one in self.registrations if one["scopeURL"] == f"{self.base}/")
         self.line.send("ServiceWorker.deliverPushMessage", {"origin": self.base, "registrationId": key, "data": json.dumps(page)})
 
-    def shown(self, title: str) -> dict:
+    def shown(self, words: str) -> dict:
         for turn in range(1, 301):
             for one in self.page.evaluate(SHOWN):
-                if title in one["title"]:
+                if words in f"{one['title']} {one['body']}":
                     return one
             self.page.wait_for_timeout(50)
             if turn % 60 == 0 and not self.page.evaluate(
                 SHOWN
             ):  # what DevTools delivers while the worker is being started is lost; a push service keeps it
                 self.push(**self.last)
-        raise AssertionError(f"no notification says {title!r}; there are {self.page.evaluate(SHOWN)}")
+        raise AssertionError(f"no notification says {words!r}; there are {self.page.evaluate(SHOWN)}")
 
 
 def test_a_pushed_page_is_shown_and_its_button_acknowledges_from_the_notification(site: Site, visit) -> None:
@@ -85,6 +85,12 @@ def test_a_link_that_no_longer_holds_is_said_so_and_a_push_without_text_still_ri
         shown=f"{site.base}/no-such-page/",
     )
     assert app.shown("A way to reach you was lost")["actions"] == []
+    page = {"tag": "tocsin-4", "title": "SEV2 Mail is slow", "open": "/", "urgent": True, "shown": ""}
+    app.push(**page, body="Why you: on call", acknowledge=f"{site.base}/ack/forged/")
+    assert app.shown("SEV2 Mail is slow Why you")["actions"] == ["acknowledge", "open"]
+    app.push(**page, body="Ana has it, since 03:12 UTC.", acknowledge="", over=True)
+    assert app.shown("Ana has it")["actions"] == []
+    assert [one["tag"] for one in app.page.evaluate(SHOWN)].count("tocsin-4") == 1
 
 
 def test_the_button_says_what_stands_in_its_way(site: Site, visit) -> None:

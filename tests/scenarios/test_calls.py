@@ -234,3 +234,48 @@ def test_what_is_said_and_written_is_made_for_telephones():
     assert parts(text) == 1 and parts("é" * 160) == 1 and parts("ё" * 71) == 2 and parts("€" * 81) == 2
     assert plain("Überlast → 日本") == "Überlast > 日本"
     assert "Acknowledge: https://t.ex/ack/x" in sms(Message("Down", "", link="https://t.ex/ack/x", facts={"kind": "page"}), replies=False)
+
+
+def test_a_telephone_that_rings_is_let_be_once_somebody_else_has_it(world, twilio, ana):
+    world.method(ana)
+    world.policy([ana, world.ben])
+    alert = world.alert()
+    world.phone.expect(world.ben)
+    twilio.report(twilio.calls[0], "ringing")
+    world.acknowledge(alert, world.ben)
+    world.settle()
+    assert twilio.calls[0]["status"] == "canceled"
+    twilio.report(twilio.calls[0], "canceled")
+    assert call_of(world, ana).state == "cancelled" and "nobody was needed any more" in call_of(world, ana).outcome
+    assert "page_failed" not in world.timeline(alert)
+    world.advance(hours=1)  # her other telephone does not ring instead
+
+
+def test_whoever_has_picked_up_hears_who_has_it_but_not_in_the_middle_of_their_own_answer(world, twilio, ana):
+    world.policy([ana, world.ben])
+    alert = world.alert()
+    world.phone.expect(world.ben)
+    twilio.report(twilio.calls[0], "in-progress")
+    world.acknowledge(alert, world.ben)
+    world.settle()
+    assert heard(twilio.calls[0]["form"]["Twiml"]).startswith("Ben has it, since ")
+    world.advance(seconds=61)
+    world.alert("Search is down")
+    world.phone.expect(world.ben, "Search is down")
+    twilio.report(twilio.calls[-1], "in-progress")
+    asked = len(twilio.asked)
+    assert "You have it" in twilio.press(twilio.calls[-1], "4")
+    world.settle()
+    assert len(twilio.asked) == asked
+
+
+def test_while_twilio_is_away_a_call_is_ended_a_little_later(world, twilio, ana):
+    world.policy([ana, world.ben])
+    alert = world.alert()
+    world.phone.expect(world.ben)
+    twilio.trouble.append(problem(503, 20503, "Service unavailable"))
+    world.acknowledge(alert, world.ben)
+    world.settle()
+    assert twilio.calls[0]["status"] == "queued"
+    world.advance(seconds=31)
+    assert twilio.calls[0]["status"] == "canceled"

@@ -110,3 +110,18 @@ def test_an_address_that_cannot_be_a_topic_is_refused_with_what_would_be_right(a
 
 def test_a_bare_topic_is_one_of_the_public_server():
     assert NOTIFIERS["ntfy"].check_address("tocsin-ana-8d1f2c") == "https://ntfy.sh/tocsin-ana-8d1f2c"
+
+
+def test_who_has_it_takes_the_place_of_the_page_without_a_sound(world, ntfy, topic):
+    world.policy([world.ben, world.ana])
+    alert = world.alert("Checkout is down")
+    world.phone.expect(world.ana)
+    page = ntfy.asked[-1].json
+    ntfy.trouble.append((503, {"code": 50301, "http": 503, "error": "busy"}, {}))
+    world.acknowledge(alert, world.ana)
+    world.advance(seconds=31)
+    told = ntfy.asked[-1].json
+    assert (told["sequence_id"], told["title"], told["priority"]) == (page["sequence_id"], page["title"], 2)
+    assert told["message"].startswith("Ana has it, since ") and "/ack/" not in str(told)
+    world.advance(hours=1)
+    assert len(ntfy.asked) == 4  # the code, the page, and who has it, twice

@@ -133,7 +133,7 @@ def test_the_button_acknowledges(world, bot, chat):
     run = world.escalation(alert)
     assert (run.acknowledged_by, run.acknowledged_via) == (world.ben, "telegram")
     world.advance(hours=1)  # nobody else is paged
-    assert message["reply_markup"]["inline_keyboard"][0][0]["text"].startswith("Ben has it since")
+    assert message["reply_markup"]["inline_keyboard"][0][0]["text"].startswith("Ben has it, since")
     assert bot.press(BEN, message).status_code == 200  # the button that only says so
 
 
@@ -152,7 +152,7 @@ def test_when_somebody_else_has_it_the_message_says_so(world, bot, chat):
     world.acknowledge(alert, world.ana)
     world.settle()
     [button] = bot.messages[0]["reply_markup"]["inline_keyboard"][0]
-    assert button["text"].startswith("Ana has it since") and button["callback_data"] == "-"
+    assert button["text"].startswith("Ana has it, since") and button["callback_data"] == "-"
 
 
 def test_nobody_answers_for_another_and_no_call_counts_without_the_secret(world, bot, chat):

@@ -167,3 +167,24 @@ def test_the_app_can_be_installed_and_its_worker_comes_from_the_root():
     worker = client.get("/sw.js")
     assert worker["Content-Type"].startswith("text/javascript") and "no-store" in worker["Cache-Control"]
     assert "script-src 'self'" in worker["Content-Security-Policy"]
+
+
+def test_who_has_it_takes_the_place_of_the_page_where_that_is_shown_or_still_waits(world, service, browser):
+    world.policy([world.ben, world.ana])
+    alert = world.alert("Checkout is down")
+    world.phone.expect(world.ana)
+    page, topic = browser.read(service.asked[-1].body), service.asked[-1].headers["topic"]
+    world.acknowledge(alert, world.ana)
+    world.settle()
+    told = browser.read(service.asked[-1].body)
+    assert (told["tag"], service.asked[-1].headers["topic"]) == (page["tag"], topic) and told["over"] is True
+    assert told["body"].startswith("Ana has it, since ") and not told["acknowledge"] and not told["shown"]
+
+
+def test_nothing_is_said_where_nothing_was_shown(world, service, browser):
+    world.policy([world.ana], [world.ben])
+    alert = world.alert()
+    world.phone.expect(world.ana)
+    world.acknowledge(alert, world.ana)
+    world.advance(minutes=10)
+    assert service.asked == []

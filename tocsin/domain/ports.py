@@ -34,8 +34,8 @@ class Receipt:
 
     `gone` says that this address will never work again (subscription ended, bot blocked): it has to be proved anew.
     `account` is the account that it went through, `reports` says that a report of what became of it is to be expected, `lasts` for how many
-    seconds it goes on at its provider (rings again, shows a button) until it is ended (see Lasting). `recipient` is the provider's own name for the
-    person, by which it calls them when they answer.
+    seconds its provider has to be asked what its person did (see Polling). `recipient` is the provider's own name for the person, by which it
+    calls them when they answer.
     """
 
     outcome: Outcome
@@ -266,17 +266,29 @@ class LinkedByCode(Protocol):
 
 
 @runtime_checkable
-class Lasting(Protocol):
-    """A gateway whose messages go on at the provider: they are looked after until nobody is needed any more, and then ended there."""
-
-    looks_every: float | None  # seconds; None: the provider tells by itself
+class Polling(Protocol):
+    """A gateway that is asked what the person did, because its provider may not reach us: for as long as an answer would change something."""
 
     def look(self, account: Account, provider_id: str) -> Report | Reply | None:
         """What its person did meanwhile; None for nothing or no answer. Within 10 s."""
         ...
 
-    def end(self, account: Account, provider_id: str, sentence: str) -> bool:
-        """End it and say why where that can be said; False when it has to be tried again. Within 10 s."""
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message of ours where it went: the address, the provider's name for it, and the idempotency key that it was sent with."""
+
+    address: str
+    provider_id: str
+    key: str
+
+
+@runtime_checkable
+class Changing(Protocol):
+    """A notifier or gateway whose messages can be changed after they were sent: what somebody took must not ring or look open elsewhere."""
+
+    def change(self, account: Account, sent: Sent, message: Message, note: str) -> Receipt:
+        """Let `note` (who has it, since when) stand in place of the page: no ringing, no buttons. Wakes nobody. Within 10 s."""
         ...
 
 

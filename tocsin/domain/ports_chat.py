@@ -6,17 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from tocsin.domain.ports import Account, Message, Receipt
+from tocsin.domain.ports import Account, Receipt
 from tocsin.domain.replies import Wish
-
-
-@runtime_checkable
-class Editing(Protocol):
-    """A gateway whose messages can be changed after they were sent: what somebody took must not look open elsewhere."""
-
-    def edit(self, account: Account, provider_id: str, message: Message, note: str) -> Receipt:
-        """Show the message that the account sent as `provider_id` without its buttons and with `note` (who has it, since when). Within 10 s."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ GATEWAYS: Lazy[Gateway] = Lazy(
     }
 )
 
-# Accounts whose messages are changed when somebody has what they are about (domain.ports_chat.Editing): asked while an acknowledgement is
-# stored, without importing anybody's module.
-EDITED = ("slack", "mattermost", "matrix")
+# Ways whose messages are changed when somebody has what they are about (domain.ports.Changing): asked while an acknowledgement is stored,
+# without importing anybody's module.
+CHANGED = ("slack", "mattermost", "matrix", "telegram", "pushover", "webpush", "ntfy", "voice")
 HEARD = ("matrix",)  # those that are asked what people have answered (domain.ports_chat.Hearing)

@@ -171,8 +171,8 @@ class Notification(models.Model):
     awaits_report = models.BooleanField(default=False)  # its provider says afterwards what became of it
     report_due_at = models.DateTimeField(null=True, blank=True)  # then the provider is asked what became of it
     report_sequence = models.PositiveIntegerField(null=True, blank=True)  # of the provider's last report, where it counts them
-    lasts_until = models.DateTimeField(null=True, blank=True)  # so long it goes on at its provider
-    look_due_at = models.DateTimeField(null=True, blank=True)  # then it is looked after there
+    lasts_until = models.DateTimeField(null=True, blank=True)  # so long its provider is asked about it
+    look_due_at = models.DateTimeField(null=True, blank=True)  # then it is asked about next
     reply_code = models.PositiveSmallIntegerField(null=True, blank=True)  # what a text names this page by
     refresh_due_at = models.DateTimeField(null=True, blank=True)  # then the message in the chat is changed to what is true by then
     outcome = models.CharField(max_length=500, blank=True, default="")  # the provider's reason in plain words

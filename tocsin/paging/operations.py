@@ -18,8 +18,8 @@ from tocsin.domain import catch_up, delivery
 from tocsin.domain import escalation as rules
 from tocsin.lib import due, statements
 from tocsin.paging import low_urgency, operations_canary, people, posts, several
-from tocsin.paging import operations_chats as chats
 from tocsin.paging import operations_notifications as notifications
+from tocsin.paging import operations_shown as showing
 from tocsin.paging.models import Escalation, EscalationPolicy, Notification
 from tocsin.paging.operations_contacts import (
     add_method,
@@ -236,7 +236,7 @@ def _again(escalation: Escalation, now: datetime) -> None:
     escalation.save(update_fields=["due_at", "finished_at"])
     who = escalation.acknowledged_by.name if escalation.acknowledged_by else "nobody"
     _tell(escalation, "acknowledgement_expired", f"The acknowledgement by {who} ran out; paging starts again.", now)
-    chats.refresh(escalation.notifications.all(), now)
+    showing.refresh(escalation.notifications.all(), now)
     start(
         policy=_policy_now(escalation), track=escalation.track, subject=escalation.subject, alert=escalation.alert,
         incident_id=escalation.incident_id, reason=f"The acknowledgement by {who} ran out.", urgency=escalation.urgency, now=now,
@@ -334,7 +334,7 @@ def acknowledge(
         )
         notifications.cancel(own, "this person has acknowledged", now)
     by_hand = notifications.of_subject(alert_id, incident_id) & Q(escalation=None)
-    chats.refresh(Notification.objects.filter(Q(escalation__in=taken) | by_hand), now)
+    showing.refresh(Notification.objects.filter(Q(escalation__in=taken) | by_hand), now)
     return taken + [row for row in waiting if row in new]
 
 
@@ -342,7 +342,9 @@ def _waits_for_more(row: Escalation, by: Actor, now: datetime, *, new: bool) -> 
     """One of several has acknowledged: this person is left alone, the others are asked on."""
     more = several.waits_for(row)
     if more and new:
-        notifications.cancel(Notification.objects.filter(escalation=row, user=by.user), f"acknowledged by {by.label}", now)
+        own = Notification.objects.filter(escalation=row, user=by.user)
+        notifications.cancel(own, f"acknowledged by {by.label}", now)
+        showing.refresh(own, now)
         _tell(row, "acknowledged_partly", f"{by.label} has acknowledged; paging goes on until {more} has too.", now, by)
     return bool(more)
 
@@ -390,7 +392,7 @@ def stop(
             statements.update(row, "status", "due_at", "finished_at")
     pages = Notification.objects.filter(Q(escalation__in=rows) | (notifications.of_subject(alert_id, incident_id) & Q(escalation=None)))
     notifications.cancel(pages.filter(kind__in=notifications.PAGES), reason, now)
-    chats.refresh(pages, now)
+    showing.refresh(pages, now)
     return stopped
 
 

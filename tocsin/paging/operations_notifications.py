@@ -22,8 +22,8 @@ from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib import due, statements
 from tocsin.lib.conflicts import again_on_conflict
 from tocsin.paging import low_urgency
-from tocsin.paging import operations_chats as chats
-from tocsin.paging import operations_lasting as lasting
+from tocsin.paging import operations_polling as polling
+from tocsin.paging import operations_shown as showing
 from tocsin.paging.models import ContactMethod, Escalation, Notification
 from tocsin.paging.people import quiet_way, usable_methods, ways
 from tocsin.timeline.operations import announce, record
@@ -116,7 +116,6 @@ def become(row: Notification, state: str, reason: str, now: datetime, *, due_at:
 
 def cancel(rows: QuerySet[Notification], reason: str, now: datetime) -> int:
     """Cancel those of `rows` that have not been handed to a sender; how many."""
-    lasting.end_soon(rows, now)
     pending = list(rows.filter(state=State.PENDING).select_for_update().order_by("id"))
     for row in pending:
         _withdraw(row, reason, now)
@@ -298,7 +297,7 @@ def settle(id: int, fence: int, receipt: Receipt, now: datetime) -> str:
     match verdict:
         case rules.Done(state):
             become(row, state, receipt.reason or "taken by the provider", now)
-            chats.sent(row, receipt, over=over, now=now)
+            showing.sent(row, receipt, over=over, now=now)
             tell(row, f"{_word(row)}_sent", f"{row.whom} was {'paged' if row.user_id else 'told'} by {row.method_kind}." + _notes(row), now)
         case rules.RetryAt() if over:
             _withdraw(row, f"acknowledged after attempt {row.attempt}: {receipt.reason}", now)
@@ -311,7 +310,7 @@ def settle(id: int, fence: int, receipt: Receipt, now: datetime) -> str:
             tell(row, f"{_word(row)}_failed", f"{row.whom} could not be reached by {row.method_kind}: {row.outcome}.", now)
             instead(row, escalations, now)
     if receipt.lasts and row.state in (State.ACCEPTED, State.DELIVERED):
-        lasting.begin(row, receipt.lasts, now)
+        polling.begin(row, receipt.lasts, now)
     if receipt.gone and row.contact_method:
         lose(row.contact_method, receipt.reason, now)
     return row.state

@@ -11,12 +11,14 @@ from tocsin.domain import delivery as rules
 from tocsin.domain.ports import Outcome, Report
 from tocsin.lib.conflicts import again_on_conflict
 from tocsin.paging import operations_providers as providers
-from tocsin.paging.models import Notification, Provider
+from tocsin.paging.models import Escalation, Notification, Provider
 from tocsin.paging.operations_notifications import become, instead, line, locked, tell
+from tocsin.paging.operations_shown import CALLED
 
 log = logging.getLogger(__name__)
 State = Notification.State
 LOOP = "reports"
+OVER = (Escalation.Status.ACKNOWLEDGED, Escalation.Status.STOPPED)
 MOST_NOTED = 60  # lines of a row's history; further calls about it leave no trace in it
 AT_ONCE = 20
 
@@ -39,6 +41,8 @@ def take_report(id: int, account: Provider, report: Report, now: datetime) -> st
         case "delivered":
             become(row, State.DELIVERED, f"{account.name}: {report.reason}", now)
             providers.count(account, "delivered", now)
+        case "failed" if row.method_kind == CALLED and escalations and all(one.status in OVER for one in escalations.values()):
+            become(row, State.CANCELLED, f"{account.name}: {report.reason}; nobody was needed any more", now)
         case "failed":
             become(row, State.FAILED, f"{account.name}: {report.reason}", now)
             providers.trouble(account, row.outcome, now)

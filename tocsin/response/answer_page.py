@@ -17,6 +17,7 @@ from tocsin.lib.refusal import Refused
 from tocsin.paging import answerable, messages
 from tocsin.paging import operations as paging
 from tocsin.paging import operations_reports as reports
+from tocsin.paging import operations_shown as shown
 from tocsin.paging.models import ContactMethod, Notification
 from tocsin.response.acknowledge import acknowledge_page
 from tocsin.response.resolve_alert import resolve_alert
@@ -48,6 +49,8 @@ def answer(reply: Reply, *, channel: str, page: Notification | None, now: dateti
 
 def _about(pages: list[Notification], wish: Wish, channel: str, now: datetime, by: User | None = None) -> Said:
     if wish.verb is Verb.REPEAT and pages:
+        if over := shown.note(pages[0]):
+            return Said(True, over)
         return Said(False, spoken(messages.message(pages[0], now)))
     if wish.verb not in _DEEDS:
         return Said(False, "" if channel == "voice" else HOW)  # a call says its menu again by itself

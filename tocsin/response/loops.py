@@ -14,7 +14,7 @@ from tocsin.response import (
     listen_in_chats,
     look_after,
     receive_events,
-    show_in_chats,
+    show_outcome,
     verify_sns,
     watch_heartbeats,
     watch_schedules,
@@ -31,7 +31,7 @@ LOOPS: list[Loop] = [
     bulk_alerts.LOOP,
     watch_heartbeats.LOOP,
     verify_sns.LOOP,
-    show_in_chats.LOOP,
+    show_outcome.LOOP,
     listen_in_chats.LOOP,
     watch_schedules.LOOP,
 ]

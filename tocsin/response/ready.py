@@ -12,6 +12,7 @@ from tocsin.lib.refusal import Refused, missing
 from tocsin.oncall import operations_people as oncall
 from tocsin.oncall.models import Readiness
 from tocsin.paging import operations_contacts as contacts
+from tocsin.paging import operations_shown as shown
 from tocsin.paging.models import Notification
 
 OPEN_FOR = timedelta(hours=24)  # as long as the link of a page
@@ -34,6 +35,7 @@ def acknowledge_rehearsal(user: User, *, now: datetime) -> datetime:
     if not contacts.rehearsals(user).filter(created_at__gt=now - OPEN_FOR).exists():
         raise missing("test page")
     oncall.is_ready(user, now=now)
+    shown.refresh(contacts.rehearsals(user), now)
     return now
 
 

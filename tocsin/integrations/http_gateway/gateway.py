@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tocsin.domain import replies
-from tocsin.domain.ports import Account, Answer, Callback, Field, ForgedError, Message, Outcome, Receipt, Reply, Report, Said
+from tocsin.domain.ports import Account, Answer, Callback, Field, ForgedError, Message, Outcome, Receipt, Reply, Report, Said, Sent
 from tocsin.integrations import answers
 from tocsin.integrations.http_gateway import recipe as recipes
 from tocsin.integrations.http_gateway.recipe import Recipe
@@ -104,6 +104,18 @@ class HttpGateway:
             log.warning("the account %s cannot answer a call: %s", account.id, error)
             return Answer(status=204)
         return Answer(made.encode(), f"{recipe.answer_type}; charset=utf-8")
+
+    def change(self, account: Account, sent: Sent, message: Message, note: str) -> Receipt:
+        """End a call that nobody needs any more, where the recipe says how."""
+        recipe = self.recipe(account.values)
+        if not recipe.end_url:
+            return Receipt(Outcome.DELIVERED, "it ends by itself")
+        values = {**_values(account), "id": sent.provider_id}
+        headers = {**_authorization(account.values), **recipes.lines(recipe.headers, ":", values)}
+        answer = answers.ask("DELETE", recipes.address(recipe.end_url, values), headers=headers)
+        if isinstance(answer, Receipt):
+            return answer
+        return Receipt(Outcome.DELIVERED, "the call was ended") if answer.status < 300 else answers.refused(answer)
 
     def ask(self, account: Account, provider_id: str) -> Report | None:
         """What became of a message, where the recipe says how that is asked."""

@@ -67,6 +67,7 @@ PLIVO_VOICE = HttpGateway(
         '"hangup_method": "POST", "machine_detection": "true", "machine_detection_url": "{{ callback }}", "machine_detection_method": "POST", '
         '"ring_timeout": "30"}',
         success="status == 201", id="body.request_uuid", reason="body.error", bad_number='status == 400 and "to" in text',
+        end_url="{{ base_url }}/v1/Account/{{ user }}/Request/{{ id }}/",
         report_id="body.RequestUUID", report='body.CallStatus if body.Event == "Hangup"', report_reason="body.HangupCause",
         delivered="completed", failed="busy, failed, timeout, no-answer, cancel, machine", machine='body.Machine == "true"', key="body.Digits",
         answer='<Response>{% if done %}<Speak>{{ said }}</Speak>{% else %}<GetInput action="{{ callback }}" method="POST" inputType="dtmf" '
@@ -118,11 +119,12 @@ _ANSWER = (
     Field("answer", "Answer to a call", required=False, help="With {{ said }}, {{ menu }}, {{ callback }}, {% if done %}."),
     Field("answer_type", "Its type", required=False, default="text/plain", help="text/plain, application/xml or application/json."),
 )
+_END = Field("end_url", "Address to end a call", required=False, help="With {{ id }}; asked with DELETE when somebody else has it.")
 OWN_SMS = HttpGateway(
     "http_sms", "Any other provider: text messages", "sms",
     (*_OWN, Field("reply_from", "Texts: the sender is", required=False), Field("reply_text", "Texts: the words are", required=False), *_ANSWER),
 )  # fmt: skip
 OWN_VOICE = HttpGateway(
     "http_voice", "Any other provider: phone calls", "voice",
-    (*_OWN, Field("machine", "An answering machine when", required=False), Field("key", "The key is", required=False), *_ANSWER),
+    (*_OWN, _END, Field("machine", "An answering machine when", required=False), Field("key", "The key is", required=False), *_ANSWER),
 )  # fmt: skip

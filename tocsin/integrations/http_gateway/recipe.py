@@ -50,6 +50,7 @@ class Recipe:
     ask_url: str = ""
     ask: str = ""
     ask_reason: str = ""
+    end_url: str = ""  # asked with DELETE while a call goes on that nobody needs any more
     reply_from: str = ""
     reply_text: str = ""
     key: str = ""  # that was pressed in a call
@@ -136,8 +137,9 @@ def check(recipe: Recipe) -> dict[str, str]:
             for name in EXPRESSIONS
         ],
     ]
-    if recipe.ask_url:
-        tried.append(("ask_url", lambda: http.check_url(address(recipe.ask_url, SAMPLE))))
+    for name in ("ask_url", "end_url"):
+        if template := getattr(recipe, name):
+            tried.append((name, lambda template=template: http.check_url(address(template, SAMPLE))))
     for name, attempt in tried:
         try:
             attempt()

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from tocsin.domain.ports import Abilities, Account, Field, Message, Outcome, Receipt
+from tocsin.domain.ports import Abilities, Account, Field, Message, Outcome, Receipt, Sent
 from tocsin.domain.ports_chat import Heard
 from tocsin.integrations import answers, chat
 from tocsin.integrations.matrix import words
@@ -69,14 +69,14 @@ class Matrix:
             raise
         return Receipt(Outcome.ACCEPTED, "the homeserver took it", provider_id=f"{room} {event}")
 
-    def edit(self, account: Account, provider_id: str, message: Message, note: str) -> Receipt:
+    def change(self, account: Account, sent: Sent, message: Message, note: str) -> Receipt:
         """Replace the message by one that says who has it."""
-        room, _, event = provider_id.partition(" ")
-        key = f"edit-{hashlib.sha256(f'{provider_id} {note}'.encode()).hexdigest()[:32]}"
+        room, _, event = sent.provider_id.partition(" ")
+        key = f"edit-{hashlib.sha256(f'{sent.provider_id} {note}'.encode()).hexdigest()[:32]}"
 
         def replace() -> Receipt:
             _post(account, room, key, words.page(message, note=note, replaces=event))
-            return Receipt(Outcome.DELIVERED, "the homeserver shows it", provider_id=provider_id)
+            return Receipt(Outcome.DELIVERED, "the homeserver shows it", provider_id=sent.provider_id)
 
         return chat.attempt(replace)
 

@@ -12,7 +12,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from tocsin.domain.ports import Abilities, Account, Answer, Callback, Field, ForgedError, Message, Outcome, Receipt, Reply, Report, Said
+from tocsin.domain.ports import (
+    Abilities,
+    Account,
+    Answer,
+    Callback,
+    Field,
+    ForgedError,
+    Message,
+    Outcome,
+    Receipt,
+    Reply,
+    Report,
+    Said,
+    Sent,
+)
 from tocsin.domain.replies import Verb, Wish
 from tocsin.integrations import answers, chat
 
@@ -73,12 +87,12 @@ class Mattermost:
         made = _call(account, "POST", "/posts", post, posts=True)
         return Receipt(Outcome.ACCEPTED, "Mattermost took it", provider_id=_id(made), recipient=person)
 
-    def edit(self, account: Account, provider_id: str, message: Message, note: str) -> Receipt:
+    def change(self, account: Account, sent: Sent, message: Message, note: str) -> Receipt:
         """Patch the post: who has it instead of the buttons."""
 
         def patch() -> Receipt:
-            _call(account, "PUT", f"/posts/{quote(provider_id, safe='')}/patch", page(message, "", note))
-            return Receipt(Outcome.DELIVERED, "Mattermost shows it", provider_id=provider_id)
+            _call(account, "PUT", f"/posts/{quote(sent.provider_id, safe='')}/patch", page(message, "", note))
+            return Receipt(Outcome.DELIVERED, "Mattermost shows it", provider_id=sent.provider_id)
 
         return chat.attempt(patch)
 

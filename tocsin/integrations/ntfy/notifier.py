@@ -10,7 +10,7 @@ import json
 import re
 from urllib.parse import unquote, urlsplit
 
-from tocsin.domain.ports import Abilities, Message, Outcome, Receipt
+from tocsin.domain.ports import Abilities, Account, Message, Outcome, Receipt, Sent
 from tocsin.integrations import answers
 from tocsin.lib import http
 
@@ -19,7 +19,7 @@ TOPIC = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 SHORTEST_PUBLIC_TOPIC = 12  # on a server where everybody may read every topic, its name is the only secret
 LONGEST_TEXT = 3_500  # bytes; from 4,096 on a server would turn it into a file
 LONGEST_TITLE = 250
-URGENT, CALM = 5, 3
+URGENT, CALM, QUIET = 5, 3, 2  # the last makes no sound
 WRONG = "Give the topic's address, such as https://ntfy.sh/my-long-secret-topic; where the server demands a token: https://TOKEN@ntfy.example.com/topic."
 
 
@@ -57,18 +57,27 @@ class Ntfy:
 
     def send(self, address: str, message: Message, *, key: str) -> Receipt:
         """One message. A second attempt carries the same sequence id, so that a phone shows it in place of the first (ntfy 2.16)."""
-        server, topic, login = _parts(address)
-        headers = {"Content-Type": "application/json"} | ({"Authorization": login} if login else {})
-        body = json.dumps(_body(topic, message, key)).encode()
-        answer = answers.ask("POST", f"{server}/", headers=headers, content=body)
-        if isinstance(answer, Receipt):
-            return answer
-        said = answers.plain(answer)
-        if answer.status == 200 and said.get("id"):
-            return Receipt(Outcome.ACCEPTED, "the ntfy server took it", provider_id=str(said["id"]))
-        if answer.status == 200:
-            return Receipt(Outcome.FAILED, "what answered is no ntfy server")
-        return answers.refused(answer, str(said.get("error", "")))
+        return _publish(address, _body(message, key))
+
+    def change(self, account: Account, sent: Sent, message: Message, note: str) -> Receipt:
+        """The same sequence id again: on the phone who has it takes the place of the page, without a sound (before ntfy 2.16: beside it)."""
+        body = _body(message, sent.key)
+        told = {"message": answers.cut(f"{note}\n{message.text}", LONGEST_TEXT), "priority": QUIET, "tags": ["white_check_mark"]}
+        return _publish(sent.address, {name: body[name] for name in body if name not in ("actions", "click")} | told | _open(message))
+
+
+def _publish(address: str, body: dict[str, object]) -> Receipt:
+    server, topic, login = _parts(address)
+    headers = {"Content-Type": "application/json"} | ({"Authorization": login} if login else {})
+    answer = answers.ask("POST", f"{server}/", headers=headers, content=json.dumps({"topic": topic, **body}).encode())
+    if isinstance(answer, Receipt):
+        return answer
+    said = answers.plain(answer)
+    if answer.status == 200 and said.get("id"):
+        return Receipt(Outcome.ACCEPTED, "the ntfy server took it", provider_id=str(said["id"]))
+    if answer.status == 200:
+        return Receipt(Outcome.FAILED, "what answered is no ntfy server")
+    return answers.refused(answer, str(said.get("error", "")))
 
 
 def _parts(address: str) -> tuple[str, str, str]:
@@ -80,20 +89,25 @@ def _parts(address: str) -> tuple[str, str, str]:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{place}", topic, login
 
 
-def _body(topic: str, message: Message, key: str) -> dict[str, object]:
-    where = message.facts.get("subject_url") or ""
+def _body(message: Message, key: str) -> dict[str, object]:
     body: dict[str, object] = {
-        "topic": topic, "title": answers.cut(" ".join(message.title.split()), LONGEST_TITLE), "message": answers.cut(message.text, LONGEST_TEXT),
+        "title": answers.cut(" ".join(message.title.split()), LONGEST_TITLE), "message": answers.cut(message.text, LONGEST_TEXT),
         "priority": URGENT if message.urgent else CALM, "tags": ["rotating_light" if message.urgent else "bell"], "sequence_id": key,
-    }  # fmt: skip
-    actions: list[dict[str, object]] = []
+    } | _open(message)  # fmt: skip
     if message.link:
-        actions.append({"action": "http", "label": "Acknowledge", "url": message.link, "method": "POST", "clear": True})
-    if where:
-        actions.append({"action": "view", "label": "Open", "url": where})
-    if click := message.link or where:
-        body["click"] = click
-    return body | ({"actions": actions} if actions else {})
+        press = {"action": "http", "label": "Acknowledge", "url": message.link, "method": "POST", "clear": True}
+        body |= {"click": message.link, "actions": [press, *_list(body.get("actions"))]}
+    return body
+
+
+def _open(message: Message) -> dict[str, object]:
+    """The button and the tap that open the alert or incident, where there is one."""
+    where = message.facts.get("subject_url")
+    return {"click": where, "actions": [{"action": "view", "label": "Open", "url": where}]} if where else {}
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 NOTIFIER = Ntfy()

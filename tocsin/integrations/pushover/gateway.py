@@ -23,6 +23,7 @@ from tocsin.domain.ports import (
     Reply,
     Report,
     Said,
+    Sent,
 )  # fmt: skip
 from tocsin.domain.replies import Verb, Wish
 from tocsin.integrations import answers
@@ -71,7 +72,6 @@ class Pushover:
         Field("token", "Application token", secret=True, help="Of the application that you register at pushover.net/apps/build."),
         Field("server", "Server", required=False, default=SERVER, help="Only to go through a relay of your own."),
     )
-    looks_every: float | None = 15.0  # Pushover asks for 5 s or more
 
     def check(self, values: Mapping[str, str]) -> dict[str, str]:
         """A sentence for each value that cannot be."""
@@ -120,10 +120,14 @@ class Pushover:
             return Reply(Wish(Verb.ACKNOWLEDGE))
         return Report(Outcome.DELIVERED, "it rings at the phone", provider_id) if said.get("last_delivered_at") else None
 
-    def end(self, account: Account, provider_id: str, sentence: str) -> bool:
+    def change(self, account: Account, sent: Sent, message: Message, note: str) -> Receipt:
         """It rings no more."""
-        answer = _post(account, f"receipts/{provider_id}/cancel.json", {})
-        return not isinstance(answer, Receipt) and answer.status < 500 and answer.status != 429
+        if not KEY.fullmatch(sent.provider_id):
+            return Receipt(Outcome.DELIVERED, "it rang once and is over")
+        answer = _post(account, f"receipts/{sent.provider_id}/cancel.json", {})
+        if isinstance(answer, Receipt):
+            return answer
+        return Receipt(Outcome.DELIVERED, "it rings no more") if answer.status == 200 else answers.refused(answer)
 
 
 def _server(account: Account) -> str:

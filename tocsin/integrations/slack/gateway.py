@@ -15,7 +15,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
-from tocsin.domain.ports import Abilities, Account, Answer, Callback, Field, ForgedError, Message, Outcome, Receipt, Reply, Report, Said
+from tocsin.domain.ports import (
+    Abilities,
+    Account,
+    Answer,
+    Callback,
+    Field,
+    ForgedError,
+    Message,
+    Outcome,
+    Receipt,
+    Reply,
+    Report,
+    Said,
+    Sent,
+)
 from tocsin.domain.replies import Verb, Wish
 from tocsin.integrations import answers, chat
 from tocsin.integrations.slack import words
@@ -87,13 +101,13 @@ class Slack:
         where = f"{said.get('channel', place)}:{said.get('ts', '')}"
         return Receipt(Outcome.ACCEPTED, "Slack took it", provider_id=where, recipient=place if MEMBER.match(place) else "")
 
-    def edit(self, account: Account, provider_id: str, message: Message, note: str) -> Receipt:
+    def change(self, account: Account, sent: Sent, message: Message, note: str) -> Receipt:
         """`chat.update`: who has it instead of the buttons."""
-        place, _, stamp = provider_id.rpartition(":")
+        place, _, stamp = sent.provider_id.rpartition(":")
 
         def update() -> Receipt:
             _call(account, "chat.update", {"channel": place, "ts": stamp, **words.page(message, note)})
-            return Receipt(Outcome.DELIVERED, "Slack shows it", provider_id=provider_id)
+            return Receipt(Outcome.DELIVERED, "Slack shows it", provider_id=sent.provider_id)
 
         return chat.attempt(update)
 

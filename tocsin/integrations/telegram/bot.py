@@ -29,6 +29,7 @@ from tocsin.domain.ports import (
     Reply,
     Report,
     Said,
+    Sent,
 )  # fmt: skip
 from tocsin.domain.replies import Verb, Wish, by_text
 from tocsin.integrations import answers
@@ -38,7 +39,6 @@ TOKEN = re.compile(r"\d{5,20}:[A-Za-z0-9_-]{30,60}")
 NAME = re.compile(r"@?[A-Za-z][A-Za-z0-9_]{3,30}")
 CHAT = re.compile(r"[1-9]\d{3,19}")  # a person's; groups have negative numbers
 LONGEST_TEXT = 4_000  # bytes; Telegram takes 4,096 characters
-BUTTON_LIFETIME = 24 * 3600.0  # seconds, as the signed link
 HEADER = "x-telegram-bot-api-secret-token"
 PRESSED = re.compile(r"ack:(\d{1,18})")
 START = re.compile(r"/start(?:@\w+)?\s+([A-Za-z0-9_-]{1,64})")
@@ -80,7 +80,6 @@ class Telegram:
         Field("token", "Token", secret=True, help="As BotFather gave it, such as 123456789:AA…"),
         Field("server", "Server", required=False, default=SERVER, help="Only for a Bot API server of your own."),
     )
-    looks_every: float | None = None
 
     def check(self, values: Mapping[str, str]) -> dict[str, str]:
         """A sentence for each value that cannot be."""
@@ -116,9 +115,7 @@ class Telegram:
         answer = _ask(account, "sendMessage", asked)
         if isinstance(answer, Receipt):
             return answer
-        return Receipt(
-            Outcome.ACCEPTED, "Telegram took it", provider_id=f"{address}:{answer.get('message_id')}", lasts=BUTTON_LIFETIME if message.link else 0.0
-        )  # fmt: skip
+        return Receipt(Outcome.ACCEPTED, "Telegram took it", provider_id=f"{address}:{answer.get('message_id')}")
 
     def read_callback(self, account: Account, call: Callback) -> list[Report | Reply | Linked]:
         """A button, a text, or /start CODE. Raises ForgedError."""
@@ -146,17 +143,13 @@ class Telegram:
             body = {"method": "sendMessage", "chat_id": (update.get("chat") or {}).get("id"), "text": sentence}
         return Answer(json.dumps(body).encode(), "application/json") if body else Answer()
 
-    def look(self, account: Account, provider_id: str) -> Report | Reply | None:
-        """Telegram tells by itself."""
-        return None
-
-    def end(self, account: Account, provider_id: str, sentence: str) -> bool:
+    def change(self, account: Account, sent: Sent, message: Message, note: str) -> Receipt:
         """In place of the button it says who has it."""
-        chat, _, number = provider_id.partition(":")
-        button = [[{"text": sentence[:60], "callback_data": DONE}]]
+        chat, _, number = sent.provider_id.partition(":")
+        button = [[{"text": note[:60], "callback_data": DONE}]]
         asked = {"chat_id": int(chat), "message_id": int(number), "reply_markup": {"inline_keyboard": button}}
         answer = _ask(account, "editMessageReplyMarkup", asked)
-        return not isinstance(answer, Receipt) or answer.outcome is Outcome.FAILED
+        return answer if isinstance(answer, Receipt) else Receipt(Outcome.DELIVERED, "Telegram shows it")
 
 
 def proof(account: int) -> str:

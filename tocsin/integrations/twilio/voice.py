@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tocsin.domain import replies
-from tocsin.domain.ports import Account, Answer, Callback, Field, Message, Outcome, Receipt, Reply, Report, Said
+from tocsin.domain.ports import Account, Answer, Callback, Field, Message, Outcome, Receipt, Reply, Report, Said, Sent
 from tocsin.integrations.phone.numbers import e164
 from tocsin.integrations.phone.texts import MENU, spoken
 from tocsin.integrations.twilio import rest, signature
@@ -75,6 +75,19 @@ class TwilioVoice:
         if said.refusal:
             return said.refusal
         return Receipt(Outcome.ACCEPTED, "Twilio calls", provider_id=str(said.record["sid"]), reports=True)
+
+    def change(self, account: Account, sent: Sent, message: Message, note: str) -> Receipt:
+        """A telephone that rings is let be; whoever has picked it up already hears who has it. https://www.twilio.com/docs/voice/api/call-resource"""
+        path = f"Calls/{sent.provider_id}.json"
+        status = (rest.get(account, path) or {}).get("status")
+        if status is None:
+            return Receipt(Outcome.RETRY, "Twilio does not say whether the call goes on")
+        if status not in _ON_THE_WAY:
+            return Receipt(Outcome.DELIVERED, "the call is over")
+        told = f"<Response>{_say(account, f'{note} Good bye.')}<Hangup/></Response>"
+        form: dict[str, str | list[str]] = {"Twiml": told} if status == "in-progress" else {"Status": "canceled"}
+        said = rest.post(account, path, form, unheard=form)
+        return said.refusal or Receipt(Outcome.DELIVERED, "the call was ended")
 
     def read_callback(self, account: Account, call: Callback) -> list[Report | Reply]:
         """A status of a call, who answered it, or a key that was pressed. Raises ForgedError."""

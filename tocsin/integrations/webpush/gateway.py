@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tocsin import clock
-from tocsin.domain.ports import Account, Answer, Callback, Field, Message, Outcome, Receipt, Reply, Report, Said
+from tocsin.domain.ports import Account, Answer, Callback, Field, Message, Outcome, Receipt, Reply, Report, Said, Sent
 from tocsin.integrations import answers
 from tocsin.integrations.webpush.subscription import read
 
@@ -48,25 +48,16 @@ class WebPushGateway:
 
     def send(self, account: Account, address: str, message: Message, *, key: str) -> Receipt:
         """One push. 404 and 410 mean that the browser has ended its subscription; whether it was shown, the browser itself reports."""
-        from pywebpush import WebPusher  # 0.6 s to import: where it is used
+        return _push(account, address, _payload(account, message, key), key, urgent=message.urgent)
 
-        subscription = read(address)
-        body = WebPusher(subscription.plain).encode(json.dumps(_payload(account, message, key)).encode())["body"]
-        headers = {
-            "Authorization": authorization(account.values, subscription.endpoint, clock.real()), "Content-Encoding": "aes128gcm",
-            "Content-Type": "application/octet-stream", "TTL": str(KEPT_SECONDS), "Urgency": "high" if message.urgent else "normal",
-            "Topic": key[:32],
-        }  # fmt: skip
-        answer = answers.ask("POST", subscription.endpoint, headers=headers, content=body)
-        if isinstance(answer, Receipt):
-            return answer
-        if answer.status in (200, 201, 202, 204):
-            return Receipt(Outcome.ACCEPTED, "the push service took it", provider_id=key, reports=True)
-        if answer.status in (404, 410):
-            return Receipt(Outcome.FAILED, "the browser has ended its subscription", gone=True)
-        if answer.status in (401, 403):
-            return Receipt(Outcome.FAILED, "the browser subscribed with other keys; subscribe it again", gone=True)
-        return answers.refused(answer, answer.body[:200].decode("utf-8", "replace"))
+    def change(self, account: Account, sent: Sent, message: Message, note: str) -> Receipt:
+        """A push with the page's tag and topic: it takes the page's place where that is shown, and while it still waits at the push service."""
+        told = _payload(account, message, sent.key) | {
+            "body": answers.cut(f"{note}\n{message.text}", LONGEST_TEXT),
+            "acknowledge": "",
+            "over": True,
+        }
+        return _push(account, sent.address, told, sent.key, urgent=True)  # a sleeping phone goes on showing the page otherwise
 
     def read_callback(self, account: Account, call: Callback) -> list[Report | Reply]:
         """The service worker says that it has shown the page. The signed address is the proof: only that browser could read it."""
@@ -75,6 +66,27 @@ class WebPushGateway:
     def answer(self, account: Account, call: Callback, said: Sequence[Said]) -> Answer:
         """Nothing needs to be said."""
         return Answer(status=204)
+
+
+def _push(account: Account, address: str, payload: dict[str, object], key: str, *, urgent: bool) -> Receipt:
+    from pywebpush import WebPusher  # 0.6 s to import: where it is used
+
+    subscription = read(address)
+    body = WebPusher(subscription.plain).encode(json.dumps(payload).encode())["body"]
+    headers = {
+        "Authorization": authorization(account.values, subscription.endpoint, clock.real()), "Content-Encoding": "aes128gcm",
+        "Content-Type": "application/octet-stream", "TTL": str(KEPT_SECONDS), "Urgency": "high" if urgent else "normal", "Topic": key[:32],
+    }  # fmt: skip
+    answer = answers.ask("POST", subscription.endpoint, headers=headers, content=body)
+    if isinstance(answer, Receipt):
+        return answer
+    if answer.status in (200, 201, 202, 204):
+        return Receipt(Outcome.ACCEPTED, "the push service took it", provider_id=key, reports=True)
+    if answer.status in (404, 410):
+        return Receipt(Outcome.FAILED, "the browser has ended its subscription", gone=True)
+    if answer.status in (401, 403):
+        return Receipt(Outcome.FAILED, "the browser subscribed with other keys; subscribe it again", gone=True)
+    return answers.refused(answer, answer.body[:200].decode("utf-8", "replace"))
 
 
 def _payload(account: Account, message: Message, key: str) -> dict[str, object]:

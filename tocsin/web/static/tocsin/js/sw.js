@@ -12,9 +12,10 @@ self.addEventListener("push", (event) => {
   try { page = event.data.json(); } catch { page = { title: "Tocsin", body: "Open Tocsin to read it.", open: "/" }; }
   const actions = page.acknowledge ? [{ action: "acknowledge", title: "Acknowledge" }, { action: "open", title: "Open" }] : [];
   event.waitUntil((async () => {
+    const rings = Boolean(page.urgent && !page.over); // who has it takes the place of the page, by its tag, without a sound
     await self.registration.showNotification(page.title, {
-      body: page.body, tag: page.tag, renotify: Boolean(page.tag && page.urgent), requireInteraction: Boolean(page.urgent),
-      vibrate: page.urgent ? [400, 200, 400, 200, 400] : [], icon: "/static/tocsin/app-192.png", badge: "/static/tocsin/badge-96.png",
+      body: page.body, tag: page.tag, renotify: Boolean(page.tag && rings), requireInteraction: rings, silent: Boolean(page.over),
+      ...(rings ? { vibrate: [400, 200, 400, 200, 400] } : {}), icon: "/static/tocsin/app-192.png", badge: "/static/tocsin/badge-96.png",
       actions, data: { acknowledge: page.acknowledge, open: page.open, title: page.title },
     });
     if (page.shown) await tell(page.shown).catch(() => {}); // that it was shown is worth knowing, not worth failing for

@@ -1,4 +1,4 @@
-"""What do messages in chats say, once somebody has what they are about? Writes notifications.
+"""What do messages say where they were shown, and does it still ring, once somebody has what they are about? Writes notifications.
 
 A row whose `refresh_due_at` is set waits to be shown as it is by then; several changes meanwhile are one.
 """
@@ -13,22 +13,27 @@ from django.db.models import QuerySet
 
 from tocsin.alerts.models import Alert
 from tocsin.domain.ports import Outcome, Receipt
-from tocsin.integrations.registry import EDITED, HEARD
+from tocsin.integrations.registry import CHANGED, HEARD
 from tocsin.lib import due
+from tocsin.oncall.models import Readiness
 from tocsin.paging import operations_listening as listening
+from tocsin.paging import several
+from tocsin.paging.messages import REHEARSAL
 from tocsin.paging.models import ContactMethod, Escalation, Notification
 
-LOOP = "chats"
+LOOP = "shown"
 Status = Escalation.Status
 AT_ONCE = 5  # with the time limit of a call they are done before the lease ends
+CALLED = "voice"  # a call that was answered is over
 LEASE = timedelta(seconds=60)
-AGAIN = timedelta(seconds=30)
+AGAIN = timedelta(seconds=15)
 REFRESH_LIFETIME = timedelta(hours=24)  # after that a message stays as it is
 
 
 def refresh(rows: QuerySet[Notification], now: datetime) -> None:
-    """Those of `rows` that are messages in a chat are not true any more. Call it in the transaction that makes it so."""
-    shown = rows.filter(account__kind__in=EDITED, state__in=(Notification.State.ACCEPTED, Notification.State.DELIVERED))
+    """What those of `rows` say that can be changed is not true any more. Call it in the transaction that makes it so."""
+    shown = rows.filter(method_kind__in=CHANGED, state__in=(Notification.State.ACCEPTED, Notification.State.DELIVERED))
+    shown = shown.exclude(method_kind=CALLED, state=Notification.State.DELIVERED)
     if shown.exclude(provider_id="").update(refresh_due_at=now):
         due.wake(LOOP)
 
@@ -74,10 +79,14 @@ def settle(row: Notification, receipt: Receipt, now: datetime) -> None:
 
 
 def note(row: Notification) -> str:
-    """What became of the page, in one sentence; empty while it is open."""
+    """What became of the page, in one sentence; empty while its person is still asked."""
+    if row.identity.startswith(REHEARSAL):
+        return "You have acknowledged it." if Readiness.objects.filter(user=row.user_id, acknowledged_at__isnull=False).exists() else ""
     run = row.escalation or _newest(row)
     if run is None:
         return ""
+    if run.status == Status.RUNNING and row.user_id in several.answered(run):
+        return f"You have acknowledged; {several.waits_for(run) or 'somebody else'} must as well."
     if run.status == Status.ACKNOWLEDGED and run.acknowledged_at:
         who = run.acknowledged_by.name if run.acknowledged_by else "Somebody"
         since = f"{run.acknowledged_at:%H:%M} UTC"
