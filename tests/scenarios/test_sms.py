@@ -15,7 +15,7 @@ from tocsin.paging import operations as paging
 from tocsin.paging import operations_notifications as notifications
 from tocsin.paging import operations_providers as providers
 from tocsin.paging.models import ContactMethod, Provider
-from tocsin.response import deliver, escalate
+from tocsin.response import ahead, deliver, escalate
 
 ANA, BEN = "+4915112345601", "+4915112345602"
 
@@ -243,8 +243,37 @@ def test_stop_is_recorded_and_the_next_page_goes_another_way(world, twilio, ana)
     world.alert("Checkout is down")
     world.phone.expect(ana, "Checkout is down")
     assert twilio.texts == []
+    told = world.pages(user=ana, kind="notice")
+    assert [(row.method_kind, row.state) for row in told] == [("phone", "delivered")] and f"{ANA} no longer takes pages" in told[0].text
+    twilio.text(ANA, "STOP", inbound(), OptOutType="STOP")  # said twice, told once
+    assert len(world.pages(user=ana, kind="notice")) == 1
     twilio.text(ANA, "START", inbound(), OptOutType="START")
-    assert ContactMethod.objects.get(user=ana, kind="sms").enabled
+    method = ContactMethod.objects.get(user=ana, kind="sms")
+    assert method.enabled and method.verified_at and method.lost_reason == ""
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_who_opted_out_unheard_by_us_is_found_out_by_the_next_text_told_by_another_way_and_missed_in_the_schedule(
+    world, twilio, ana, asked
+):
+    schedule = world.schedule(ana)
+    world.policy([ana])
+    if asked:
+        twilio.trouble = [problem(400, 21610, "Attempt to send to unsubscribed recipient")]
+    world.alert()
+    if not asked:  # a messaging service says so afterwards
+        twilio.report(twilio.texts[0], "failed", ErrorCode="21610")
+    method = ContactMethod.objects.get(user=ana, kind="sms")
+    assert not method.enabled and method.verified_at and "replied STOP" in method.lost_reason
+    world.settle()
+    assert "unreachable" in {one.kind for one in ahead.of(schedule, world.now)}
+    client = Client()
+    client.force_login(ana)
+    page = client.get(f"/people/{ana.pk}/").content.decode()
+    assert "Switched off" in page and "replied STOP" in page
+    client.post(f"/people/{ana.pk}/", {"deed": "switch", "method": method.pk})
+    method.refresh_from_db()
+    assert method.enabled and method.lost_reason == ""
 
 
 def test_a_page_without_a_report_is_asked_about_after_a_minute(world, twilio, ana):

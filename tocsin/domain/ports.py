@@ -32,7 +32,8 @@ class Outcome(StrEnum):
 class Receipt:
     """The result of one attempt: outcome, the provider's reason in plain words, its own id, and how long to wait (seconds) if it said so.
 
-    `gone` says that this address will never work again (subscription ended, bot blocked): it has to be proved anew.
+    `gone` says that this address will never work again (subscription ended, bot blocked): it has to be proved anew; `stopped` that its person
+    told the provider to send nothing more there (STOP), and can take that back.
     `account` is the account that it went through, `reports` says that a report of what became of it is to be expected, `lasts` for how many
     seconds its provider has to be asked what its person did (see Polling). `recipient` is the provider's own name for the person, by which it
     calls them when they answer.
@@ -43,6 +44,7 @@ class Receipt:
     provider_id: str = ""
     retry_after: float | None = None
     gone: bool = False
+    stopped: bool = False
     account: int | None = None
     reports: bool = False
     lasts: float = 0.0
@@ -171,13 +173,15 @@ class Callback:
 class Report:
     """What became of a message, as its provider says afterwards: ACCEPTED while it is on its way, DELIVERED or FAILED at its end.
 
-    `sequence` is the provider's own number of the report, where it counts them: an older one never changes what a newer one said.
+    `sequence` is the provider's own number of the report, where it counts them: an older one never changes what a newer one said. `stopped`: see
+    Receipt.
     """
 
     outcome: Outcome
     reason: str = ""
     provider_id: str = ""
     sequence: int | None = None
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

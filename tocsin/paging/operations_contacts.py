@@ -160,7 +160,8 @@ def change_method(
         method.label = label[:120]
     if enabled is not None:
         method.enabled = enabled
-    method.save(update_fields=["label", "enabled"])
+        method.lost_reason = "" if enabled and method.verified_at else method.lost_reason
+    method.save(update_fields=["label", "enabled", "lost_reason"])
     changed_for([method.user_id], now)
     return method
 

@@ -21,6 +21,7 @@ from tocsin.domain.replies import HIGHEST_CODE
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib import due, statements
 from tocsin.lib.conflicts import again_on_conflict
+from tocsin.oncall.changed import changed_for
 from tocsin.paging import low_urgency
 from tocsin.paging import operations_polling as polling
 from tocsin.paging import operations_shown as showing
@@ -311,19 +312,23 @@ def settle(id: int, fence: int, receipt: Receipt, now: datetime) -> str:
             instead(row, escalations, now)
     if receipt.lasts and row.state in (State.ACCEPTED, State.DELIVERED):
         polling.begin(row, receipt.lasts, now)
-    if receipt.gone and row.contact_method:
-        lose(row.contact_method, receipt.reason, now)
+    if (receipt.gone or receipt.stopped) and row.contact_method:
+        lose(row.contact_method, receipt.reason, now, stopped=receipt.stopped)
     return row.state
 
 
-def lose(method: ContactMethod, reason: str, now: datetime) -> None:
-    """An address that worked is gone for good: it must be proved again, and its person is told by another way."""
-    if not ContactMethod.objects.filter(pk=method.pk, removed_at=None, lost_reason="").update(verified_at=None, lost_reason=reason[:500]):
+def lose(method: ContactMethod, reason: str, now: datetime, *, stopped: bool = False) -> None:
+    """An address that worked is gone for good and must be proved again, or its person has `stopped` it: they are told by another way, and their
+    schedules are looked at."""
+    lost = {"enabled": False} if stopped else {"verified_at": None}
+    if not ContactMethod.objects.filter(pk=method.pk, removed_at=None, lost_reason="").update(lost_reason=reason[:500], **lost):
         return
+    changed_for([method.user_id], now)
     other = quiet_way(method.user)
     if other is None or method.verified_at is None:
         return
-    text = f"{method.label or method.address or method.kind} no longer takes pages: {reason}. Prove it again on your own page, or add another way."
+    back = "Text START to the number that the pages come from to switch it on again" if stopped else "Prove it again on your own page"
+    text = f"{method.label or method.address or method.kind} no longer takes pages: {reason}. {back}, or add another way."
     insert([_row(method.user, other, group=f"lost:{method.id}:{now:%Y%m%d%H%M}", kind="notice", title="A way to reach you was lost",
                  text=text[:4000], due_at=now, now=now)])  # fmt: skip
 

@@ -12,7 +12,7 @@ from tocsin.domain.ports import Outcome, Report
 from tocsin.lib.conflicts import again_on_conflict
 from tocsin.paging import operations_providers as providers
 from tocsin.paging.models import Escalation, Notification, Provider
-from tocsin.paging.operations_notifications import become, instead, line, locked, tell
+from tocsin.paging.operations_notifications import become, instead, line, locked, lose, tell
 from tocsin.paging.operations_shown import CALLED
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,8 @@ def take_report(id: int, account: Provider, report: Report, now: datetime) -> st
             providers.trouble(account, row.outcome, now)
             tell(row, "page_failed", f"{row.whom} could not be reached by {row.method_kind}: {row.outcome}.", now)
             instead(row, escalations, now)
+            if report.stopped and row.contact_method:
+                lose(row.contact_method, report.reason, now, stopped=True)
         case "noted":
             _note(row, f"{account.name} says: {report.reason}" + ("" if same else " (of another attempt)"), now)
     if same and report.sequence is not None:

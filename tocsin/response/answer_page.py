@@ -16,6 +16,7 @@ from tocsin.integrations.phone.texts import spoken
 from tocsin.lib.refusal import Refused
 from tocsin.paging import answerable, messages
 from tocsin.paging import operations as paging
+from tocsin.paging import operations_notifications as notifications
 from tocsin.paging import operations_reports as reports
 from tocsin.paging import operations_shown as shown
 from tocsin.paging.models import ContactMethod, Notification
@@ -107,13 +108,16 @@ def _escalate(page: Notification, by: Actor, now: datetime) -> Said:
 
 
 def _switch(methods: list[ContactMethod], verb: Verb, now: datetime) -> Said:
-    """STOP and START, which the provider obeys by itself: our own record of it, so that other methods are used."""
-    enabled = verb is Verb.START
-    for method in methods:
-        paging.change_method(method, enabled=enabled, by=Actor.of(method.user, method.kind), now=now)
-    return Said(
-        True, "You are paged by this number again." if enabled else "You are not paged by this number any more. Reply START to undo."
-    )
+    """STOP and START, which the provider obeys by itself: our own record of it, so that other methods are used and their person knows."""
+    with transaction.atomic():
+        for method in methods:
+            if verb is Verb.START:
+                paging.change_method(method, enabled=True, by=Actor.of(method.user, method.kind), now=now)
+            else:
+                notifications.lose(method, "you answered STOP", now, stopped=True)
+    if verb is Verb.START:
+        return Said(True, "You are paged here again.")
+    return Said(True, "You are not paged here any more, only by your other ways. Reply START to undo.")
 
 
 _DEEDS: dict[Verb, Callable[[Notification, Actor, datetime], Said]] = {

@@ -18,6 +18,7 @@ from tocsin.integrations import answers
 from tocsin.lib import http
 
 BASE = "https://api.twilio.com"
+OPTED_OUT = 21610
 BAD_CALLBACK = (21609, 21205, 21626)  # Twilio cannot call an address like ours (a name without a public host)
 FIELDS = (
     Field("account_sid", "Account SID", help="Begins with AC; on the first page of Twilio's console."),
@@ -40,7 +41,7 @@ _FAILED: dict[int, str] = {  # no account will do better
     21401: "the number is not valid",
     21407: "the number cannot be reached this way",
     21421: "the number is not valid",
-    21610: "the person has opted out: they replied STOP to the sender's number and can reply START",
+    OPTED_OUT: "the person has opted out: they replied STOP to the sender's number and can reply START",
     21614: "the number is not a mobile phone",
     21635: "the number is a landline and takes no texts",
     13223: "the number is not valid",
@@ -155,7 +156,7 @@ def _refusal(answer: http.Answer, code: int, message: str) -> Receipt:
     if answer.status == 429 or answer.status >= 500:
         return answers.refused(answer, message)
     if code in _FAILED:
-        return Receipt(Outcome.FAILED, f"{_FAILED[code]} ({code})")
+        return Receipt(Outcome.FAILED, f"{_FAILED[code]} ({code})", stopped=code == OPTED_OUT)
     if code in _REFUSED or answer.status in (401, 403, 404):
         return Receipt(Outcome.REFUSED, f"{_REFUSED.get(code, f'Twilio answered {answer.status}')}" + (f" ({code})" if code else ""))
     return Receipt(Outcome.FAILED, f"Twilio answered {answer.status}: {message[:200]}" + (f" ({code})" if code else ""))

@@ -92,7 +92,7 @@ def _report(sid: str, status: str, code: str | int | None) -> Report | None:
     if outcome is None:
         return None
     words = f"{status}: {rest.failure(code)}" if outcome is Outcome.FAILED else _WORDS.get(status, status)
-    return Report(outcome, words, sid)
+    return Report(outcome, words, sid, stopped=str(code) == str(rest.OPTED_OUT))
 
 
 def _number(text: str) -> bool:

@@ -217,6 +217,14 @@ def _excuse(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
     return _tried(request, somebody, by, lambda: ready.excuse(somebody, reason=reason, by=by, now=pages.now(request)), "They may start.")
 
 
+def _switch(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
+    method = _method_of(request, somebody)
+    said = "Switched off: pages go by the other ways." if method.enabled else "Switched on: it is used from the next page on."
+    return _tried(
+        request, somebody, by, lambda: contacts.change_method(method, enabled=not method.enabled, by=by, now=pages.now(request)), said
+    )
+
+
 def _drop_method(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
     method = _method_of(request, somebody)
     return _tried(request, somebody, by, lambda: contacts.remove_method(method, by=by, now=pages.now(request)), "Removed.")
@@ -260,6 +268,7 @@ DEEDS: dict[str, Callable[[HttpRequest, User, Actor], HttpResponse]] = {
     "test": _test,
     "rehearse": _rehearse,
     "excuse": _excuse,
+    "switch": _switch,
     "drop_method": _drop_method,
     "add_rule": _add_rule,
     "drop_rule": _drop_rule,
