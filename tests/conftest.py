@@ -11,6 +11,14 @@ def django_db_setup():
     return None
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords():
+    """Hashing is slow on purpose, and Django's own business: servers that are started as processes of their own do it as in earnest."""
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture(scope="session")
 def live_server_process():
     """One running Tocsin for all tests of a process. Here, since a fixture that files import is made anew for each of them."""

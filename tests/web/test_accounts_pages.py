@@ -23,8 +23,7 @@ FIRST = {"name": "Ana", "email": "ana@example.com", "password": PASSWORD, "organ
 
 
 @pytest.fixture(autouse=True)
-def no_limits_left_over(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick: hashing is Django's own business
+def no_limits_left_over():
     cache.clear()
 
 

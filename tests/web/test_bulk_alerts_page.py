@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 
 from tests.api.test_frame import call, token
-from tests.web import larkfield
 from tocsin import clock
 from tocsin.alerts.models import Alert, BulkAction, Silence
 from tocsin.obligations.models import Obligation
@@ -16,11 +15,6 @@ from tocsin.response import bulk_alerts
 from tocsin.timeline.models import Entry
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def story():
-    return larkfield.build()
 
 
 @pytest.fixture

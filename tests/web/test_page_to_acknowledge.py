@@ -9,17 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.web import larkfield
 from tocsin import clock
 from tocsin.paging import messages
 from tocsin.paging.models import Escalation, Notification
 
 VENDORED = Path(__file__).parents[2] / "tocsin" / "web" / "static" / "vendor"
-
-
-@pytest.fixture
-def story(db):
-    return larkfield.build()
 
 
 @pytest.fixture

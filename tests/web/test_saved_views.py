@@ -5,17 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.api.test_frame import call, token
-from tests.web import larkfield
 from tocsin.accounts.models import AuditEntry, Role, User
 from tocsin.alerts import operations_views
 from tocsin.alerts.models import SavedView
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def story():
-    return larkfield.build()
 
 
 @pytest.fixture

@@ -16,11 +16,6 @@ MOST_QUERIES = 26
 
 
 @pytest.fixture
-def story():
-    return larkfield.build()
-
-
-@pytest.fixture
 def page(client, story):
     client.force_login(story.ana)
     return client

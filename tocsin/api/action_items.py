@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from django.db.models import Q
 from django.http import HttpRequest
-from ninja import Field, Query, Router
+from ninja import Field, Query, Router, Status
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
@@ -57,12 +57,12 @@ def list_action_items(request: HttpRequest, filters: Query[Filters]) -> dict[str
 
 @router.post("", response={201: dict[str, Any]})
 @needs(Needs.RESPOND)
-def add(request: HttpRequest, body: NewBody) -> tuple[int, dict[str, Any]]:
+def add(request: HttpRequest, body: NewBody) -> Status[dict[str, Any]]:
     """Promise an improvement, of an incident or by itself."""
     incident = find(request, body.incident) if body.incident else None
     by, owner = acting(request, body.by), somebody(body.owner, "owner")
     item = add_action_item(title=body.title, incident=incident, owner=owner, due_on=body.due_on, by=by, now=clock.now())
-    return 201, shapes.action_item(item)
+    return Status(201, shapes.action_item(item))
 
 
 @router.get("/{item_id}")

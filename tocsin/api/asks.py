@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from django.http import HttpRequest
-from ninja import Field, Router
+from ninja import Field, Router, Status
 
 from tocsin import clock
 from tocsin.accounts.models import Team, User
@@ -130,16 +130,16 @@ def incident_responders(request: HttpRequest, ref: str) -> dict[str, Any]:
 
 @router.post("/incidents/{ref}/responders", response={201: dict[str, Any]})
 @needs(Needs.RESPOND)
-def ask_to_incident(request: HttpRequest, ref: str, body: AskBody) -> tuple[int, dict[str, Any]]:
+def ask_to_incident(request: HttpRequest, ref: str, body: AskBody) -> Status[dict[str, Any]]:
     """Ask people to come; they are paged, and whoever asks hears of those who can't or do not answer."""
-    return 201, _ask(request, body, incident=find(request, ref))
+    return Status(201, _ask(request, body, incident=find(request, ref)))
 
 
 @router.post("/incidents/{ref}/hand-over", response={201: dict[str, Any]})
 @needs(Needs.RESPOND)
-def hand_over_incident(request: HttpRequest, ref: str, body: HandOverBody) -> tuple[int, dict[str, Any]]:
+def hand_over_incident(request: HttpRequest, ref: str, body: HandOverBody) -> Status[dict[str, Any]]:
     """Ask somebody to take it over; until they say yes it stays with who has it, without a yes paging starts again."""
-    return 201, _hand(request, body, incident=find(request, ref))
+    return Status(201, _hand(request, body, incident=find(request, ref)))
 
 
 @router.post("/incidents/{ref}/unacknowledge")
@@ -169,16 +169,16 @@ def alert_responders(request: HttpRequest, alert_id: int) -> dict[str, Any]:
 
 @router.post("/alerts/{int:alert_id}/responders", response={201: dict[str, Any]})
 @needs(Needs.RESPOND)
-def ask_to_alert(request: HttpRequest, alert_id: int, body: AskBody) -> tuple[int, dict[str, Any]]:
+def ask_to_alert(request: HttpRequest, alert_id: int, body: AskBody) -> Status[dict[str, Any]]:
     """Ask people to look at an alert; they are paged."""
-    return 201, _ask(request, body, alert=_alert(alert_id))
+    return Status(201, _ask(request, body, alert=_alert(alert_id)))
 
 
 @router.post("/alerts/{int:alert_id}/hand-over", response={201: dict[str, Any]})
 @needs(Needs.RESPOND)
-def hand_over_alert(request: HttpRequest, alert_id: int, body: HandOverBody) -> tuple[int, dict[str, Any]]:
+def hand_over_alert(request: HttpRequest, alert_id: int, body: HandOverBody) -> Status[dict[str, Any]]:
     """Ask somebody to take it over; until they say yes it stays with who has it, without a yes paging starts again."""
-    return 201, _hand(request, body, alert=_alert(alert_id))
+    return Status(201, _hand(request, body, alert=_alert(alert_id)))
 
 
 @router.post("/alerts/{int:alert_id}/unacknowledge")

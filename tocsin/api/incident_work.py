@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, Literal
 
 from django.http import HttpRequest
-from ninja import Field, Query, Router
+from ninja import Field, Query, Router, Status
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
@@ -94,10 +94,10 @@ class FollowerBody(Body):
 
 @router.post("/{ref}/messages", response={201: dict[str, Any]})
 @needs(Needs.RESPOND)
-def say(request: HttpRequest, ref: str, body: MessageBody) -> tuple[int, dict[str, Any]]:
+def say(request: HttpRequest, ref: str, body: MessageBody) -> Status[dict[str, Any]]:
     """Say something in the room, or log a decision."""
     by, kind = acting(request, body.by), "decision" if body.decision else "message"
-    return 201, shapes.entry(post_message(incident=find(request, ref), text=body.text, kind=kind, by=by, now=clock.now()))
+    return Status(201, shapes.entry(post_message(incident=find(request, ref), text=body.text, kind=kind, by=by, now=clock.now())))
 
 
 @router.get("/{ref}/pins")
@@ -109,10 +109,10 @@ def list_pins(request: HttpRequest, ref: str) -> dict[str, Any]:
 
 @router.post("/{ref}/pins", response={201: dict[str, Any]})
 @needs(Needs.RESPOND)
-def set_pin(request: HttpRequest, ref: str, body: PinBody) -> tuple[int, dict[str, Any]]:
+def set_pin(request: HttpRequest, ref: str, body: PinBody) -> Status[dict[str, Any]]:
     """Pin an entry, or take the pin away."""
     by = acting(request, body.by)
-    return 201, shapes.entry(pin(incident=find(request, ref), entry_id=body.entry, pinned=body.pinned, by=by, now=clock.now()))
+    return Status(201, shapes.entry(pin(incident=find(request, ref), entry_id=body.entry, pinned=body.pinned, by=by, now=clock.now())))
 
 
 @router.post("/{ref}/tasks")
@@ -134,10 +134,10 @@ def list_updates(request: HttpRequest, ref: str, paging: Query[Paging]) -> dict[
 
 @router.post("/{ref}/updates", response={201: dict[str, Any]})
 @needs(Needs.RESPOND)
-def publish_update(request: HttpRequest, ref: str, body: UpdateBody) -> tuple[int, dict[str, Any]]:
+def publish_update(request: HttpRequest, ref: str, body: UpdateBody) -> Status[dict[str, Any]]:
     """Publish an update; refused field by field."""
     row = post_update(incident=find(request, ref), by=acting(request, body.by), now=clock.now(), **body.model_dump(exclude={"by"}))
-    return 201, shapes.update(row)
+    return Status(201, shapes.update(row))
 
 
 @router.post("/{ref}/updates/preview")
@@ -190,11 +190,11 @@ def list_mitigations(request: HttpRequest, ref: str) -> dict[str, Any]:
 
 @router.post("/{ref}/mitigations", response={201: dict[str, Any]})
 @needs(Needs.RESPOND)
-def propose_own(request: HttpRequest, ref: str, body: ProposeBody) -> tuple[int, dict[str, Any]]:
+def propose_own(request: HttpRequest, ref: str, body: ProposeBody) -> Status[dict[str, Any]]:
     """Propose one that the procedure does not list."""
     by = acting(request, body.by)
-    return 201, shapes.mitigation(
-        mitigate.propose(incident=find(request, ref), title=body.title, effect=body.effect, by=by, now=clock.now())
+    return Status(
+        201, shapes.mitigation(mitigate.propose(incident=find(request, ref), title=body.title, effect=body.effect, by=by, now=clock.now()))
     )
 
 
@@ -237,11 +237,11 @@ def list_actions(request: HttpRequest, ref: str) -> dict[str, Any]:
 
 @router.post("/{ref}/actions", response={201: dict[str, Any]})
 @needs(Needs.RESPOND)
-def add_action(request: HttpRequest, ref: str, body: ActionBody) -> tuple[int, dict[str, Any]]:
+def add_action(request: HttpRequest, ref: str, body: ActionBody) -> Status[dict[str, Any]]:
     """Promise an improvement."""
     by, owner, incident = acting(request, body.by), somebody(body.owner, "owner"), find(request, ref)
     row = add_action_item(incident=incident, title=body.title, owner=owner, due_on=body.due_on, by=by, now=clock.now())
-    return 201, shapes.action_item(row)
+    return Status(201, shapes.action_item(row))
 
 
 @router.get("/{ref}/followers")
@@ -253,18 +253,20 @@ def list_followers(request: HttpRequest, ref: str) -> dict[str, Any]:
 
 @router.post("/{ref}/followers", response={201: dict[str, Any]})
 @needs(Needs.RESPOND)
-def add_follower(request: HttpRequest, ref: str, body: FollowerBody) -> tuple[int, dict[str, Any]]:
+def add_follower(request: HttpRequest, ref: str, body: FollowerBody) -> Status[dict[str, Any]]:
     """Add somebody to be told by mail of this incident."""
     by, incident = acting(request, body.by), find(request, ref)
-    return 201, _follower(followers.add(incident=incident, email=body.email, name=body.name, group=body.group, by=by, now=clock.now()))
+    return Status(
+        201, _follower(followers.add(incident=incident, email=body.email, name=body.name, group=body.group, by=by, now=clock.now()))
+    )
 
 
 @router.delete("/{ref}/followers/{follower_id}", response={204: None})
 @needs(Needs.RESPOND)
-def remove_follower(request: HttpRequest, ref: str, follower_id: int) -> tuple[int, None]:
+def remove_follower(request: HttpRequest, ref: str, follower_id: int) -> Status[None]:
     """Stop telling somebody of this incident."""
     followers.remove(incident=find(request, ref), follower_id=follower_id, by=acting(request), now=clock.now())
-    return 204, None
+    return Status(204, None)
 
 
 def _mitigations(incident: Incident) -> list[Mitigation]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from django.db.models import Q
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
 from tocsin import clock
 from tocsin.accounts.models import User
@@ -145,7 +145,7 @@ def list_incidents(request: HttpRequest, filters: Query[Filters]) -> dict[str, A
 
 @router.post("", response={201: dict[str, Any]})
 @needs(Needs.RESPOND)
-def declare_incident(request: HttpRequest, body: DeclareBody) -> tuple[int, dict[str, Any]]:
+def declare_incident(request: HttpRequest, body: DeclareBody) -> Status[dict[str, Any]]:
     """Declare one; the title is enough."""
     alert = Alert.objects.filter(pk=body.alert).first() if body.alert else None
     service = Service.objects.select_related("team").filter(pk=body.service, removed_at=None).first() if body.service else None
@@ -159,7 +159,7 @@ def declare_incident(request: HttpRequest, body: DeclareBody) -> tuple[int, dict
         service=service, incident_commander=somebody(body.incident_commander, "incident_commander"), by=acting(request, body.by),
         now=clock.now(),
     )  # fmt: skip
-    return 201, shapes.full(incident)
+    return Status(201, shapes.full(incident))
 
 
 @router.get("/{ref}")

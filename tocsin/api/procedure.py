@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Field, Header, Query, Router
+from ninja import Field, Header, Query, Router, Status
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
@@ -165,7 +165,7 @@ def drafts(request: HttpRequest, paging: Query[Paging]):
 def new_draft(request: HttpRequest, body: Document):
     """Keep a document as a draft; it may still have lint findings."""
     row = operations.save_draft(operations.to_plain(given(body)), by=request.actor, now=clock.now(), note=body.note)  # type: ignore[attr-defined]
-    return 201, {**shape(row), **findings(operations.document(row))}
+    return Status(201, {**shape(row), **findings(operations.document(row))})
 
 
 @router.get("/procedure/drafts/{draft}")
@@ -190,7 +190,7 @@ def change_draft(request: HttpRequest, draft: int, body: Document):
 def discard_draft(request: HttpRequest, draft: int):
     """Put a draft away."""
     operations.discard(draft, by=request.actor, now=clock.now())  # type: ignore[attr-defined]
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/procedure/drafts/{draft}/publish")

@@ -88,10 +88,10 @@ class Rows:
             if self.picks and self.may
             else ""
         )
-        seen = f'<td class="nowrap">{self._at(alert.last_seen)}</td>' if self.picks else ""
+        seen = f'<td class="nowrap side">{self._at(alert.last_seen)}</td>' if self.picks else ""
         return (
             f'<tr data-row>{pick}<td><a class="strong plain" data-drawer href="/alerts/{alert.pk}/">{title}</a><span class="sub">{" · ".join(parts)}</span></td>'
-            f"<td>{sev(alert.severity)}</td>{seen}<td>{self._answer(alert)}</td>"
+            f'<td class="side">{sev(alert.severity)}</td>{seen}<td class="side">{self._answer(alert)}</td>'
             f'<td class="right nowrap">{self._buttons(alert, title)}</td></tr>'
         )
 

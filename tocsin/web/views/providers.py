@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -24,6 +25,7 @@ from tocsin.web import pages
 LOOKS = {"at work": ("ok", "check"), "resting": ("bad", "alert"), "off": ("", "lock")}
 MULTILINE = ("headers", "body", "answer", "certificate")
 CHART_HEIGHT = 60
+GROUPS = {"sms": "Text messages", "voice": "Phone calls", "webpush": "Push", "pushover": "Push"}  # all others are chats
 
 
 @needs(Needs.ADMINISTER)
@@ -43,7 +45,7 @@ def providers(request: HttpRequest) -> HttpResponse:
     limits, now = telephones.limits(), pages.now(request)
     context = {
         "lines": [_line(row, now) for row in queries.accounts()],
-        "kinds": sorted(((kind, one.label, one.channel) for kind, one in GATEWAYS.items()), key=lambda one: (one[2], one[1])),
+        "groups": _groups(),
         "form": request.POST if errors else {"countries": " ".join(limits.countries), "codes_a_day": limits.codes_a_day}, "errors": errors,
     }  # fmt: skip
     return pages.page(request, "providers/list.html", context, status=422 if errors else 200)
@@ -85,7 +87,8 @@ def provider(request: HttpRequest, provider_id: int) -> HttpResponse:
     context = {
         "provider": row, "gateway": gateway, "line": _line(row, now, hours), "hours": [one for one in reversed(hours) if one.sent or one.delivered],
         "bars": _bars(hours), "chart_height": CHART_HEIGHT, "chart_width": len(hours) * 10, "used": operations.used(row, now),
-        "inbound": operations.inbound(row), "tests": queries.tests(row), "errors": errors, "ways": _own_ways(request, row),
+        "troubles": [{**one, "at": datetime.fromisoformat(one["at"])} for one in row.troubles], "inbound": operations.inbound(row),
+        "tests": queries.tests(row), "errors": errors, "ways": _own_ways(request, row),
         **_form(request, gateway, row),
     }  # fmt: skip
     return pages.page(request, "providers/provider.html", context, status=422 if errors else 200)
@@ -113,6 +116,14 @@ def _act(request: HttpRequest, row: Provider) -> HttpResponse:
 def _own_ways(request: HttpRequest, row: Provider) -> Any:
     rows = ContactMethod.objects.filter(user=request.user.pk, kind=row.channel, removed_at=None, verified_at__isnull=False)
     return rows.select_related("user").order_by("id")
+
+
+def _groups() -> dict[str, list[tuple[str, str, str]]]:
+    """The kinds that can be added, under what they do: kind, label without what the group says already, channel."""
+    groups: dict[str, list[tuple[str, str, str]]] = {"Text messages": [], "Phone calls": [], "Push": [], "Chats": []}
+    for kind, one in GATEWAYS.items():
+        groups[GROUPS.get(one.channel, "Chats")].append((kind, one.label.partition(": ")[0], one.channel))
+    return {group: sorted(kinds, key=lambda one: (one[0].startswith("http"), one[1])) for group, kinds in groups.items()}
 
 
 def _typed(request: HttpRequest, gateway: Gateway, row: Provider | None = None) -> dict[str, Any]:
