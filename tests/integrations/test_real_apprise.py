@@ -1,6 +1,7 @@
 """apprise's services `pagerduty` and `opsgenie`, unchanged but for the host, lead an alert from its beginning to its end."""
 
 import pytest
+import requests
 
 from tests.live import until
 
@@ -14,6 +15,8 @@ def tocsin(live_server_process, monkeypatch):
 
     monkeypatch.setitem(pagerduty.PAGERDUTY_API_LOOKUP, "us", f"{live_server_process.url}/v2/enqueue")
     monkeypatch.setitem(opsgenie.OPSGENIE_API_LOOKUP, "us", f"{live_server_process.url}/v2/alerts")
+    for module in (pagerduty, opsgenie):  # as a client of ours it is apprise unchanged, also where Tocsin has used it in this process
+        monkeypatch.setattr(module, "requests", requests)
     return live_server_process
 
 

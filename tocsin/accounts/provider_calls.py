@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from requests import PreparedRequest, Response, Session
-from requests.adapters import BaseAdapter
-from requests.exceptions import ConnectionError as NoConnection
-
-from tocsin.lib import http
+from tocsin.lib import http, requests_session
+from tocsin.lib.requests_session import NoConnection
 
 TIME_LIMIT = 5.0
 
@@ -18,45 +15,29 @@ class ProviderAwayError(Exception):
     """The provider cannot be reached, may not be reached, or does not answer as a provider does."""
 
 
-class GuardedSession(Session):
-    """A session of `requests`, as allauth expects one, whose every request is one of lib.http. Redirects are not followed."""
+class GuardedSession(requests_session.GuardedSession):
+    """A session of `requests`, as allauth expects one."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.trust_env = False
-        self.max_redirects = 0
-        self.headers.update({"User-Agent": "Tocsin", "Accept": "application/json", "Accept-Encoding": "identity"})
-        self.adapters.clear()
-        for scheme in ("https://", "http://"):
-            self.mount(scheme, _Guarded())
+        super().__init__(_Provider())
+        self.headers["Accept"] = "application/json"
 
 
-class _Guarded(BaseAdapter):
-    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
-        body: Any = request.body or b""
+class _Provider(requests_session.GuardedAdapter):
+    time_limit = TIME_LIMIT
+
+    def ask(self, request: Any) -> http.Answer:
         try:
-            answer = http.request(
-                request.method or "GET", request.url or "", headers={name: str(value) for name, value in request.headers.items()},
-                content=body.encode() if isinstance(body, str) else body, time_limit=TIME_LIMIT,
-            )  # fmt: skip
-        except http.BlockedError as error:
-            raise ProviderAwayError(str(error)) from error
-        except http.UnreachableError as error:
-            if request.method == "POST":
-                raise NoConnection(str(error), request=request) from error  # the code may be used up: the person begins again
+            answer = super().ask(request)
+        except NoConnection as error:
+            if request.method == "POST" and isinstance(error.__cause__, http.UnreachableError):
+                raise  # the code may be used up: the person begins again
             raise ProviderAwayError(str(error)) from error
         _check(request, answer)
-        response = Response()
-        response.status_code, response.url, response.request, response.encoding = answer.status, request.url or "", request, "utf-8"
-        response.headers.update(answer.headers)
-        response._content = answer.body
-        return response
-
-    def close(self) -> None:
-        """Nothing is kept open."""
+        return answer
 
 
-def _check(request: PreparedRequest, answer: http.Answer) -> None:
+def _check(request: Any, answer: http.Answer) -> None:
     """What is read (discovery, keys, who somebody is) must be there and be JSON; a token that is refused is told by allauth."""
     if request.method != "GET":
         return

@@ -69,6 +69,7 @@ NOTIFIERS: Lazy[Notifier] = Lazy(
         "teams": "tocsin.integrations.teams.gateway:CHANNEL",
         "matrix": "tocsin.integrations.matrix.gateway:CHANNEL",
         "telegram": "tocsin.integrations.telegram.bot:NOTIFIER",
+        "apprise": "tocsin.integrations.apprise.notifier:NOTIFIER",
     }
 )
 

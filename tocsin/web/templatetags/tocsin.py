@@ -42,6 +42,7 @@ _CHANNEL_ICONS = {
     "teams": "hash",
     "ntfy": "push",
     "pushover": "push",
+    "apprise": "plug",
     "webpush": "push",
 }
 

@@ -174,7 +174,7 @@ def _invite(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
 
 
 def _add_method(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
-    kind, address = pages.text(request, "kind", 30), pages.text(request, "address", 500)
+    kind, address = pages.text(request, "kind", 30), pages.text(request, "address", 1000)
     label, now = pages.text(request, "label", 120), pages.now(request)
     return _tried(
         request, somebody, by, lambda: contacts.add_method(somebody, kind=kind, address=address, label=label, by=by, now=now), "Added."

@@ -1,0 +1,1 @@
+"""Services that apprise knows, as one-way contact methods."""
