@@ -110,7 +110,8 @@ class Twilio(StandIn):
 
     def text(self, number: str, words: str, to: str, **more: str) -> Any:
         """Somebody writes a text to our number; `to` is the address that the number's account was set up with."""
-        fields = {"MessageSid": f"SM{len(words):032x}", "SmsStatus": "received", "From": number, "To": NUMBER, "Body": words, **more}
+        self.sequence += 1
+        fields = {"MessageSid": f"SM{self.sequence:032x}", "SmsStatus": "received", "From": number, "To": NUMBER, "Body": words, **more}
         return self.call(to, fields)
 
     def call(self, url: str, fields: dict[str, str]) -> Any:

@@ -20,7 +20,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.live import free_port, until
-from tocsin.domain.ports import Account, Message, Outcome
+from tocsin.domain.ports import Account, Message, Outcome, Sent
 from tocsin.domain.replies import Verb
 from tocsin.integrations.matrix.gateway import Matrix
 
@@ -145,7 +145,7 @@ def test_a_page_comes_as_a_direct_message_and_a_reaction_a_reply_and_a_word_are_
     started = time.monotonic()
     assert gateway.hear(account, [room], mark, 1)[1] == [] and time.monotonic() - started > 0.5, "it waits for something to be said"
 
-    assert gateway.edit(account, receipt.provider_id, PAGE, "Ben has it").outcome is Outcome.DELIVERED
+    assert gateway.change(account, Sent("", receipt.provider_id, ""), PAGE, "Ben has it").outcome is Outcome.DELIVERED
     assert gateway.say(account, room, "Not understood.").outcome is Outcome.DELIVERED
     newest = ana("GET", f"/rooms/{quote(room)}/messages?dir=b&limit=2")["chunk"]
     assert newest[0]["content"]["msgtype"] == "m.notice" and "Ben has it" in newest[1]["content"]["m.new_content"]["body"]

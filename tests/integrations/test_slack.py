@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 from tests.stand_ins import Told
 from tests.stand_ins.slack import SECRET, TEAM, TOKEN, Slack, signed
 from tocsin import clock
-from tocsin.domain.ports import Account, Callback, ForgedError, Message, Outcome, Reply, Said
+from tocsin.domain.ports import Account, Callback, ForgedError, Message, Outcome, Reply, Said, Sent
 from tocsin.domain.replies import Verb, Wish
 from tocsin.integrations import chat
 from tocsin.integrations.slack import words
@@ -142,7 +142,7 @@ def test_an_api_address_inside_the_house_is_not_called(account, settings):
 
 def test_what_somebody_took_has_no_buttons_but_says_who(account, slack):
     receipt = sent(account)
-    assert Gateway().edit(account, receipt.provider_id, PAGE, "Ben has it, since 10:31 UTC").outcome is Outcome.DELIVERED
+    assert Gateway().change(account, Sent("", receipt.provider_id, ""), PAGE, "Ben has it, since 10:31 UTC").outcome is Outcome.DELIVERED
     shown = slack.shown("D0ANA1111")
     assert list(slack.buttons(shown)) == ["Open"]
     assert shown["blocks"][2]["elements"][0]["text"] == "Ben has it, since 10:31 UTC"

@@ -132,3 +132,24 @@ def test_an_address_is_proved_by_a_code_in_a_direct_room(world, account, matrix)
     world.settle()
     code = content(matrix, CY)["body"].partition("The code is ")[2][:6]
     assert paging.verify(method, code, by=Actor.of(world.cy, "web"), now=world.now).verified_at
+
+
+def test_an_answer_that_was_carried_out_just_before_a_crash_is_not_carried_out_again(team, matrix, monkeypatch):
+    team.policy([team.ana], [team.ben], [team.cy])
+    team.alert()
+    team.advance(seconds=2)
+    matrix.reply(matrix.direct(ANA), ANA, "escalate")
+    mark = Provider.objects.get().listens_mark
+    team.advance(seconds=2)
+    assert "Checkout" in content(matrix, BEN)["body"]
+    Provider.objects.update(listens_mark=mark)  # as if the worker had ended before it could note how far it had heard
+    team.advance(seconds=10)
+    team.phone.silent()  # Cy would be next
+
+
+def test_a_page_in_an_encrypted_room_says_that_answers_there_cannot_be_read(team, account, matrix):
+    matrix.encrypted.add(OPS)
+    team.policy([{"kind": "chat", "id": account.pk, "address": "#ops:larkfield.example"}, team.ana])
+    team.alert()
+    assert "This room is encrypted" in matrix.shown(OPS)["content"]["body"] and "React with" not in matrix.shown(OPS)["content"]["body"]
+    assert "React with" in content(matrix, ANA)["body"]

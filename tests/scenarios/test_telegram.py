@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +31,7 @@ class Telegram(StandIn):
     messages: list[dict[str, Any]] = field(default_factory=list)
     known: set[int] = field(default_factory=lambda: {BEN})  # who has started the bot
     blocked: set[int] = field(default_factory=set)
+    updates: Iterator[int] = field(default_factory=itertools.count)
 
     def answer(self, asked: Asked):
         _, bot, method = asked.path.split("/")
@@ -76,7 +79,10 @@ class Telegram(StandIn):
     def call(self, update: dict[str, Any], secret: str | None = None):
         headers = {"x-telegram-bot-api-secret-token": self.hook["secret_token"] if secret is None else secret}
         return Client().post(
-            urlsplit(self.hook["url"]).path, json.dumps({"update_id": 1, **update}), content_type="application/json", headers=headers
+            urlsplit(self.hook["url"]).path,
+            json.dumps({"update_id": next(self.updates), **update}),
+            content_type="application/json",
+            headers=headers,
         )
 
     def write(self, person: int, text: str, chat: int | None = None):

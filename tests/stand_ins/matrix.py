@@ -21,6 +21,7 @@ class Matrix(StandIn):
         self.filters: list[dict[str, Any]] = []
         self.transactions: dict[str, str] = {}
         self.token = TOKEN
+        self.encrypted: set[str] = set()
 
     def no(self, status: int, code: str, error: str, **more: Any) -> Told:
         return Told(status, {"errcode": code, "error": error, **more})
@@ -41,6 +42,9 @@ class Matrix(StandIn):
             case "GET", ["rooms", room, "state", "m.room.member", person]:
                 there = self.members.get(room, {}).get(person)
                 return Told(200, {"membership": there}) if there else self.no(404, "M_NOT_FOUND", "Event not found.")
+            case "GET", ["rooms", room, "state", "m.room.encryption"]:
+                told = Told(200, {"algorithm": "m.megolm.v1.aes-sha2"})
+                return told if room in self.encrypted else self.no(404, "M_NOT_FOUND", "Event not found.")
             case "POST", ["createRoom"]:
                 return self._create(asked.said)
             case "POST", ["join", room]:

@@ -10,6 +10,7 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.signature import SignatureVerifier
 
 from tests.stand_ins import Asked, StandIn, Told
+from tests.stand_ins.slack_socket import APP_TOKEN, SlackSocket
 
 TOKEN = "xoxb-1-of-larkfield"
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5".replace("y", "a").replace("z", "b")
@@ -26,6 +27,7 @@ class Slack(StandIn):
         self.messages: dict[tuple[str, str], dict[str, Any]] = {}
         self.whispers: list[tuple[str, str, str]] = []  # channel, member, text
         self.token = TOKEN
+        self.socket: SlackSocket | None = None
 
     @property
     def api(self) -> str:
@@ -33,12 +35,19 @@ class Slack(StandIn):
 
     def answer(self, asked: Asked) -> Told:
         method = asked.path.removeprefix("/api/")
+        if method == "apps.connections.open":
+            return self.apps_connections_open(asked.headers.get("authorization", ""))
         if asked.headers.get("authorization") != f"Bearer {self.token}":
             return self.no("invalid_auth")
         return getattr(self, method.replace(".", "_"), lambda said: self.no("unknown_method"))(asked.said)
 
     def no(self, word: str, **more: Any) -> Told:
         return Told(200, {"ok": False, "error": word, **more})
+
+    def apps_connections_open(self, authorization: str) -> Told:
+        if self.socket is None or authorization != f"Bearer {APP_TOKEN}":
+            return self.no("invalid_auth" if self.socket else "not_allowed_token_type")
+        return Told(200, {"ok": True, "url": self.socket.ticket()})
 
     def auth_test(self, said: dict[str, Any]) -> Told:
         return Told(
@@ -64,6 +73,8 @@ class Slack(StandIn):
         return known.get(channel) or (channel if channel.startswith("D") and "U" + channel[1:] in self.members else None)
 
     def _checked(self, said: dict[str, Any]) -> list[Any]:
+        assert "blocks" in said or said["text"]
+        said = {"blocks": [], **said}
         blocks = Block.parse_all(said["blocks"])
         for block in blocks:
             block.validate_json()
@@ -118,6 +129,24 @@ class Slack(StandIn):
             "channel": {"id": place, "name": "directmessage"}, "message": {"ts": stamp}, "response_url": f"{self.url}/actions/1", "actions": [action],
         }  # fmt: skip
         return urlencode({"payload": json.dumps(payload)}).encode()
+
+    def written(self, member: str, text: str, *, event: str = "Ev1", team: str = TEAM, **more: Any) -> dict[str, Any]:
+        """The event that follows when a member writes that in the app's direct messages."""
+        place = "D" + member[1:]
+        said = {
+            "type": "message",
+            "channel": place,
+            "channel_type": "im",
+            "user": member,
+            "text": text,
+            "ts": "1700000100.000100",
+            "team": team,
+            **more,
+        }
+        return {
+            "token": "old", "team_id": team, "api_app_id": "A1", "event": said, "type": "event_callback", "event_id": event, "event_time": 1700000100,
+            "authorizations": [{"team_id": team, "user_id": "U0BOT0000", "is_bot": True}], "is_ext_shared_channel": False,
+        }  # fmt: skip
 
 
 def signed(body: bytes, at: float, secret: str = SECRET) -> dict[str, str]:

@@ -188,12 +188,14 @@ class Report:
 class Reply:
     """What a person answered: by a text, a key, a button. `address` is theirs, in the form of contact methods.
 
-    `notification` is the page that a button belongs to; none where the words or the address of the call say which.
+    `notification` is the page that a button belongs to; none where the words or the address of the call say which. `event` is the provider's
+    name for the answer, where it may bring it again: what has it is carried out once.
     """
 
     wish: Wish
     address: str = ""
     notification: int | None = None
+    event: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from tocsin.domain.ports import Account, Receipt
+from tocsin.domain.ports import Account, Receipt, Reply, Said
 from tocsin.domain.replies import Wish
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What somebody said where we listen: their address, the room, and the message of ours that it answers ("": none in particular)."""
+    """What somebody said where we listen: their address, the room, the message of ours that it answers ("": none in particular), and the
+    provider's name for what was said (see Reply)."""
 
     wish: Wish
     address: str
     room: str
     provider_id: str = ""
+    event: str = ""
 
 
 @runtime_checkable
@@ -35,4 +37,18 @@ class Hearing(Protocol):
 
     def say(self, account: Account, room: str, sentence: str) -> Receipt:
         """A remark that wakes nobody."""
+        ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A gateway whose provider may bring what people answer over a connection that we open: nothing has to reach us."""
+
+    def streams(self, account: Account) -> bool:
+        """Whether the account is set up for that."""
+        ...
+
+    def stream(self, account: Account, take: Callable[[Sequence[Reply]], Sequence[Said]], until: Callable[[], bool]) -> Receipt:
+        """Hold the connection and give `take` what it brings, until `until` says so or it ends. The receipt says why: RETRY for another
+        connection at once or a little later, REFUSED where the account is of no use."""
         ...

@@ -99,4 +99,5 @@ GATEWAYS: Lazy[Gateway] = Lazy(
 # Ways whose messages are changed when somebody has what they are about (domain.ports.Changing): asked while an acknowledgement is stored,
 # without importing anybody's module.
 CHANGED = ("slack", "mattermost", "matrix", "telegram", "pushover", "webpush", "ntfy", "voice")
+STREAMED = ("slack",)  # those that may bring it over a connection of ours (domain.ports_chat.Streaming)
 HEARD = ("matrix",)  # those that are asked what people have answered (domain.ports_chat.Hearing)

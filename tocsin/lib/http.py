@@ -79,11 +79,11 @@ def request(
         check_url(url, longest=LONGEST_URL)
     except ValueError as error:
         raise BlockedError(str(error)) from error
-    backend = _Guarded(time.monotonic() + time_limit)
+    backend = Guarded(time.monotonic() + time_limit)
     sending = {"User-Agent": "Tocsin", "Accept-Encoding": "identity", **(headers or {})}
     try:
         with (
-            httpcore2.ConnectionPool(ssl_context=_trust(), network_backend=backend, max_connections=1) as pool,
+            httpcore2.ConnectionPool(ssl_context=trust(), network_backend=backend, max_connections=1) as pool,
             pool.stream(method, url, headers=list(sending.items()), content=content) as response,
         ):
             body = b""
@@ -100,11 +100,11 @@ def request(
 
 def prepare() -> None:
     """Read the certificates now, which takes a tenth of a second: the first page of a process should not wait for it."""
-    _trust()
+    trust()
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
@@ -134,7 +134,7 @@ def _listed(entry: str, host: str, ip: Any, port: int) -> bool:
     return int(wanted) == port and name.strip("[]").lower() in (host.lower(), str(ip))
 
 
-class _Guarded(httpcore2.SyncBackend):
+class Guarded(httpcore2.SyncBackend):
     """Connects to checked addresses only, and gives every step what is left of the one time limit."""
 
     def __init__(self, deadline: float) -> None:
@@ -177,7 +177,7 @@ class _Guarded(httpcore2.SyncBackend):
 class _Limited(httpcore2.NetworkStream):
     """A stream whose every read and write ends at the request's deadline."""
 
-    def __init__(self, inner: httpcore2.NetworkStream, backend: _Guarded) -> None:
+    def __init__(self, inner: httpcore2.NetworkStream, backend: Guarded) -> None:
         self.inner, self.backend = inner, backend
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.db import models
 
 from tocsin.paging.models_asks import Ask
-from tocsin.paging.models_providers import Provider, ProviderHour, TelephoneLimits
+from tocsin.paging.models_providers import Answered, Provider, ProviderHour, TelephoneLimits
 from tocsin.paging.models_state import PagingState
 
 __all__ = [
-    "Ask", "ContactMethod", "Escalation", "EscalationPolicy", "Notification", "NotificationRule", "PagingState", "Provider", "ProviderHour",
+    "Answered", "Ask", "ContactMethod", "Escalation", "EscalationPolicy", "Notification", "NotificationRule", "PagingState", "Provider", "ProviderHour",
     "Quiet", "TelephoneLimits",
 ]  # fmt: skip
 

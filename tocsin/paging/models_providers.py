@@ -38,6 +38,17 @@ class Provider(models.Model):
         return self.name
 
 
+class Answered(models.Model):
+    """An answer of a person that was carried out, by its provider's name for it: brought again, it does nothing."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="answered")
+    event = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "event"], name="answered_once")]
+
+
 class ProviderHour(models.Model):
     """What became, in one hour, of what an account was asked to send: taken or refused at once; delivered or not by its later reports."""
 

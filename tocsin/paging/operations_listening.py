@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from tocsin.lib import due
-from tocsin.paging.models import Escalation, Notification, Provider
+from tocsin.paging.models import Answered, Escalation, Notification, Provider
 
 LOOP = "listening"
 LEASE = timedelta(seconds=60)
@@ -19,6 +19,7 @@ PAUSE = timedelta(seconds=1)
 AFTER_FAILURE = timedelta(seconds=15)
 MOST_ROOMS = 100
 LISTENING_LIFETIME = timedelta(hours=24)
+ANSWERS_KEPT = timedelta(days=7)  # no provider brings one again after that
 BY_HAND_LIFETIME = timedelta(hours=1)  # of a page without an escalation, which nothing ends
 
 
@@ -67,6 +68,16 @@ def rest(account: Provider, now: datetime) -> None:
 def heard(account: Provider, mark: str, now: datetime) -> None:
     """It was heard up to this mark."""
     Provider.objects.filter(pk=account.pk).update(listens_mark=mark[:500], listens_due_at=now + PAUSE)
+
+
+def is_new(account: Provider, event: str, now: datetime) -> bool:
+    """Whether an answer of that name was not carried out yet; it counts as carried out with the caller's transaction."""
+    if not event:
+        return True
+    made = Answered.objects.get_or_create(provider=account, event=event[:200], defaults={"at": now})[1]
+    if made:
+        Answered.objects.filter(provider=account, at__lt=now - ANSWERS_KEPT).delete()
+    return made
 
 
 def fail(account: Provider, now: datetime) -> None:

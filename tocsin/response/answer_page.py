@@ -13,17 +13,28 @@ from tocsin.alerts.models import Alert
 from tocsin.domain.ports import Reply, Said
 from tocsin.domain.replies import Verb, Wish
 from tocsin.integrations.phone.texts import spoken
+from tocsin.lib.conflicts import again_on_conflict
 from tocsin.lib.refusal import Refused
 from tocsin.paging import answerable, messages
 from tocsin.paging import operations as paging
+from tocsin.paging import operations_listening as listening
 from tocsin.paging import operations_notifications as notifications
 from tocsin.paging import operations_reports as reports
 from tocsin.paging import operations_shown as shown
-from tocsin.paging.models import ContactMethod, Notification
+from tocsin.paging.models import ContactMethod, Notification, Provider
 from tocsin.response.acknowledge import acknowledge_page
 from tocsin.response.resolve_alert import resolve_alert
 
 HOW = 'Reply with the page\'s number to acknowledge, with an r to resolve, with an e to escalate: 7, 7r, 7e. "all" acknowledges all.'
+
+
+@again_on_conflict
+@transaction.atomic
+def answer_once(reply: Reply, *, provider: Provider, page: Notification | None, now: datetime) -> Said | None:
+    """The same for an answer that the provider may bring again: None where it was carried out before (see Answered)."""
+    if not listening.is_new(provider, reply.event, now):
+        return None
+    return answer(reply, channel=provider.channel, page=page, now=now)
 
 
 def answer(reply: Reply, *, channel: str, page: Notification | None, now: datetime) -> Said:

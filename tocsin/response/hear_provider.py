@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from tocsin.domain.ports import Answer, Callback, ForgedError, Linked, Listening, Reply, Report, Said
@@ -12,7 +13,7 @@ from tocsin.paging import operations_contacts as contacts
 from tocsin.paging import operations_providers as providers
 from tocsin.paging import operations_reports as reports
 from tocsin.paging.models import Notification, Provider
-from tocsin.response.answer_page import answer
+from tocsin.response.answer_page import answer_once
 
 log = logging.getLogger(__name__)
 
@@ -32,23 +33,30 @@ def hear(provider_id: int, call: Callback, *, notification_id: int | None = None
     except ForgedError as error:
         log.warning("a call for the account %s was refused: %s", provider.pk, error)
         raise Refused(str(error), status=403, code="forged") from error
-    said = []
+    said: list[Said] = []
     for one in heard:
         if isinstance(one, Report):
             _report(one, provider, notification_id, now)
         elif isinstance(one, Reply):
-            said.append(_reply(one, provider, _page(notification_id or one.notification), now))
+            said += _reply(one, provider, _page(notification_id or one.notification), now)
         elif isinstance(one, Linked):
             said.append(_link(one, provider, now))
     return gateway.answer(account, call, said)
 
 
-def _reply(reply: Reply, provider: Provider, page: Notification | None, now: datetime) -> Said:
-    """An account answers for its own pages: who holds the secret of another one could else speak for everybody."""
+def take_replies(replies: Sequence[Reply], provider: Provider, now: datetime) -> list[Said]:
+    """Carry out what a proved connection of the account brought."""
+    return [said for reply in replies for said in _reply(reply, provider, _page(reply.notification), now)]
+
+
+def _reply(reply: Reply, provider: Provider, page: Notification | None, now: datetime) -> list[Said]:
+    """An account answers for its own pages: who holds the secret of another one could else speak for everybody. Nothing is said to what was
+    carried out before."""
     gone = reply.notification is not None if page is None else page.account_id not in (None, provider.pk)
     if gone:
-        return Said(False, "This page is gone.")
-    return answer(reply, channel=provider.channel, page=page, now=now)
+        return [Said(False, "This page is gone.")]
+    said = answer_once(reply, provider=provider, page=page, now=now)
+    return [said] if said else []
 
 
 def _link(linked: Linked, provider: Provider, now: datetime) -> Said:

@@ -15,7 +15,7 @@ from tocsin.paging import operations_listening as listening
 from tocsin.paging import operations_providers as providers
 from tocsin.paging import operations_reports as reports
 from tocsin.paging.models import Provider
-from tocsin.response.answer_page import answer
+from tocsin.response.answer_page import answer_once
 
 log = logging.getLogger(__name__)
 WAIT_SECONDS = 10.0  # for something to be said; what was heard is carried out at once
@@ -60,8 +60,8 @@ def _carry_out(provider: Provider, gateway: Hearing, one: Heard, now: datetime) 
         page = reports.notification_of(provider, one.provider_id) if one.provider_id else None
         if page is None and (one.provider_id or not answerable.is_theirs(provider, one.room, one.address)):
             return  # an answer to somebody else, or talk in a room
-        said = answer(Reply(one.wish, one.address, page), channel=provider.channel, page=None, now=now)
-        if not said.done:
+        said = answer_once(Reply(one.wish, one.address, page, one.event), provider=provider, page=None, now=now)
+        if said and not said.done:
             gateway.say(providers.account(provider), one.room, said.sentence)
     except Exception:
         log.exception("an answer at the account %s could not be carried out", provider.pk)

@@ -15,6 +15,7 @@ from tocsin.response import (
     look_after,
     receive_events,
     show_outcome,
+    stream_chats,
     verify_sns,
     watch_heartbeats,
     watch_schedules,
@@ -33,6 +34,7 @@ LOOPS: list[Loop] = [
     verify_sns.LOOP,
     show_outcome.LOOP,
     listen_in_chats.LOOP,
+    stream_chats.LOOP,
     watch_schedules.LOOP,
 ]
 AUDITOR: Loop = audit.LOOP  # beside them: it looks whether they do their work

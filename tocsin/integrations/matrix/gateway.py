@@ -63,7 +63,8 @@ class Matrix:
         direct = address.startswith("@")
         room = self._direct(account, address) if direct else self._joined(account, address)
         try:
-            event = _post(account, room, key, words.page(message, mention=address if direct else ""))
+            how = words.SEALED if self._is_encrypted(account, room) else words.HOW
+            event = _post(account, room, key, words.page(message, mention=address if direct else "", how=how))
         except chat.NotTaken:
             self.memory.forget(room)  # left, or gone: the next attempt makes another
             raise
@@ -79,6 +80,18 @@ class Matrix:
             return Receipt(Outcome.DELIVERED, "the homeserver shows it", provider_id=sent.provider_id)
 
         return chat.attempt(replace)
+
+    def _is_encrypted(self, account: Account, room: str) -> bool:
+        """Whether what people answer there cannot be read; where the homeserver does not say, it is tried."""
+        way = f"/rooms/{quote(room, safe='')}/state/m.room.encryption"
+        try:
+            return bool(
+                self.memory.get(
+                    account, account.values["url"], "sealed", room, ask=lambda: _call(account, "GET", way, absent={}).get("algorithm", "")
+                )
+            )
+        except chat.NotTaken:
+            return False
 
     def _ourselves(self, account: Account) -> str:
         return self.memory.get(

@@ -14,6 +14,7 @@ from tocsin.integrations import chat
 LONGEST_TEXT = 4000
 LONGEST_ANSWER = 200
 HOW = "React with 👍 or reply “ack” to acknowledge, “esc” to escalate."
+SEALED = "This room is encrypted: what you answer here cannot be read. Acknowledge by the link."
 # Reactions, without the signs for skin and colour.
 REACTIONS = {
     **dict.fromkeys("👍👌✅✔☑🆗🙋", Verb.ACKNOWLEDGE),
@@ -40,7 +41,7 @@ def fault(status: int, said: dict[str, Any]) -> tuple[Outcome, str]:
     return outcome, f"{sentence} ({code}{f': {text}' if text else ''})"
 
 
-def page(message: Message, *, mention: str = "", note: str = "", replaces: str = "") -> dict[str, Any]:
+def page(message: Message, *, mention: str = "", note: str = "", replaces: str = "", how: str = HOW) -> dict[str, Any]:
     """The content of an m.room.message. What must wake somebody is m.text: notices ring nowhere. `replaces` is the event that it takes the place of."""
     body, where = chat.body_of(message, LONGEST_TEXT).strip(), chat.where(message)
     taken = chat.can_be_taken(message) and not note
@@ -55,8 +56,8 @@ def page(message: Message, *, mention: str = "", note: str = "", replaces: str =
             lines.append(f"{label}: {url}")
             html.append(f'<a href="{escape(url)}">{label}</a>')
     if taken:
-        lines.append(HOW)
-        html.append(f"<em>{HOW}</em>")
+        lines.append(how)
+        html.append(f"<em>{how}</em>")
     content: dict[str, Any] = {
         "msgtype": "m.text" if message.urgent and not note else "m.notice", "body": "\n".join(lines), "format": "org.matrix.custom.html",
         "formatted_body": "<br>".join(html), "m.mentions": {"user_ids": [mention]} if mention and message.urgent else {},
@@ -77,7 +78,7 @@ def heard(said: dict[str, Any], us: str, *, only_answers: bool) -> list[Heard]:
         relation = content.get("m.relates_to")
         wish, to = _answer(event.get("type"), content, relation if isinstance(relation, dict) else {})
         if wish.verb in ANSWERS and (to or not only_answers):
-            found.append(Heard(wish, sender, room, f"{room} {to}" if to else ""))
+            found.append(Heard(wish, sender, room, f"{room} {to}" if to else "", str(event.get("event_id") or "")))
     return found
 
 

@@ -11,7 +11,7 @@ import hmac
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -30,17 +30,17 @@ from tocsin.domain.ports import (
     Said,
     Sent,
 )
-from tocsin.domain.replies import Verb, Wish
 from tocsin.integrations import answers, chat
-from tocsin.integrations.slack import words
+from tocsin.integrations.slack import heard, words
+from tocsin.lib import http, websocket
 
 log = logging.getLogger(__name__)
 OLDEST_CALL = 300  # seconds
+SOCKET_WAIT = 1.0  # seconds between two looks whether the connection is still wanted
 ANSWER_LIMIT = 1.5  # seconds for one call while Slack waits for our answer, which it does for three
 MEMBER = re.compile(r"^[UW][A-Z0-9]{5,24}$")
 ROOM = re.compile(r"^(?:[CGD][A-Z0-9]{5,24}|#[^\s#@<>&]{1,80})$")
 EMAIL = re.compile(r"^[^\s@<>]{1,64}@[^\s@<>]{1,189}$")
-VERBS = {words.ACKNOWLEDGE: Verb.ACKNOWLEDGE, words.ESCALATE: Verb.ESCALATE}
 
 
 def check_address(address: str) -> str:
@@ -66,8 +66,12 @@ class Slack:
             help="xoxb-…, from “OAuth & Permissions” of your app. Scopes: chat:write, users:read and users:read.email.",
         ),
         Field(
-            "signing_secret", "Signing secret", secret=True,
-            help="From “Basic Information” of your app; it proves that a pressed button comes from Slack.",
+            "signing_secret", "Signing secret", secret=True, required=False,
+            help="From “Basic Information” of your app; it proves that a pressed button comes from Slack. Not needed with Socket Mode.",
+        ),
+        Field(
+            "app_token", "App-level token", secret=True, required=False,
+            help="xapp-…, with connections:write, for Socket Mode: answers come over a connection that Tocsin opens, so Slack need not reach it.",
         ),
         Field("api", "Address of the API", required=False, default="https://slack.com/api", help="GovSlack: https://slack-gov.com/api"),
     )  # fmt: skip
@@ -80,8 +84,12 @@ class Slack:
         errors: dict[str, str] = {}
         if not values["token"].startswith("xoxb-"):
             errors |= {"token": "A bot token begins with xoxb-."}
-        if not re.fullmatch(r"[0-9a-f]{32,64}", values["signing_secret"]):
+        if values.get("signing_secret", "") and not re.fullmatch(r"[0-9a-f]{32,64}", values.get("signing_secret", "")):
             errors |= {"signing_secret": "The signing secret is 32 letters a to f and digits."}
+        if values.get("app_token") and not values["app_token"].startswith("xapp-"):
+            errors |= {"app_token": "An app-level token begins with xapp-."}
+        if not (values.get("signing_secret", "") or values.get("app_token")):
+            errors |= {"signing_secret": "Give the signing secret, or an app-level token for Socket Mode."}
         return errors | answers.wrong_address("api", values["api"])
 
     def check_room(self, address: str) -> str:
@@ -114,41 +122,73 @@ class Slack:
     # -- what Slack asks and tells ------------------------------------------------------------------------------------------
 
     def read_callback(self, account: Account, call: Callback) -> list[Report | Reply]:
-        """The pressed buttons of a signed call of our own workspace. Raises ForgedError."""
+        """What a signed call of our own workspace says. Raises ForgedError."""
         _prove(account, call)
-        said = _payload(call)
-        if said.get("type") != "block_actions":
-            return []
-        self._prove_workspace(account, said)
-        person = str(_object(said.get("user")).get("id") or "")
-        return [reply for action in _objects(said.get("actions"))[:5] if (reply := _reply(action, person))]
+        return list(self._replies(account, _payload(call)))
 
     def answer(self, account: Account, call: Callback, said: Sequence[Said]) -> Answer:
-        """An empty 200; who pressed in vain is told so, for their eyes only. The handshake gets its challenge back."""
+        """An empty 200, and what came of it; the handshake gets its challenge back."""
         told = _payload(call)
         if told.get("type") == "url_verification":
             return Answer(str(told.get("challenge") or "")[:500].encode())
-        place, person = _object(told.get("channel")).get("id"), _object(told.get("user")).get("id")
-        for one in said:
-            if not one.done and place and person:
-                _whisper(account, {"channel": place, "user": person, "text": words.escaped(one.sentence)[:3000]})
+        _tell(account, told, said)
         return Answer()
 
-    def _prove_workspace(self, account: Account, said: dict[str, Any]) -> None:
-        """An app may be installed in other people's workspaces, and a channel shared with them: both have valid signatures."""
+    def streams(self, account: Account) -> bool:
+        """With an app-level token: Socket Mode."""
+        return bool(account.values.get("app_token"))
+
+    def stream(self, account: Account, take: Callable[[Sequence[Reply]], Sequence[Said]], until: Callable[[], bool]) -> Receipt:
+        """One connection of Socket Mode. What it brings is carried out before Slack hears that it arrived: else Slack says that it failed."""
+
+        def work() -> Receipt:
+            place = str(_call(account, "apps.connections.open", token=account.values["app_token"]).get("url") or "")
+            if not place.startswith("wss://" if account.values["api"].startswith("https://") else "ws://"):
+                raise chat.NotTaken(Outcome.RETRY, "Slack named no address to connect to")
+            with websocket.connected(place) as socket:
+                while not until():
+                    if (text := socket.receive(SOCKET_WAIT)) is not None:
+                        self._brought(account, socket, text, take)
+            return Receipt(Outcome.DELIVERED, "the connection is not needed any more")
+
+        try:
+            return chat.attempt(work)
+        except websocket.ClosedError as error:
+            return Receipt(Outcome.RETRY, str(error))
+        except http.BlockedError as error:
+            return Receipt(Outcome.REFUSED, str(error))
+
+    def _brought(self, account: Account, socket: websocket.Socket, text: str, take: Callable[[Sequence[Reply]], Sequence[Said]]) -> None:
+        envelope = _json(text)
+        if envelope.get("type") == "disconnect":
+            if envelope.get("reason") == "link_disabled":
+                raise chat.NotTaken(Outcome.REFUSED, "Socket Mode is switched off for the app")
+            raise websocket.ClosedError("Slack wants a fresh connection")
+        if not (name := envelope.get("envelope_id")):
+            return  # hello
+        payload, results = heard.child(envelope, "payload"), list[Said]()
+        try:
+            results = list(take(self._replies(account, payload)))
+        except ForgedError as error:
+            log.warning("what Socket Mode brought to the account %s was refused: %s", account.id, error)
+        socket.send(json.dumps({"envelope_id": name}))
+        _tell(account, payload, results)
+
+    def _replies(self, account: Account, said: dict[str, Any]) -> list[Reply]:
+        if said.get("type") not in (heard.BUTTONS, heard.EVENT):
+            return []
         try:
             ours = self.memory.get(
                 account, account.values["api"], "workspace", ask=lambda: _call(account, "auth.test", {}, limit=ANSWER_LIMIT)["team_id"]
             )
         except (chat.NotTaken, KeyError) as error:
             raise ForgedError("the workspace could not be confirmed: Slack did not say which one the token is of") from error
-        person = _object(said.get("user"))
-        if _object(said.get("team")).get("id") != ours or person.get("team_id", ours) != ours:
-            raise ForgedError("the button was pressed in another workspace than the account's")
+        heard.prove_workspace(said, ours)
+        return heard.replies(said)
 
     def _member(self, account: Account, email: str) -> str:
         def ask() -> str:
-            found = str(_object(_call(account, "users.lookupByEmail", form={"email": email}).get("user")).get("id") or "")
+            found = str(heard.child(_call(account, "users.lookupByEmail", form={"email": email}), "user").get("id") or "")
             if not MEMBER.match(found):
                 raise chat.NotTaken(Outcome.RETRY, "Slack answered without the member's id")
             return found
@@ -158,21 +198,34 @@ class Slack:
 
 def _call(
     account: Account, method: str, body: Any = None, *, form: Mapping[str, str] | None = None, posts: bool = False,
-    limit: float = chat.CALL_LIMIT,
+    limit: float = chat.CALL_LIMIT, token: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """What the method answered. Raises NotTaken for anything but `ok: true`."""
     url = f"{account.values['api'].rstrip('/')}/{method}"
-    told = chat.call("POST", url, token=account.values["token"], body=body, form=form, posts=posts, limit=limit)
+    told = chat.call("POST", url, token=token or account.values["token"], body=body, form=form, posts=posts, limit=limit)
     if told.said.get("ok") is not True:
         raise chat.NotTaken(*(words.fault(told.said) if told.said else (Outcome.RETRY, f"answered {told.status} without Slack's form")))
     return told.said
 
 
-def _whisper(account: Account, body: dict[str, Any]) -> None:
+def _tell(account: Account, payload: dict[str, Any], said: Sequence[Said]) -> None:
+    """Who pressed in vain is told so, for their eyes only; who wrote gets an answer."""
+    event = heard.child(payload, "event")
+    place = heard.child(payload, "channel").get("id") or event.get("channel")
+    person = heard.child(payload, "user").get("id")
+    for one in said:
+        body = {"channel": place, "text": words.escaped(one.sentence)[:3000]}
+        if event:
+            _say(account, "chat.postMessage", body)
+        elif not one.done and place and person:
+            _say(account, "chat.postEphemeral", {**body, "user": person})
+
+
+def _say(account: Account, method: str, body: dict[str, Any]) -> None:
     try:
-        _call(account, "chat.postEphemeral", body, limit=ANSWER_LIMIT)
+        _call(account, method, body, limit=ANSWER_LIMIT)
     except chat.NotTaken as not_taken:
-        log.warning("who pressed in vain could not be told so: %s", not_taken)
+        log.warning("what came of an answer could not be said: %s", not_taken)
 
 
 def _prove(account: Account, call: Callback) -> None:
@@ -189,27 +242,20 @@ def _prove(account: Account, call: Callback) -> None:
 
 def _payload(call: Callback) -> dict[str, Any]:
     """The JSON of the form's `payload`, or of the body; empty for what is neither."""
+    if call.headers.get("content-type", "").startswith("application/json"):
+        return _json(call.body)
     try:
-        if call.headers.get("content-type", "").startswith("application/json"):
-            return _object(json.loads(call.body))
-        return _object(json.loads(parse_qs(call.body.decode(), max_num_fields=20).get("payload", ["{}"])[0]))
-    except (ValueError, RecursionError):
+        return _json(parse_qs(call.body.decode(), max_num_fields=20).get("payload", ["{}"])[0])
+    except ValueError:
         return {}
 
 
-def _reply(action: dict[str, Any], person: str) -> Reply | None:
-    verb, value = VERBS.get(str(action.get("action_id"))), str(action.get("value") or "")
-    if verb is None or not person or not (value.isascii() and value.isdigit() and len(value) < 18):
-        return None
-    return Reply(Wish(verb), person, int(value))
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+def _json(text: str | bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 ABILITIES = Abilities(

@@ -121,17 +121,17 @@ class Telegram:
         """A button, a text, or /start CODE. Raises ForgedError."""
         if not hmac.compare_digest(call.headers.get(HEADER, "").encode(), proof(account.id).encode()):
             raise ForgedError("The secret of this web hook is missing or wrong.")
-        update = _update(call)
+        update, event = _update(call), _number(call)
         person = str((update.get("from") or {}).get("id", ""))
         if "data" in update:
             found = PRESSED.fullmatch(str(update["data"]))
-            return [Reply(Wish(Verb.ACKNOWLEDGE), address=person, notification=int(found[1]))] if found else []
+            return [Reply(Wish(Verb.ACKNOWLEDGE), person, int(found[1]), event)] if found else []
         text, chat = str(update.get("text") or ""), update.get("chat") or {}
         if not text or chat.get("type") != "private":
             return []  # what is said in groups is not meant for us
         if started := START.match(text):
             return [Linked(started[1], person, str((update.get("from") or {}).get("username") or ""))]
-        return [Reply(by_text(text), address=person)]
+        return [Reply(by_text(text), address=person, event=event)]
 
     def answer(self, account: Account, call: Callback, said: Sequence[Said]) -> Answer:
         """The sentence goes back in the answer to the call: above the button that was pressed, or as a message."""
@@ -165,6 +165,14 @@ def _update(call: Callback) -> Mapping[str, Any]:
     except (ValueError, AttributeError):
         return {}
     return found if isinstance(found, dict) and isinstance(found.get("from", {}), dict) and isinstance(found.get("chat", {}), dict) else {}
+
+
+def _number(call: Callback) -> str:
+    """Telegram's number of the update, which it brings again until it was taken."""
+    try:
+        return str(json.loads(call.body)["update_id"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _buttons(message: Message) -> list[dict[str, str]]:

@@ -65,7 +65,7 @@ class TwilioSms:
         sid = fields.get("MessageSid") or fields.get("SmsSid") or ""
         status = fields.get("MessageStatus") or fields.get("SmsStatus") or ""
         if "Body" in fields and status in ("", "received", "receiving"):
-            return [Reply(_wish(fields), address=fields.get("From", ""))]
+            return [Reply(_wish(fields), address=fields.get("From", ""), event=sid)]
         report = _report(sid, status, fields.get("ErrorCode"))
         return [report] if report else []
 
