@@ -159,7 +159,7 @@ def test_addresses_of_pages_and_api_are_described_with_what_they_need():
 
 def test_files_of_the_status_page_are_described():
     text = "".join((SOURCES / "statuspage" / name).read_text(encoding="utf-8") for name in ("content.py", "html.py", "feeds.py"))
-    written = set(re.findall(r"""^\s+"([\w./-]+\.(?:html|json|atom|rss|css))":""", text, re.MULTILINE))
+    written = set(re.findall(r"""^\s+"([\w./-]+\.(?:html|json|atom|rss|ics|css))":""", text, re.MULTILINE))
     described = {
         address.strip("`").removeprefix("/status/") or "index.html" for address, *_ in rows(page("addresses")) if "/status/" in address
     }

@@ -117,6 +117,7 @@ def _quiet(told) -> tuple[str, str]:
     from tocsin.alerts import operations_quiet
     from tocsin.alerts.models import Alert
     from tocsin.response import maintain, silence
+    from tocsin.statuspage.models import Component
 
     now, by, other = clock.now(), Actor.of(told.ana, "web"), Actor.of(told.ben, "web")
     probe = [{"name": "alertname", "value": "Probe.*", "is_regex": True}, {"name": "region", "value": "eu"}]
@@ -138,7 +139,8 @@ def _quiet(told) -> tuple[str, str]:
     maintain.plan(
         title="Vacuum of the ledger", starts=start, rule="FREQ=WEEKLY;COUNT=26", team=told.service.team_id, **plain, by=by, now=now
     )
-    maintain.plan(title="Switch of the carrier", starts=start, services=[told.service.pk], **plain, by=by, now=now)
+    maintain.plan(title="Switch of the carrier", starts=start, services=[told.service.pk], **plain, by=by, now=now, public=maintain.Public(
+        "Payments: short breaks", "For about a minute at a time card payments may have to be tried again.", (Component.objects.get().pk,)))  # fmt: skip
     for title, pk, held in (
         ("Login probe failing in Frankfurt", active.pk, "silence"),
         ("Ledger replica 40 s behind", running.pk, "maintenance window"),

@@ -20,9 +20,26 @@ from tocsin.api.shapes import Body, rfc3339
 from tocsin.api.silences import MatcherBody
 from tocsin.lib.refusal import missing
 from tocsin.response import maintain
+from tocsin.statuspage import queries_maintenance
 
 router = Router(tags=["Maintenance windows"])
 SHOWN = 5
+
+
+class PublicBody(Body):
+    """What the status page says of it: what customers will notice, without hosts, releases or names of staff."""
+
+    title: str = Field(max_length=200)
+    text: str = Field(max_length=5000)
+    components: list[int] = Field(default_factory=list, max_length=200, description="Ids of components: under maintenance while it lasts")
+
+
+class PublicUpdateBody(Body):
+    """A word to the public while it is announced."""
+
+    status: str = Field(max_length=12, description="scheduled, in_progress, verifying or completed")
+    text: str = Field(max_length=5000)
+    by: int | None = None
 
 
 class NewWindow(Body):
@@ -37,6 +54,7 @@ class NewWindow(Body):
     services: list[int] = Field(default_factory=list, max_length=100)
     team: int | None = None
     matchers: list[MatcherBody] = Field(default_factory=list, max_length=20)
+    public: PublicBody | None = Field(None, description="Given: it stands on the status page")
     by: int | None = None
 
 
@@ -52,6 +70,7 @@ class ChangedWindow(Body):
     services: list[int] | None = Field(None, max_length=100)
     team: int | None = None
     matchers: list[MatcherBody] | None = Field(None, max_length=20)
+    public: PublicBody | None = Field(None, description="null takes it off the status page")
     by: int | None = None
 
 
@@ -63,8 +82,24 @@ def shape(row: MaintenanceWindow) -> dict[str, Any]:
         "id": row.pk, "title": row.title, "reason": row.reason, "starts": row.starts, "minutes": row.minutes, "time_zone": row.time_zone,
         "rule": row.rule, "services": row.services, "team": row.team_id, "matchers": row.matchers, "created_by": person(row.created_by),
         "created_at": rfc3339(row.created_at), "ended_at": rfc3339(row.ended_at), "next": [rfc3339(at) for at in islice(ahead, SHOWN)],
-        "in_force": row.silences.filter(starts_at__lte=now, ends_at__gt=now, ended_at=None).exists(),
+        "in_force": row.silences.filter(starts_at__lte=now, ends_at__gt=now, ended_at=None).exists(), "public": _public(row),
     }  # fmt: skip
+
+
+def _public(row: MaintenanceWindow) -> dict[str, Any] | None:
+    """What the status page says of it now."""
+    notice = queries_maintenance.open_notice(row)
+    if notice is None:
+        return None
+    return {
+        "title": notice.title, "components": notice.components, "status": notice.status, "starts_at": rfc3339(notice.starts_at),
+        "ends_at": rfc3339(notice.ends_at),
+        "updates": [{"status": one.status, "text": one.text, "at": rfc3339(one.at)} for one in notice.updates.order_by("-id")],
+    }  # fmt: skip
+
+
+def _said(body: NewWindow | ChangedWindow) -> maintain.Public | None:
+    return maintain.Public(body.public.title, body.public.text, tuple(body.public.components)) if body.public else None
 
 
 def _window(window_id: int) -> MaintenanceWindow:
@@ -86,7 +121,7 @@ def list_windows(request: HttpRequest, paging: Query[Paging], active: bool | Non
 @needs(Needs.RESPOND)
 def add_window(request: HttpRequest, body: NewWindow):
     """Plan one."""
-    row = maintain.plan(**body.model_dump(exclude={"by"}), by=acting(request, body.by), now=clock.now())
+    row = maintain.plan(**body.model_dump(exclude={"by", "public"}), public=_said(body), by=acting(request, body.by), now=clock.now())
     return Status(201, shape(row))
 
 
@@ -101,9 +136,19 @@ def get_window(request: HttpRequest, window_id: int):
 @needs(Needs.RESPOND)
 def change_window(request: HttpRequest, window_id: int, body: ChangedWindow):
     """Plan it otherwise; what it no longer holds back and still fires is paged."""
-    given = body.model_dump(exclude_unset=True, exclude={"by"})
+    given = body.model_dump(exclude_unset=True, exclude={"by", "public"})
     fields = {name: value for name, value in given.items() if value is not None or name == "team"}
-    return shape(maintain.change(_window(window_id), **fields, by=acting(request, body.by), now=clock.now()))
+    public = _said(body) if "public" in body.model_fields_set else maintain.STAYS
+    return shape(maintain.change(_window(window_id), **fields, public=public, by=acting(request, body.by), now=clock.now()))
+
+
+@router.post("/{int:window_id}/updates", response={201: dict})
+@needs(Needs.RESPOND)
+def tell_public(request: HttpRequest, window_id: int, body: PublicUpdateBody):
+    """Publish an update about it on the status page."""
+    row = _window(window_id)
+    maintain.tell_public(row, status=body.status, text=body.text, by=acting(request, body.by), now=clock.now())
+    return Status(201, shape(row))
 
 
 @router.delete("/{int:window_id}")

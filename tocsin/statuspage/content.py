@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from django.conf import settings
 
 from tocsin.domain import uptime
 from tocsin.incidents.models import Incident, Update
-from tocsin.statuspage.models import Component, ComponentChange, StatusPage
+from tocsin.statuspage.models import Component, ComponentChange, Maintenance, MaintenanceUpdate, StatusPage
 
 NEWEST = 50  # incidents
 IMPACTS = ("critical", "major", "minor")  # of the worst severity, the next, the third; below that: none
@@ -26,6 +26,10 @@ OF_STATUS = {
 DESCRIPTIONS = {
     "none": "All Systems Operational", "maintenance": "Service Under Maintenance", "minor": "Partially Degraded Service",
     "major": "Partial System Outage", "critical": "Major Service Outage",
+}  # fmt: skip
+STATUS_AT = {  # of a component before and after an update about maintenance
+    "in_progress": ("operational", "under_maintenance"), "verifying": ("under_maintenance", "under_maintenance"),
+    "completed": ("under_maintenance", "operational"),
 }  # fmt: skip
 DIGITS = string.digits + string.ascii_lowercase
 
@@ -42,6 +46,7 @@ class Content:
     updates: dict[str, Update]
     histories: dict[int, uptime.History]
     indicator: str
+    maintenances: list[dict[str, Any]] = field(default_factory=list)  # the one that comes last first
 
     def when(self, at: datetime | None) -> str | None:
         """ISO 8601 with milliseconds and offset, in the page's zone."""
@@ -72,7 +77,9 @@ def read(page: StatusPage, now: datetime) -> Content:
     unresolved = [row["impact"] for row in rows if row["status"] != "resolved"]
     indicator = max([OF_STATUS[c.status] for c in components] + unresolved, key=INDICATORS.index, default="none")
     by_code = {public_code(page, "update", update.pk): update for group in updates.values() for update in group}
-    return Content(page, url, now, components, rows, by_code, content.histories, indicator)
+    content = replace(content, incidents=rows, updates=by_code, indicator=indicator)
+    announced = page.maintenances.filter(withdrawn_at=None).prefetch_related("updates").order_by("-starts_at", "-id")[:NEWEST]
+    return replace(content, maintenances=[_maintenance(content, row) for row in announced])
 
 
 def _histories(page: StatusPage, components: Sequence[Component], now: datetime) -> dict[int, uptime.History]:
@@ -138,6 +145,34 @@ def _update(content: Content, update: Update, incident_code: str) -> dict[str, A
     }
 
 
+def _maintenance(content: Content, row: Maintenance) -> dict[str, Any]:
+    """Maintenance in Statuspage's form: an incident with the times that are planned."""
+    updates = sorted(row.updates.all(), key=lambda one: one.pk, reverse=True)
+    code = row.code
+    begun = next((one.at for one in reversed(updates) if one.status == "in_progress"), None)
+    touched = [line for line in content.components if line.pk in row.components]
+    return {
+        "id": code, "name": row.title, "status": row.status, "created_at": content.when(row.created_at),
+        "updated_at": content.when(row.updated_at), "monitoring_at": None,
+        "resolved_at": content.when(row.updated_at) if row.status == "completed" else None, "impact": "maintenance",
+        "shortlink": f"{content.url}incidents/{code}.html", "started_at": content.when(begun or row.starts_at), "page_id": content.page.code,
+        "incident_updates": [_maintenance_update(content, one, code, touched) for one in updates],
+        "components": [component(content, line) for line in touched], "scheduled_for": content.when(row.starts_at),
+        "scheduled_until": content.when(row.ends_at),
+    }  # fmt: skip
+
+
+def _maintenance_update(content: Content, update: MaintenanceUpdate, code: str, touched: list[Component]) -> dict[str, Any]:
+    at = content.when(update.at)
+    old, new = STATUS_AT.get(update.status, ("operational", "operational"))
+    affected = [{"code": line.code, "name": line.name, "old_status": old, "new_status": new} for line in touched]
+    return {
+        "id": public_code(content.page, "maintenance update", update.pk), "status": update.status, "body": update.text, "incident_id": code,
+        "created_at": at, "updated_at": at, "display_at": at, "affected_components": affected or None, "deliver_notifications": True,
+        "custom_tweet": None, "tweet_id": None,
+    }  # fmt: skip
+
+
 def component(content: Content, row: Component) -> dict[str, Any]:
     """A component in Statuspage's form."""
     return {
@@ -168,14 +203,18 @@ def documents(content: Content) -> dict[str, dict[str, Any]]:
     status = {"status": {"indicator": content.indicator, "description": DESCRIPTIONS[content.indicator]}}
     components = {"components": [component(content, row) for row in content.components]}
     unresolved = {"incidents": [row for row in content.incidents if row["status"] != "resolved"]}
-    maintenances: dict[str, Any] = {"scheduled_maintenances": []}
+
+    def maintenances(*states: str) -> dict[str, Any]:
+        return {"scheduled_maintenances": [row for row in content.maintenances if not states or row["status"] in states]}
+
+    running = ("in_progress", "verifying")
     return {
-        "api/v2/summary.json": head | components | unresolved | maintenances | status,
+        "api/v2/summary.json": head | components | unresolved | maintenances("scheduled", *running) | status,
         "api/v2/status.json": head | status,
         "api/v2/components.json": head | components,
         "api/v2/incidents.json": head | {"incidents": content.incidents},
         "api/v2/incidents/unresolved.json": head | unresolved,
-        "api/v2/scheduled-maintenances.json": head | maintenances,
-        "api/v2/scheduled-maintenances/active.json": head | maintenances,
-        "api/v2/scheduled-maintenances/upcoming.json": head | maintenances,
+        "api/v2/scheduled-maintenances.json": head | maintenances(),
+        "api/v2/scheduled-maintenances/active.json": head | maintenances(*running),
+        "api/v2/scheduled-maintenances/upcoming.json": head | maintenances("scheduled"),
     }

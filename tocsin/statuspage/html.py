@@ -18,6 +18,8 @@ from tocsin.statuspage.content import DESCRIPTIONS, OF_STATUS, Content
 WORDS = {
     "operational": "Operational", "degraded_performance": "Degraded", "partial_outage": "Partial outage", "major_outage": "Major outage",
     "under_maintenance": "Maintenance", "no_data": "No data",
+    "investigating": "Investigating", "identified": "Identified", "monitoring": "Monitoring", "resolved": "Resolved",
+    "scheduled": "Scheduled", "in_progress": "In progress", "verifying": "Verifying", "completed": "Completed",
 }  # fmt: skip
 LOOKS = {  # icon, colour class, class and top of a bar
     "operational": ("check", "ok", "up", 0), "degraded_performance": ("clock", "warn", "dg", 6), "partial_outage": ("alert", "part", "pt", 12),
@@ -36,6 +38,8 @@ SHOWN_DAYS = 14  # of past incidents on the first page; older ones are in the hi
 def files(content: Content) -> dict[str, bytes]:
     """index.html, history.html, uptime.html, a page for each incident, and the style sheet."""
     incidents = [_incident(content, row) for row in content.incidents]
+    maintenances = [_maintenance(content, row) for row in content.maintenances]
+    coming = [row for row in maintenances if row["status"] != "completed"]
     components = [_component(content, row) for row in content.components]
     shared = {
         "page": content.page, "url": content.url, "now": content.now.astimezone(ZoneInfo(content.page.time_zone)),
@@ -43,6 +47,7 @@ def files(content: Content) -> dict[str, bytes]:
     }  # fmt: skip
     since = content.now - timedelta(days=SHOWN_DAYS)
     first = shared | {
+        "coming": sorted(coming, key=lambda row: row["from"]),
         "open": [row for row in incidents if row["status"] != "resolved"],
         "past": [row for row in incidents if row["status"] == "resolved" and row["updated"] > since],
         "banner": _banner(content),
@@ -51,11 +56,13 @@ def files(content: Content) -> dict[str, bytes]:
     }
     pages = {
         "index.html": _html("index", first),
-        "history.html": _html("history", shared | _history(content, incidents)),
+        "history.html": _html(
+            "history", shared | _history(content, incidents) | {"done": [row for row in maintenances if row["status"] == "completed"]}
+        ),
         "uptime.html": _html("uptime", shared | {"days": _days(content)}),
         "status.css": style(),
     }
-    for row in incidents:
+    for row in [*incidents, *maintenances]:
         pages[f"incidents/{row['id']}.html"] = _html("incident", shared | {"incident": row, "up": "../"})
     return pages
 
@@ -125,11 +132,18 @@ def _incident(content: Content, row: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _maintenance(content: Content, row: dict[str, Any]) -> dict[str, Any]:
+    """As an incident, with when it is planned, and what it touches instead of how that is."""
+    names = ", ".join(part["name"] for part in row["components"])
+    planned = {"from": datetime.fromisoformat(row["scheduled_for"]), "to": datetime.fromisoformat(row["scheduled_until"])}
+    return _incident(content, row | {"components": []}) | planned | {"names": names, "said": WORDS[row["status"]]}
+
+
 def _update(content: Content, row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
-    stored: Update = content.updates[row["id"]]
+    stored: Update | None = content.updates.get(row["id"])  # none: it is about maintenance
     at = datetime.fromisoformat(row["display_at"])
-    until = stored.next_update_at.astimezone(zone) if stored.next_update_at else None
-    return {"status": row["status"], "at": at, "paragraphs": paragraphs(row["body"]), "until": until}
+    until = stored.next_update_at.astimezone(zone) if stored and stored.next_update_at else None
+    return {"status": row["status"], "said": WORDS[row["status"]], "at": at, "paragraphs": paragraphs(row["body"]), "until": until}
 
 
 def paragraphs(text: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from tocsin import clock
-from tocsin.statuspage import publishing
+from tocsin.statuspage import operations_maintenance, publishing
 from tocsin.statuspage.models import StatusPage
 
 QUEUE = "publish"
@@ -23,10 +23,11 @@ def publish() -> None:
 @app.periodic(cron="* * * * *", periodic_id="statuspage")
 @app.task(name="tocsin.statuspage.refresh", queue=QUEUE)
 def refresh(timestamp: int) -> None:
-    """Publish where nothing was published yet, where the files are gone, and where a day has ended since (each minute it is asked)."""
+    """Publish where nothing was published yet, where the files are gone, where a day has ended since, and as maintenance begins and ends."""
     now = clock.now()
     pages = list(StatusPage.objects.all())
-    if not pages or not (publishing.folder() / "index.html").is_file() or any(_old(page, now) for page in pages):
+    moved = operations_maintenance.advance(now)
+    if moved or not pages or not (publishing.folder() / "index.html").is_file() or any(_old(page, now) for page in pages):
         publishing.publish_now()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
 
@@ -55,3 +56,45 @@ class ComponentChange(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["component", "at"], name="component_change_at")]
+
+
+class Maintenance(models.Model):
+    """One occurrence of a maintenance window as the public is told of it; its times follow the window until it has begun."""
+
+    class Status(models.TextChoices):
+        SCHEDULED = "scheduled"
+        IN_PROGRESS = "in_progress"
+        VERIFYING = "verifying"
+        COMPLETED = "completed"
+
+    page = models.ForeignKey(StatusPage, on_delete=models.RESTRICT, related_name="maintenances")
+    window = models.ForeignKey("alerts.MaintenanceWindow", on_delete=models.RESTRICT, related_name="announcements")
+    code = models.CharField(max_length=12, unique=True)
+    title = models.CharField(max_length=200)
+    components = ArrayField(models.BigIntegerField(), default=list, blank=True)  # ids of this page's components
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    status = models.CharField(max_length=12, choices=Status, default=Status.SCHEDULED)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True, blank=True)  # taken off the page before it began
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["window"], condition=~models.Q(status="completed") & models.Q(withdrawn_at=None), name="maintenance_open_unique"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class MaintenanceUpdate(models.Model):
+    """What the public was told about maintenance, and when."""
+
+    maintenance = models.ForeignKey(Maintenance, on_delete=models.CASCADE, related_name="updates")
+    status = models.CharField(max_length=12, choices=Maintenance.Status)
+    text = models.TextField(max_length=5000)
+    at = models.DateTimeField()
+    by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")

@@ -21,6 +21,7 @@ MOST_KEPT = 2000  # files in memory
 TYPES = {
     ".html": b"text/html; charset=utf-8", ".css": b"text/css; charset=utf-8", ".json": b"application/json; charset=utf-8",
     ".atom": b"application/atom+xml; charset=utf-8", ".rss": b"application/rss+xml; charset=utf-8",
+    ".ics": b"text/calendar; charset=utf-8",
 }  # fmt: skip
 COMMON = [
     (b"access-control-allow-origin", b"*"),

@@ -81,6 +81,7 @@ urlpatterns = [
     path("maintenance/", maintenance.windows, name="maintenance_windows"),
     path("maintenance/new/", maintenance.new, name="maintenance_window_new"),
     path("maintenance/<int:window_id>/", maintenance.window, name="maintenance_window"),
+    path("maintenance/<int:window_id>/tell/", maintenance.tell, name="maintenance_window_tell"),
     path("maintenance/<int:window_id>/end/", maintenance.end, name="maintenance_window_end"),
     path("alerts/<int:alert_id>/", alerts.alert, name="alert"),
     path("alerts/<int:alert_id>/do/<slug:deed>/", alerts.do, name="alert_do"),

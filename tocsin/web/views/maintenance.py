@@ -22,6 +22,8 @@ from tocsin.domain import quiet
 from tocsin.lib import recurrence
 from tocsin.lib.refusal import Refused
 from tocsin.response import maintain
+from tocsin.statuspage import queries_maintenance
+from tocsin.statuspage.models import Component
 from tocsin.web import filters, pages, quiet_forms, words
 
 STATES = {"running": "Running", "planned": "Planned", "recurring": "Recurring", "past": "Past"}
@@ -41,6 +43,9 @@ TEXTS = {
     "count": 6,
     "minutes": 6,
     "matchers": 30_000,
+    "public": 1,
+    "public_title": 200,
+    "public_text": 5000,
 }
 
 
@@ -67,7 +72,7 @@ def new(request: HttpRequest) -> HttpResponse:
     start = f"{quiet_forms.tomorrow(pages.now(request), zone):%Y-%m-%dT22:00}"
     form = {
         "title": "", "reason": "", "starts": start, "minutes": "60", "time_zone": zone, "repeat": "", "rule": "", "count": "10",
-        "services": chosen, "team": None, "matchers": "",
+        "services": chosen, "team": None, "matchers": "", "public": "", "public_title": "", "public_text": "", "components": [],
     }  # fmt: skip
     return _form(request, None, form, {})
 
@@ -87,8 +92,20 @@ def window(request: HttpRequest, window_id: int) -> HttpResponse:
         "title": row.title, "reason": row.reason, "starts": row.starts, "minutes": str(row.minutes), "time_zone": row.time_zone,
         "repeat": found[1] if found and known else "own" if row.rule else "", "rule": "" if known else row.rule,
         "count": found[2] if found and known else "10", "services": row.services, "team": row.team_id, "matchers": quiet.written(row.matchers),
+        **_announced(row),
     }  # fmt: skip
     return _form(request, row, form, {})
+
+
+@needs(Needs.RESPOND)
+@require_POST
+def tell(request: HttpRequest, window_id: int) -> HttpResponse:
+    """Publish a word about it on the status page."""
+    row = get_object_or_404(MaintenanceWindow, pk=window_id)
+    status, text = pages.text(request, "status", 20), pages.text(request, "text", 5000)
+    by, now = pages.actor(request), pages.now(request)
+    to = reverse("maintenance_window", args=[row.pk])
+    return pages.act(request, lambda: maintain.tell_public(row, status=status, text=text, by=by, now=now), to, "Published.")
 
 
 @needs(Needs.RESPOND)
@@ -105,11 +122,15 @@ def _posted(request: HttpRequest, row: MaintenanceWindow | None) -> HttpResponse
     form: dict[str, Any] = {name: request.POST.get(name, "").strip()[:most] for name, most in TEXTS.items()}
     errors: dict[str, str] = {}
     form["services"] = [int(one) for one in request.POST.getlist("services")[:500] if one.isascii() and one.isdigit() and len(one) < 19]
+    form["components"] = [int(one) for one in request.POST.getlist("components")[:200] if one.isascii() and one.isdigit() and len(one) < 19]
     form["team"] = quiet_forms.number(request, "team", errors)
     fields = _fields(request, form, errors)
     if request.GET.get("fragment") is None and not errors:
         try:
             by, now = pages.actor(request), pages.now(request)
+            fields["public"] = (
+                maintain.Public(form["public_title"], form["public_text"], tuple(form["components"])) if form["public"] else None
+            )
             kept = maintain.change(row, by=by, now=now, **fields) if row else maintain.plan(by=by, now=now, **fields)
             messages.success(request, "Planned." if row is None else "Saved.")
             return pages.go(reverse("maintenance_window", args=[kept.pk]))
@@ -131,6 +152,16 @@ def _fields(request: HttpRequest, form: dict[str, Any], errors: dict[str, str]) 
     }  # fmt: skip
 
 
+def _announced(row: MaintenanceWindow) -> dict[str, Any]:
+    """What the status page says of it, as the form shows it."""
+    notice = queries_maintenance.open_notice(row)
+    if notice is None:
+        return {"public": "", "public_title": "", "public_text": "", "components": []}
+    return {
+        "public": "1", "public_title": notice.title, "public_text": notice.updates.order_by("id")[0].text, "components": notice.components,
+    }  # fmt: skip
+
+
 def _rule(form: dict[str, Any]) -> str:
     if form["repeat"] == "own":
         return form["rule"].upper() or "?"
@@ -148,7 +179,8 @@ def _form(request: HttpRequest, row: MaintenanceWindow | None, form: dict[str, A
         "services": services, "teams": Team.objects.filter(removed_at=None).order_by("name")[: filters.NAMES_SHOWN], "team": team,
         "team_services": team.services.filter(removed_at=None).order_by("name")[:20] if team else [], "scope": scope, "may": _may(request),
         "area": "alerts", "held": held[:20], "held_count": f"{min(len(held), queries_quiet.MOST_HELD)}{'+' if len(held) > queries_quiet.MOST_HELD else ''}",
-        **_coming(form, now),
+        **_coming(form, now), "components": Component.objects.filter(removed_at=None), "notice": queries_maintenance.open_notice(row) if row else None,
+        "notice_states": ("in_progress", "verifying", "completed"),
     }  # fmt: skip
     fragment = request.GET.get("fragment") is not None
     fragments = {"preview": "quiet/_coming.html"}
