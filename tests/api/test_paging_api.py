@@ -207,3 +207,33 @@ def test_a_person_has_a_feed_of_their_own_shifts(admin):
     url = made(call("POST", f"/users/{ana.pk}/calendar-feed", {}, bearer=admin))["url"].removeprefix("http://localhost:8000")
     events = icalendar.Calendar.from_ical(Client().get(url).content).walk("VEVENT")
     assert events and all(str(event["summary"]).startswith("Ana") for event in events)
+
+
+def test_a_policy_has_tracks_tiers_a_history_and_a_test_on_whoever_asks(admin):
+    ana, lea = person("Ana"), person("Lea")
+    for one in (ana, lea):
+        ContactMethod.objects.create(user=one, kind="screen", address="screen", verified_at=clock.now())
+    steps = [[{"wait_seconds": 60, "targets": [{"kind": "user", "id": one.pk}]}] for one in (ana, lea)]
+    steps[1][0]["when"] = {"tiers": [1]}
+    body = {"name": "Payments", "steps": steps[0], "tracks": [{"name": "Leadership", "steps": steps[1]}], "low_severities": ["SEV4"]}
+    policy = made(call("POST", "/escalation-policies", body, bearer=admin))
+    where = f"/escalation-policies/{policy['id']}"
+    assert policy["tracks"] == [{"name": "Leadership", "repeats": 0, "steps": [{**steps[1][0], "need": 1, "when": {"tiers": [1]}}]}]
+    lines = made(call("GET", f"{where}/dry-run?tier=1", bearer=admin))["items"]
+    assert [(line["track"], line["who"]) for line in lines if line["reachable"]] == [("", "Ana"), ("Leadership", "Lea")]
+    passed = made(call("GET", f"{where}/dry-run?tier=2", bearer=admin))["items"][-1]["passed_over"]
+    assert passed == "it is only for services of tier 1, and this one is of tier 2"
+    for wrong in ({"steps": [{**steps[0][0], "when": {"tiers": [9]}}]}, {"tracks": [{"name": "", "steps": steps[1]}]}, {"tracks": None}):
+        assert call("PATCH", where, wrong, bearer=admin).status_code == 422
+    recorded = made(call("PATCH", where, {"low_urgency": "record", "tracks": []}, bearer=admin))
+    assert recorded["tracks"] == []
+    assert made(call("GET", f"{where}/dry-run?severity=SEV4", bearer=admin))["items"][0]["how"].startswith("recorded only")
+    kept = made(call("GET", f"{where}/versions", bearer=admin))["items"]
+    assert [one["number"] for one in kept] == [2, 1] and kept[1]["content"]["tracks"][0]["name"] == "Leadership" and kept[0]["by"]
+    assert made(call("POST", f"{where}/versions/1/restore", bearer=admin))["tracks"][0]["name"] == "Leadership"
+    assert call("POST", f"{where}/versions/9/restore", bearer=admin).status_code == 404
+    service = made(call("POST", "/services", {"name": "checkout", "tier": 1, "escalation_policy": policy["id"]}, bearer=admin))
+    assert service["tier"] == 1
+    steps = made(call("GET", f"/services/{service['id']}/dry-run", bearer=admin))["items"][0]["steps"]
+    assert [step["who"] for step in steps if step["track"]] == ["Lea"]
+    assert call("PATCH", f"/services/{service['id']}", {"tier": 5}, bearer=admin).status_code == 422

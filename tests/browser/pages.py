@@ -42,6 +42,8 @@ PAGES: dict[str, str] = {
     "escalation-policies": "/escalation-policies/",
     "escalation-policy": "/escalation-policies/{policy}/",
     "escalation-policy-rich": "/escalation-policies/{rich}/?as-severity=SEV1",
+    "escalation-policy-low": "/escalation-policies/{rich}/?as-severity=SEV4",
+    "escalation-history": "/escalation-policies/{rich}/history/",
     "services": "/services/",
     "service": "/services/{service}/",
     "integrations": "/integrations/",

@@ -66,6 +66,7 @@ def _asked(told):
     from tocsin.paging.models import Notification
     from tocsin.response.answer_ask import answer_ask
     from tocsin.response.page_someone import Wanted, page_people
+    from tocsin.response.try_policy import try_policy
 
     now, by = clock.now(), Actor.of(told.ana, "web")
     come = page_people(Wanted(users=[told.cy, told.ben]), reason="You know the connection pool", incident=told.incident, by=by, now=now)
@@ -90,6 +91,9 @@ def _asked(told):
         },
     ]
     policy = paging.create_policy(name="Payments at night", team=told.service.team_id, steps=steps, repeats=1, by=by, now=now)
+    leadership = {"name": "Leadership", "steps": [{"wait_seconds": 900, "targets": people[1:], "when": {"tiers": [1, 2]}}]}
+    paging.change_policy(policy, tracks=[leadership], low_severities=["SEV4"], by=by, now=now)
+    try_policy(policy, by=by, now=now)
     return Notification.objects.filter(identity__startswith=f"ask:{come[1].pk}:").order_by("id")[0], policy.pk
 
 

@@ -23,7 +23,7 @@ def test_who_would_be_paged_follows_each_change(visit, site):
 def test_a_step_is_added_to_and_shown_without_scripts(visit, site):
     page = visit("ana", scripts=False).open("/escalation-policies/new/")
     page.get_by_label("Whom or what to add to step 1").select_option(label="A webhook")
-    page.get_by_label("Room or web address, for a chat or a webhook, of step 1").fill("https://hooks.example.com/in")
+    page.get_by_label("Only for a room or a webhook: its address, of step 1").fill("https://hooks.example.com/in")
     page.locator("button[value='add-target:0']").press("Enter")
     expect(page.get_by_text("Webhook, signed")).to_be_visible()
     page.get_by_label("Severity that fires").select_option("SEV2")

@@ -83,19 +83,19 @@ def test_a_late_start_does_not_shorten_the_wait():
 
 conditions = st.builds(
     When, st.sampled_from([(), ("SEV1",), ("SEV1", "SEV2")]), st.sampled_from(["", "business", "outside"]),
-    st.sampled_from(["", "critical", "standard"]),
+    st.sampled_from(["", "critical", "standard"]), st.sampled_from([(), (1,), (1, 2)]),
 )  # fmt: skip
 conditional = st.builds(
     Policy,
     st.lists(st.builds(Step, st.integers(1, 900), st.just((Target("user", 1),)), st.just(1), conditions), max_size=5).map(tuple),
     st.integers(0, 3),
 )
-known = st.builds(Facts, st.sampled_from(["", "SEV1", "SEV2", "SEV3"]), st.booleans(), st.booleans())
+known = st.builds(Facts, st.sampled_from(["", "SEV1", "SEV2", "SEV3"]), st.booleans(), st.booleans(), st.integers(0, 4))
 
 
 @given(conditional, known)
 def test_a_step_either_pages_or_is_passed_over_in_no_time_and_the_fallbacks_always_come(policy, facts):
-    seen = list(rehearse(policy, NOW, lambda _: facts, lambda page, at: True))
+    seen = list(rehearse(policy, NOW, lambda _: facts, lambda page, at: timedelta()))
     for (at, action), (following, _) in pairwise(seen):
         if isinstance(action, PassedOver):
             assert following == at and policy.steps[action.step].when.refuses(facts)

@@ -156,6 +156,45 @@ def test_conditions_needs_and_a_webhook_are_written_without_scripts(page, ana, b
     assert "whsec_" in again and 'value="SEV1" checked' in again
 
 
+def test_a_track_is_added_filled_moved_saved_and_taken_away_without_scripts(page, ana, ben, client):
+    form = {"name": "Payments", "repeats": "1", "wait-0": "5", "target-0": f"user:{ana.pk}"}
+    added = page.post("/escalation-policies/new/", {**form, "action": "add-track"}).content.decode()
+    assert 'name="track-1"' in added and 'value="Leadership"' in added and 'name="track-of-1" value="1"' in added
+    form |= {
+        "track-1": "Leadership",
+        "repeats-1": "0",
+        "wait-1": "15",
+        "track-of-1": "1",
+        "target-1": f"user:{ben.pk}",
+        "tiers-1": ["1", "2"],
+    }
+    more = page.post("/escalation-policies/new/", {**form, "action": "add-step:1"}).content.decode()
+    assert "Remove step 2 of Leadership" in more
+    nameless = page.post("/escalation-policies/new/", {**form, "track-1": "", "action": "save"})
+    assert nameless.status_code == 422 and "Give each track a name of its own" in nameless.content.decode()
+    wrong = page.post("/escalation-policies/new/", {**form, "wait-1": "soon", "action": "save"})
+    assert "Step 1 of Leadership waits a number of minutes" in wrong.content.decode()
+    assert page.post("/escalation-policies/new/", {**form, "action": "save"}).status_code == 303
+    policy = EscalationPolicy.objects.get()
+    assert policy.tracks == [{"name": "Leadership", "repeats": 0, "steps": [
+        {"wait_seconds": 900, "targets": [{"kind": "user", "id": ben.pk}], "when": {"tiers": [1, 2]}}]}]  # fmt: skip
+    where = f"/escalation-policies/{policy.pk}/"
+    shown = page.get(f"{where}?as-tier=3").content.decode()
+    assert "Beside it: Leadership" in shown and "services of tier 1 or 2, and this one is of tier 3" in shown
+    gone = page.post(where, {**form, "action": "drop-track:1"}).content.decode()
+    assert 'name="track-1"' not in gone and "Beside it" not in gone
+    page.post(where, {**{name: value for name, value in form.items() if not name.endswith("-1")}, "low-severity": "SEV4", "action": "save"})
+    history = page.get(f"{where}history/").content.decode()
+    assert "track Leadership removed" in history and "what can wait: nothing became SEV4 waits for working hours" in history
+    client.force_login(ben)
+    assert client.post(f"{where}history/", {"version": 1}).status_code == 403
+    assert client.post(where, {"action": "test"}).status_code == 303, "whoever may read a policy may try it on themselves"
+    client.force_login(ana)
+    assert client.post(f"{where}history/", {"version": 1}).status_code == 303
+    policy.refresh_from_db()
+    assert policy.tracks[0]["name"] == "Leadership"
+
+
 def test_only_administrators_change_policies(client, ben):
     policy = EscalationPolicy.objects.create(name="Payments", steps=[{"wait_seconds": 300, "targets": []}])
     client.force_login(ben)

@@ -31,6 +31,7 @@ class Service(models.Model):
     leadership_policy = models.ForeignKey("paging.EscalationPolicy", null=True, blank=True, on_delete=models.RESTRICT, related_name="+")
     components = models.ManyToManyField("statuspage.Component", blank=True, related_name="services")
     critical = models.BooleanField(default=False)  # one severity step up
+    tier = models.PositiveSmallIntegerField(default=3, db_default=3)  # how much it matters, 1 the most, to 4: conditions of steps
     severity_map = models.JSONField(default=dict)  # {"critical": "SEV1"}: overrides the procedure's table for this service
     runbook = models.URLField(max_length=1000, blank=True, default="")
     depends_on = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="used_by")

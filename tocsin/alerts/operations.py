@@ -18,6 +18,7 @@ from tocsin.alerts.models import Alert, Integration, RawEvent, Service, Silence
 from tocsin.alerts.operations_fold import Folded, Reading, apply, expire_due, fold_events
 from tocsin.alerts.operations_rows import Outcome, Row, write_outcomes
 from tocsin.domain.alerts import Change
+from tocsin.domain.escalation_policy import ALL_TIERS
 from tocsin.domain.procedure.model import Procedure
 from tocsin.domain.routing import route
 from tocsin.integrations import mapping, signing
@@ -43,7 +44,8 @@ LONGEST_STALE = 8760  # hours
 
 
 def create_service(*, name: str, by: Actor, now: datetime, **fields: Any) -> Service:
-    """A service. Fields: description, team, escalation_policy, leadership_policy (ids or None), components (ids), critical, severity_map, runbook."""
+    """A service. Fields: description, team, escalation_policy, leadership_policy (ids or None), components (ids), critical, tier,
+    severity_map, runbook."""
     return change_service(Service(), name=name, by=by, now=now, **fields)
 
 
@@ -68,6 +70,8 @@ def change_service(service: Service, *, by: Actor, now: datetime, **fields: Any)
         errors["severity_map"] = "It maps critical, error, warning or info to a severity of the procedure."
     if (minutes := fields.get("group_minutes")) is not None and not 0 <= minutes <= LONGEST_GROUPING:
         errors["group_minutes"] = "From 0 (never) to 1,440 minutes, or empty for the organisation's own."
+    if (tier := fields.get("tier")) is not None and tier not in ALL_TIERS:
+        errors["tier"] = "A service is of tier 1 (it matters most) to 4."
     if len(fields.get("description") or "") > 2000:
         errors["description"] = "At most 2,000 characters."
     if (runbook := fields.get("runbook")) and not _is_address(runbook):

@@ -86,7 +86,7 @@ def detail(alert: Alert, request: HttpRequest) -> dict[str, Any]:
 def _escalation(alert: Alert, request: HttpRequest) -> dict[str, Any] | None:
     _, known = incident_queries.known_of_alert(alert, request.actor)  # type: ignore[attr-defined]
     runs = list(known.select_related("acknowledged_by", "policy").order_by("-id")[:20])
-    row = next((run for run in runs if run.track == "on_call"), runs[0] if runs else None)
+    row = next((run for run in runs if run.track == "on_call" and not run.policy_track), runs[0] if runs else None)
     if row is None:
         return None
     return {

@@ -107,7 +107,7 @@ def _holding(known: set[int] | None = None, **about: Any) -> dict[str, Any]:
     runs = [run for run in asks.held(**about) if known is None or run.pk in known]
     return {
         "held": [
-            {"track": run.track, "by": {"id": run.acknowledged_by_id, "name": run.acknowledged_by.name} if run.acknowledged_by else None,
+            {"track": run.track, "policy_track": run.policy_track or None, "by": {"id": run.acknowledged_by_id, "name": run.acknowledged_by.name} if run.acknowledged_by else None,
              "until": rfc3339(run.ack_expires_at)}
             for run in runs
         ],

@@ -15,10 +15,13 @@ from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting
 from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import rfc3339
 from tocsin.integrations.webhook import notifier as webhook
 from tocsin.lib.refusal import invalid
-from tocsin.paging import operations, rehearsal
-from tocsin.paging.models import EscalationPolicy
+from tocsin.paging import low_urgency, operations, operations_policies, rehearsal
+from tocsin.paging import operations_policy_tests as policy_tests
+from tocsin.paging.models import EscalationPolicy, Notification, PolicyVersion
+from tocsin.response.try_policy import try_policy
 
 router = Router(tags=["Escalation policies"])
 
@@ -38,7 +41,8 @@ class WhenBody(Schema):
     model_config = {"extra": "forbid"}
     severities: list[Annotated[str, StringConstraints(max_length=20)]] = Field(default_factory=list, max_length=10)
     hours: Literal["business", "outside"] | None = Field(None, description="Business hours of the team that owns the service.")
-    tier: Literal["critical", "standard"] | None = None
+    tier: Literal["critical", "standard"] | None = Field(None, description="Whether the service is marked as critical.")
+    tiers: list[Literal[1, 2, 3, 4]] = Field(default_factory=list, max_length=4, description="Tiers of the service, 1 the most important.")
 
 
 class StepBody(Schema):
@@ -49,12 +53,22 @@ class StepBody(Schema):
     when: WhenBody | None = None
 
 
+class TrackBody(Schema):
+    """Steps that run beside the policy's own from the same moment; an acknowledgement ends both. The fallback people follow the own alone."""
+
+    model_config = {"extra": "forbid"}
+    name: str = Field(max_length=200)
+    steps: list[StepBody] = Field(max_length=20)
+    repeats: int = 0
+
+
 class PolicyBody(Schema):
     model_config = {"extra": "forbid"}
     name: str = Field(max_length=500)
     team: int | None = None
     steps: list[StepBody] = Field(max_length=20)
     repeats: int = 0
+    tracks: list[TrackBody] = Field(default_factory=list, max_length=10)
     low_severities: list[Annotated[str, StringConstraints(max_length=20)]] = Field(
         default_factory=list, max_length=10, description="Severities whose pages can wait."
     )
@@ -69,17 +83,22 @@ class PolicyChange(Schema):
     team: int | None = None
     steps: list[StepBody] | None = Field(None, max_length=20)
     repeats: int | None = None
+    tracks: list[TrackBody] | None = Field(None, max_length=10)
     low_severities: list[Annotated[str, StringConstraints(max_length=20)]] | None = Field(None, max_length=10)
     low_urgency: Literal["hours", "record"] | None = None
 
 
 def shape(policy: EscalationPolicy, *, secrets: bool = True) -> dict[str, Any]:
     """A policy; `secrets`: with what its webhooks sign with."""
-    steps = [{"need": 1, "when": {}, **step, "targets": [_target(target, secrets) for target in step["targets"]]} for step in policy.steps]
     return {
-        "id": policy.id, "name": policy.name, "team": policy.team_id, "steps": steps, "repeats": policy.repeats,
+        "id": policy.id, "name": policy.name, "team": policy.team_id, "steps": _steps(policy.steps, secrets), "repeats": policy.repeats,
+        "tracks": [{**track, "steps": _steps(track["steps"], secrets)} for track in policy.tracks],
         "low_severities": policy.low_severities, "low_urgency": policy.low_urgency,
     }  # fmt: skip
+
+
+def _steps(steps: list[dict[str, Any]], secrets: bool) -> list[dict[str, Any]]:
+    return [{"need": 1, "when": {}, **step, "targets": [_target(target, secrets) for target in step["targets"]]} for step in steps]
 
 
 def _target(target: dict[str, Any], secrets: bool) -> dict[str, Any]:
@@ -112,7 +131,7 @@ def get_policy(request: HttpRequest, id: int) -> dict[str, Any]:
 def change_policy(request: HttpRequest, id: int, body: PolicyChange) -> dict[str, Any]:
     """Change what is given; escalations that run keep the steps they started with."""
     changes = body.model_dump(exclude_unset=True)
-    for field in ("name", "steps", "repeats", "low_severities", "low_urgency"):
+    for field in ("name", "steps", "repeats", "tracks", "low_severities", "low_urgency"):
         if field in changes and changes[field] is None:
             raise invalid(**{field: "It cannot be empty."})
     return shape(operations.change_policy(operations.policy_of(id), by=acting(request), now=clock.now(), **changes))
@@ -131,6 +150,7 @@ class As(Schema):
 
     severity: str = Field("", max_length=20, description="Steps for other severities are passed over; empty: none is.")
     critical: bool = Field(False, description="As if the service were critical.")
+    tier: int = Field(0, ge=0, le=4, description="As if the service were of that tier; 0: steps for other tiers are not passed over.")
 
 
 @router.get("/{int:id}/dry-run")
@@ -138,6 +158,50 @@ class As(Schema):
 def dry_run(request: HttpRequest, id: int, given: Query[As]) -> dict[str, Any]:
     """Who would be paged if this fired now, step by step with the whole path, the fallback people last."""
     policy = operations.policy_of(id)
-    plain = {"steps": policy.steps, "repeats": policy.repeats}
-    lines = rehearsal.dry_run(plain, team=policy.team_id, name=policy.name, subject=given.dict(), now=clock.now())
+    low = low_urgency.Low.of(policy, given.severity)
+    lines = rehearsal.dry_run(policy.plain, team=policy.team_id, name=policy.name, subject=given.dict(), low=low, now=clock.now())
     return {"items": [asdict(line) for line in lines], "next": None}
+
+
+@router.post("/{int:id}/test", response={202: dict})
+@needs(Needs.RESPOND)
+def test_policy(request: HttpRequest, id: int) -> Any:
+    """Page yourself, and nobody else, by every step of the policy, one each 30 seconds, marked as a test. Acknowledging one page ends it."""
+    rows = try_policy(operations.policy_of(id), by=acting(request), now=clock.now())
+    return Status(202, {"items": [_trace(row) for row in rows], "next": None})
+
+
+@router.get("/{int:id}/test")
+@needs(Needs.READ)
+def last_test(request: HttpRequest, id: int) -> dict[str, Any]:
+    """What became of each page of your last test of this policy, within a day."""
+    user = acting(request).user
+    rows = policy_tests.newest(operations.policy_of(id), user, clock.now()) if user else []
+    return {"items": [_trace(row) for row in rows], "next": None}
+
+
+def _trace(row: Notification) -> dict[str, Any]:
+    return {
+        "id": row.pk, "title": row.title, "method": row.method_kind, "state": row.state, "due_at": rfc3339(row.due_at), "outcome": row.outcome,
+        "history": row.history,
+    }  # fmt: skip
+
+
+@router.get("/{int:id}/versions")
+@needs(Needs.READ)
+def list_versions(request: HttpRequest, id: int, paging: Query[Paging]) -> dict[str, Any]:
+    """What the policy said before, who changed it and when."""
+    return page(PolicyVersion.objects.filter(policy=operations.policy_of(id)), paging, _version, order=("-number",))
+
+
+def _version(row: PolicyVersion) -> dict[str, Any]:
+    return {
+        "number": row.number, "at": rfc3339(row.at), "by": row.saved_label, "note": row.note or None, "content": row.content,
+    }  # fmt: skip
+
+
+@router.post("/{int:id}/versions/{int:number}/restore")
+@needs(Needs.ADMINISTER)
+def restore_version(request: HttpRequest, id: int, number: int) -> dict[str, Any]:
+    """Say again what that version said (undo). It becomes a new version; escalations that run keep the steps they started with."""
+    return shape(operations_policies.restore_version(operations.policy_of(id), number, by=acting(request), now=clock.now()))

@@ -30,6 +30,7 @@ class NewService(Body):
     leadership_policy: int | None = None
     components: list[int] = Field(default_factory=list, max_length=200)
     critical: bool = Field(False, description="Its alerts are one severity step worse.")
+    tier: int = Field(3, description="How much it matters, from 1 (the most) to 4: steps of a policy may count for some tiers alone.")
     severity_map: dict[str, str] = Field(default_factory=dict, description='{"critical": "SEV1"}: overrides the procedure\'s table.')
     runbook: str = Field("", max_length=1000)
     group_minutes: int | None = Field(None, description="Alerts within so many minutes are one cause; 0 never, null: as the organisation.")
@@ -45,6 +46,7 @@ class ServiceChanges(Body):
     leadership_policy: int | None = None
     components: list[int] | None = Field(None, max_length=200)
     critical: bool | None = None
+    tier: int | None = None
     severity_map: dict[str, str] | None = None
     runbook: str | None = Field(None, max_length=1000)
     group_minutes: int | None = None
@@ -58,7 +60,7 @@ def shape(service: Service) -> dict[str, Any]:
     return {
         "id": service.pk, "name": service.name, "description": service.description, "team": service.team_id,
         "escalation_policy": service.escalation_policy_id, "leadership_policy": service.leadership_policy_id,
-        "components": [component.pk for component in service.components.all()], "critical": service.critical,
+        "components": [component.pk for component in service.components.all()], "critical": service.critical, "tier": service.tier,
         "severity_map": service.severity_map, "runbook": service.runbook or None, "group_minutes": service.group_minutes, "created_at": rfc3339(service.created_at),
     }  # fmt: skip
 

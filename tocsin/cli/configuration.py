@@ -137,8 +137,15 @@ def _schedule(row: Any) -> dict[str, Any]:
 
 
 def _policy(row: Any) -> dict[str, Any]:
-    steps = [{**step, "targets": [_named_target(target) for target in step["targets"]]} for step in row.steps]
-    return {"name": row.name, "team": row.team.name if row.team else None, "repeats": row.repeats, "steps": steps}
+    return {
+        "name": row.name, "team": row.team.name if row.team else None, "repeats": row.repeats, "steps": _named_steps(row.steps),
+        "tracks": [{**track, "steps": _named_steps(track["steps"])} for track in row.tracks],
+        "low_severities": row.low_severities, "low_urgency": row.low_urgency,
+    }  # fmt: skip
+
+
+def _named_steps(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**step, "targets": [_named_target(target) for target in step["targets"]]} for step in steps]
 
 
 def _named_target(target: dict[str, Any]) -> dict[str, Any]:
@@ -174,9 +181,22 @@ def _numbered_target(target: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "id": _person(name) if field == "email" else _named(model, what, name)}
 
 
+def _numbered_steps(steps: Any) -> list[dict[str, Any]]:
+    return [
+        {**step, "targets": [_numbered_target(target) for target in _dicts(step.get("targets"), "targets")]}
+        for step in _dicts(steps, "steps")
+    ]
+
+
+def _dicts(items: Any, what: str) -> list[dict[str, Any]]:
+    if items is not None and not (isinstance(items, list) and all(isinstance(one, dict) for one in items)):
+        raise Failed(f"{what} of an escalation policy are a list of mappings")
+    return items or []
+
+
 def _service(row: Any) -> dict[str, Any]:
     return {
-        "name": row.name, "description": row.description, "team": row.team.name if row.team else None, "critical": row.critical,
+        "name": row.name, "description": row.description, "team": row.team.name if row.team else None, "critical": row.critical, "tier": row.tier,
         "escalation_policy": row.escalation_policy.name if row.escalation_policy else None,
         "leadership_policy": row.leadership_policy.name if row.leadership_policy else None,
         "components": sorted(component.name for component in row.components.filter(removed_at=None)),
@@ -289,9 +309,9 @@ class Applying:
         from tocsin.paging.operations_policies import change_policy, create_policy
 
         fields = self._with_team(item)
-        fields["steps"] = [
-            {**step, "targets": [_numbered_target(target) for target in step.get("targets", [])]} for step in item.get("steps", [])
-        ]
+        fields["steps"] = _numbered_steps(item.get("steps"))
+        if "tracks" in item:
+            fields["tracks"] = [{**track, "steps": _numbered_steps(track.get("steps"))} for track in _dicts(item["tracks"], "tracks")]
         self._save(EscalationPolicy, create_policy, change_policy, fields, exists)
 
     def _components(self, item: dict[str, Any], exists: bool) -> None:

@@ -62,5 +62,12 @@ def explain(
             typer.echo(
                 f"{track['track'].replace('_', ' ')}: {track['policy'] or 'no policy'}{' · ' + track['note'] if track['note'] else ''}"
             )
-        lines = [{**line, "track": track["track"], "step": line["step"] or "fallback"} for track in tracks for line in track["steps"]]
-        show(lines, as_json, ("at", *(("track",) if len(tracks) > 1 else ()), "step", "who", "how"))
+        lines = [
+            {**line, "track": track["track"], "policy_track": line["track"], "step": line["step"] or "fallback"}
+            for track in tracks
+            for line in track["steps"]
+        ]
+        several = ("track",) if len(tracks) > 1 else ()
+        own = ("policy_track",) if any(line["policy_track"] for line in lines) else ()
+        waits = ("waits",) if any(line["waits"] for line in lines) else ()
+        show(lines, as_json, ("at", *several, *own, "step", "who", "how", *waits))

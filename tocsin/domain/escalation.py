@@ -1,7 +1,7 @@
 """What does an escalation do next? `advance(policy, state, now, facts)` on values; people are found by whoever carries the actions out.
 
-After the last step of the last round come two more demands that every policy has: the team's fallback person, then the
-organisation's. Only then is the escalation exhausted. A policy without steps begins with them.
+After the last step of the last round come two more demands that every policy's first track has: the team's fallback person, then the
+organisation's. Only then is the escalation exhausted. A policy without steps begins with them. Each track of a policy is a run of its own.
 """
 
 from __future__ import annotations
@@ -100,9 +100,10 @@ def nobody_reached(state: State, now: datetime) -> State:
 
 
 def rehearse(
-    policy: Policy, now: datetime, facts: Callable[[datetime], Facts], reaches: Callable[[Page, datetime], bool]
+    policy: Policy, now: datetime, facts: Callable[[datetime], Facts], reaches: Callable[[Page, datetime], timedelta | None]
 ) -> Iterator[tuple[datetime, Action]]:
-    """What would happen, and when, if it started at `now` and nobody ever acknowledged. `reaches` says whether a step finds anybody then."""
+    """What would happen, and when, if it started at `now` and nobody ever acknowledged. `reaches` says how long what a step demands is held
+    back, which its wait begins after; None where it finds nobody."""
     state, at = begin(now), now
     while state.due_at is not None:
         at = max(at, state.due_at)
@@ -110,8 +111,13 @@ def rehearse(
         state = decision.state
         for action in decision.actions:
             yield at, action
-            if isinstance(action, Page) and not reaches(action, at):
+            if not isinstance(action, Page):
+                continue
+            held = reaches(action, at)
+            if held is None:
                 state = nobody_reached(state, at)
+            elif held and state.due_at is not None:
+                state = replace(state, due_at=state.due_at + held)
 
 
 # -- acknowledgements of several ------------------------------------------------------------------------------------------

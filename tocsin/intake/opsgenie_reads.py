@@ -59,7 +59,8 @@ def shape(alert: Alert, taken: Escalation | None) -> dict[str, Any]:
 
 
 def _shapes(alerts: list[Alert]) -> list[dict[str, Any]]:
-    newest = {(row.alert_id, row.track): row for row in Escalation.objects.filter(alert__in=alerts).order_by("id")}.values()
+    runs = Escalation.objects.filter(alert__in=alerts).order_by("id")
+    newest = {(row.alert_id, row.track, row.policy_track): row for row in runs}.values()
     waiting = {row.alert_id for row in newest if row.status in (Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED)}
     taken = {row.alert_id: row for row in newest if row.acknowledged_at and row.alert_id not in waiting}
     return [shape(alert, taken.get(alert.pk)) for alert in alerts]

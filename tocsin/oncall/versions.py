@@ -5,13 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max
-
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.audit import audit
+from tocsin.lib import versions
 from tocsin.oncall.models import Rotation, Schedule, ScheduleVersion
-
-MOST_KEPT = 200
 
 
 def length(rotation: Rotation) -> dict[str, int]:
@@ -88,13 +85,8 @@ def _plain(value: Any) -> str:
 def keep(schedule: Schedule, *, note: str = "", by: Actor, now: datetime) -> ScheduleVersion | None:
     """Remember what the schedule says now; None where nothing changed. Of the oldest, those beyond 200 go."""
     content = document(Schedule.objects.get(pk=schedule.pk))
-    last = schedule.versions.order_by("-number").first()
-    if last is not None and last.content == content:
-        return None
-    number = (schedule.versions.aggregate(last=Max("number"))["last"] or 0) + 1
-    row = ScheduleVersion.objects.create(
-        schedule=schedule, number=number, content=content, note=note[:300], saved_by=by.user, saved_label=by.label[:200], at=now
-    )
-    schedule.versions.filter(number__lte=number - MOST_KEPT).delete()
-    audit("schedule.saved", "schedule", schedule.pk, f"Schedule {schedule.name} saved as version {number}", by=by, now=now, version=number)
+    row = versions.keep(schedule.versions, content, note=note[:300], saved_by=by.user, saved_label=by.label[:200], at=now)
+    if row is not None:
+        text = f"Schedule {schedule.name} saved as version {row.number}"
+        audit("schedule.saved", "schedule", schedule.pk, text, by=by, now=now, version=row.number)
     return row

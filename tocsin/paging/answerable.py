@@ -8,7 +8,8 @@ from datetime import datetime
 from django.db.models import Q
 
 from tocsin.domain.replies import Wish
-from tocsin.paging.messages import LINK_LIFETIME
+from tocsin.paging import operations_shown as shown
+from tocsin.paging.messages import LINK_LIFETIME, POLICY_TEST, REHEARSAL, asks
 from tocsin.paging.models import ContactMethod, Escalation, Notification, Provider
 from tocsin.paging.operations_notifications import PAGES
 
@@ -29,7 +30,8 @@ def pages_meant(methods: Iterable[ContactMethod], wish: Wish, now: datetime) -> 
 
     By their code, else those that wait for an answer, else the newest. Several of them without `all` means that the answer is not clear.
     """
-    sent = Notification.objects.filter(contact_method__in=list(methods), kind__in=PAGES, sent_at__isnull=False)
+    tests = Q(kind="test") & (Q(identity__startswith=REHEARSAL) | Q(identity__startswith=POLICY_TEST))
+    sent = Notification.objects.filter(Q(kind__in=PAGES) | tests, contact_method__in=list(methods), sent_at__isnull=False)
     sent = (
         sent.filter(created_at__gt=now - LINK_LIFETIME).select_related("user", "escalation", "contact_method").order_by("-sent_at", "-id")
     )
@@ -39,10 +41,13 @@ def pages_meant(methods: Iterable[ContactMethod], wish: Wish, now: datetime) -> 
     for row in sent[:100]:
         subjects.setdefault((row.incident_id, None if row.incident_id else row.alert_id), row)
     waiting = [row for row in subjects.values() if _waits(row)]
-    return waiting or list(subjects.values())[:1]
+    in_earnest = [row for row in waiting if not asks(row)]  # a test does not make an answer unclear
+    return in_earnest or waiting or list(subjects.values())[:1]
 
 
 def _waits(row: Notification) -> bool:
+    if asks(row):
+        return not shown.note(row)
     return row.escalation is None or row.escalation.status in (Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED)
 
 

@@ -6,6 +6,7 @@ What cannot wait is never held, whatever somebody's quiet hours are.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,6 +31,22 @@ def urgency_of(policy: EscalationPolicy | None, subject: Mapping[str, Any]) -> s
 def record_only(policy: EscalationPolicy | None, urgency: str) -> bool:
     """Whether nobody is paged at all."""
     return urgency == "low" and policy is not None and policy.low_urgency == RECORD
+
+
+@dataclass(frozen=True)
+class Low:
+    """What a policy does with a severity that can wait."""
+
+    policy: str
+    severity: str
+    record_only: bool
+
+    @classmethod
+    def of(cls, policy: EscalationPolicy | None, severity: str) -> Low | None:
+        """None where that severity cannot wait, or no policy says so."""
+        if policy is None or urgency_of(policy, {"severity": severity}) != "low":
+            return None
+        return cls(policy.name, severity, record_only(policy, "low"))
 
 
 def opens_at(user: User, now: datetime) -> datetime:

@@ -18,6 +18,7 @@ from tocsin.paging.models import ContactMethod, Notification, Provider
 LINK_LIFETIME = timedelta(hours=24)
 PURPOSE = "acknowledge"
 REHEARSAL = "ready:"  # how the identity of a test page begins that is to be acknowledged
+POLICY_TEST = "policy-test:"  # the same of a page of a policy that its reader tries on themselves
 CALLBACK = "callback"
 CALLBACK_LIFETIME = timedelta(hours=24)
 INBOUND = "inbound"
@@ -37,10 +38,14 @@ class AckLink:
     method_id: int | None
 
 
+def asks(row: Notification) -> bool:
+    """Whether it is a test page that is to be acknowledged."""
+    return row.kind == "test" and row.identity.startswith((REHEARSAL, POLICY_TEST))
+
+
 def ack_link(row: Notification, now: datetime) -> str:
     """The address of the page that acknowledges; opening it changes nothing, pressing its button does. Empty for what cannot be acknowledged."""
-    rehearsed = row.kind == "test" and row.identity.startswith(REHEARSAL)
-    if not rehearsed and (row.kind not in ("page", "fallback") or not (row.alert_id or row.incident_id)):
+    if not asks(row) and (row.kind not in ("page", "fallback") or not (row.alert_id or row.incident_id)):
         return ""
     values = {
         "n": row.id, "e": row.escalation_id, "p": row.escalation.episode if row.escalation else 0, "i": row.incident_id,

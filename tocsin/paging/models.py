@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
+from django.db.models.functions import Now
 
 from tocsin.paging.models_asks import Ask
 from tocsin.paging.models_providers import Answered, Provider, ProviderHour, TelephoneLimits
 from tocsin.paging.models_state import PagingState
 
 __all__ = [
-    "Answered", "Ask", "ContactMethod", "Escalation", "EscalationPolicy", "Notification", "NotificationRule", "PagingState", "Provider", "ProviderHour",
+    "Answered", "Ask", "ContactMethod", "Escalation", "EscalationPolicy", "Notification", "NotificationRule", "PagingState", "PolicyVersion", "Provider", "ProviderHour",
     "Quiet", "TelephoneLimits",
 ]  # fmt: skip
 
@@ -69,6 +72,7 @@ class EscalationPolicy(models.Model):
     team = models.ForeignKey("accounts.Team", null=True, blank=True, on_delete=models.RESTRICT, related_name="escalation_policies")
     steps = models.JSONField(default=list)
     repeats = models.PositiveSmallIntegerField(default=0)
+    tracks = models.JSONField(default=list, db_default=[])  # run beside the steps: [{"name": "Leadership", "steps": […], "repeats": 0}]
     low_severities = models.JSONField(default=list)  # those that can wait
     low_urgency = models.CharField(
         max_length=6, default="hours", choices=[("hours", "hours"), ("record", "record")]
@@ -78,6 +82,27 @@ class EscalationPolicy(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """Its steps and tracks as `domain.escalation_policy.tracks` reads them."""
+        return {"steps": self.steps, "repeats": self.repeats, "tracks": self.tracks}
+
+
+class PolicyVersion(models.Model):
+    """What a policy said from `at` on, as `change_policy` takes it; for history and undo."""
+
+    policy = models.ForeignKey(EscalationPolicy, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    content = models.JSONField()
+    note = models.CharField(max_length=300, blank=True, default="")
+    saved_by = models.ForeignKey("accounts.User", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    saved_label = models.CharField(max_length=200, blank=True, default="")
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["policy", "number"], name="policy_version_unique")]
 
 
 class Escalation(models.Model):
@@ -96,6 +121,7 @@ class Escalation(models.Model):
     policy = models.ForeignKey(EscalationPolicy, null=True, on_delete=models.RESTRICT, related_name="escalations")
     policy_snapshot = models.JSONField(default=dict)
     track = models.CharField(max_length=20, default="on_call")  # on_call, leadership, person (paged by hand)
+    policy_track = models.CharField(max_length=60, blank=True, default="", db_default="")  # of the policy's own; its first has no name
     alert = models.ForeignKey("alerts.Alert", null=True, blank=True, on_delete=models.RESTRICT, related_name="escalations")
     incident_id = models.BigIntegerField(null=True, blank=True)
     subject = models.JSONField(default=dict)
@@ -123,7 +149,7 @@ class Escalation(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["alert", "track"],
+                fields=["alert", "track", "policy_track"],
                 condition=models.Q(status="running", incident_id__isnull=True),
                 name="escalation_one_running_alert",
             ),

@@ -16,6 +16,7 @@ from tocsin.accounts.models import User
 from tocsin.alerts.models import Alert
 from tocsin.domain import catch_up, delivery
 from tocsin.domain import escalation as rules
+from tocsin.domain import escalation_policy as policies
 from tocsin.lib import due, statements
 from tocsin.paging import low_urgency, operations_canary, people, posts, several
 from tocsin.paging import operations_notifications as notifications
@@ -73,7 +74,7 @@ def start(
     """Start a policy on a snapshot of it and page its first step, in the caller's transaction. The running one of that subject and track,
     if there is one, is returned as it is. Without a policy the fallback people are paged (R6). `since`: when it should have started.
     `urgency`: as the policy says, unless it is given."""
-    before = [row for (row,) in OF_TRACK.all(incident_id, alert.id if alert else None, incident_id is None, track)]
+    before = _runs(track, "", alert.id if alert else None, incident_id)
     if running := next((row for row in before if row.status == Status.RUNNING), None):
         if incident_id and running.incident_id is None:
             attach(alert_ids=[running.alert_id], incident_id=incident_id, subject=subject, now=now)
@@ -103,14 +104,53 @@ def start(
         escalation, "escalation_started", f"Paging started ({track.replace('_', ' ')}, {name})." + (f" {reason}" if reason else ""), now, by
     )
     advance(escalation, now)
+    _beside(escalation, now, by, since=since)
     return escalation
+
+
+def _runs(track: str, own: str, alert_id: int | None, incident_id: int | None) -> list[Escalation]:
+    """The escalations about that subject on that track, of one of the policy's own tracks, oldest first and locked."""
+    return [row for (row,) in OF_TRACK.all(incident_id, alert_id, incident_id is None, track) if row.policy_track == own]
 
 
 def snapshot(policy: EscalationPolicy | None) -> dict[str, Any]:
     """What an escalation keeps of its policy; empty steps where there is none."""
     if policy is None:
         return {"id": None, "name": "", "steps": [], "repeats": 0}
-    return {"id": policy.id, "name": policy.name, "steps": policy.steps, "repeats": policy.repeats}
+    kept = {"id": policy.id, "name": policy.name, "steps": policy.steps, "repeats": policy.repeats}
+    return {**kept, "tracks": policy.tracks} if policy.tracks else kept
+
+
+def _beside(first: Escalation, now: datetime, by: Actor = SYSTEM, *, since: datetime | None = None, stopped_only: bool = False) -> None:
+    """Start the further tracks of a policy beside its first one. `stopped_only`: those that asked nobody, because no step of them counted."""
+    for own in policies.tracks(first.policy_snapshot):
+        if own:
+            _start_track(first, first.policy_snapshot, own, now, by, since=since, stopped_only=stopped_only)
+
+
+def _start_track(
+    like: Escalation,
+    policy: dict[str, Any],
+    own: str,
+    now: datetime,
+    by: Actor = SYSTEM,
+    *,
+    since: datetime | None = None,
+    stopped_only: bool = False,
+) -> None:
+    """Run one of a policy's own tracks about the same subject, unless it runs."""
+    before = _runs(like.track, own, like.alert_id, like.incident_id)
+    last = before[-1] if before else None
+    if last and (last.status == Status.RUNNING or (stopped_only and (last.status != Status.STOPPED or last.notifications.exists()))):
+        return
+    kept = {**policies.tracks(policy)[own], "id": policy["id"], "name": policy["name"], "track": own}
+    escalation = Escalation(
+        policy_id=policy["id"], policy_snapshot=kept, track=like.track, policy_track=own, alert_id=like.alert_id, incident_id=like.incident_id,
+        subject=like.subject, reason=like.reason, urgency=like.urgency, episode=len(before) + 1, started_at=now, due_at=min(since or now, now),
+    )  # fmt: skip
+    statements.insert([escalation])
+    _tell(escalation, "escalation_started", f"Paging started beside it (policy {policy['name']}, track {own}).", now, by)
+    advance(escalation, now)
 
 
 def _tell(escalation: Escalation, kind: str, text: str, now: datetime, by: Actor = SYSTEM, **data: Any) -> None:
@@ -139,8 +179,7 @@ def advance(escalation: Escalation, now: datetime) -> None:
                 case rules.PassedOver(step, 0, why):
                     _tell(escalation, "step_passed_over", f"Step {step + 1} is passed over: {why}.", now, step=step)
                 case rules.Exhausted():
-                    escalation.status, escalation.finished_at = Status.EXHAUSTED, now
-                    _tell(escalation, "escalation_exhausted", "Nobody answered any step, the fallback people included.", now)
+                    _exhausted(escalation, now)
         if escalation.urgency == "low" and state.due_at is not None and state.due_at > now:
             state = replace(state, due_at=low_urgency.next_step_at(escalation, state.due_at, now))
     escalation.step, escalation.round, escalation.due_at = state.step, state.round, state.due_at
@@ -149,12 +188,22 @@ def advance(escalation: Escalation, now: datetime) -> None:
         due.wake(LOOP, at=state.due_at, now=now)
 
 
+def _exhausted(escalation: Escalation, now: datetime) -> None:
+    own = escalation.policy_track
+    escalation.status, escalation.finished_at = Status.EXHAUSTED, now
+    text = f"Nobody answered any step of track {own}." if own else "Nobody answered any step, the fallback people included."
+    if own and not escalation.notifications.exists():  # a worse severity may make its steps count
+        escalation.status, text = Status.STOPPED, f"Track {own} asks nobody: no step of it counts now, or reaches anybody."
+    _tell(escalation, "escalation_exhausted" if escalation.status == Status.EXHAUSTED else "step_passed_over", text, now)
+
+
 def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
     """Make the rows of one step; how many people and places they reach."""
     found, missing = people.find([target for target in page.targets if target.kind not in rules.POSTS], escalation.subject, now)
     places, gone = posts.find(page.targets)
     late = catch_up.late_by(escalation.due_at or now, now)
     step = "The fallback" if page.fallback else f"Step {page.step + 1}" + (f", round {page.round + 1}" if page.round else "")
+    step = f"Track {escalation.policy_track}, {step[:1].lower()}{step[1:]}" if escalation.policy_track else step
     group = f"esc:{escalation.id}:e{escalation.episode}:s{page.step}:r{page.round}"
     reached, before = [], several.answered(escalation)
     for one in found:
@@ -189,8 +238,9 @@ def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
 
 def _why(escalation: Escalation, page: rules.Page, via: str, to: str = "you") -> str:
     """Why somebody is paged: the whole path, and what began it."""
+    name, own = escalation.policy_snapshot.get("name", ""), escalation.policy_track
     why = delivery.path(
-        escalation.subject, alert=bool(escalation.alert_id), policy=escalation.policy_snapshot.get("name", ""),
+        escalation.subject, alert=bool(escalation.alert_id), policy=f"{name}, track {own}" if own else name,
         step=None if page.fallback else page.step + 1, via=via, to=to,
     )  # fmt: skip
     return f"{why} ({escalation.reason})"[:1000] if escalation.reason else why
@@ -237,8 +287,14 @@ def _again(escalation: Escalation, now: datetime) -> None:
     who = escalation.acknowledged_by.name if escalation.acknowledged_by else "nobody"
     _tell(escalation, "acknowledgement_expired", f"The acknowledgement by {who} ran out; paging starts again.", now)
     showing.refresh(escalation.notifications.all(), now)
+    policy, own = _policy_now(escalation), escalation.policy_track
+    if own:
+        escalation.reason = f"The acknowledgement by {who} ran out."
+        if policy and policy.removed_at is None and own in policies.tracks(policy.plain):
+            _start_track(escalation, snapshot(policy), own, now)
+        return
     start(
-        policy=_policy_now(escalation), track=escalation.track, subject=escalation.subject, alert=escalation.alert,
+        policy=policy, track=escalation.track, subject=escalation.subject, alert=escalation.alert,
         incident_id=escalation.incident_id, reason=f"The acknowledgement by {who} ran out.", urgency=escalation.urgency, now=now,
     )  # fmt: skip
 
@@ -427,8 +483,10 @@ def retitle(*, alert_id: int | None = None, incident_id: int | None = None, subj
         )
     )
     for row in rows:
-        row.subject = {**row.subject, **subject}
+        before, row.subject = row.subject, {**row.subject, **subject}
         row.save(update_fields=["subject"])
+        if row.subject.get("severity") != before.get("severity"):
+            _beside(row, now, stopped_only=True)
         if row.status == Status.RUNNING and low_urgency.raise_urgency(row, now):
             _tell(row, "urgency_raised", "It cannot wait any more: what was held for working hours goes out now.", now)
             due.wake(LOOP)

@@ -93,7 +93,7 @@ def held(*, alert_id: int | None = None, incident_id: int | None = None) -> list
 
 def standing(runs: Iterable[Escalation]) -> list[Escalation]:
     """The same of runs that are known already, oldest first."""
-    newest = {row.track: row for row in runs}.values()
+    newest = {(row.track, row.policy_track): row for row in runs}.values()
     return [row for row in newest if row.status == Escalation.Status.ACKNOWLEDGED]
 
 

@@ -25,8 +25,9 @@ from tocsin.oncall.changed import changed_for
 from tocsin.paging import low_urgency
 from tocsin.paging import operations_polling as polling
 from tocsin.paging import operations_shown as showing
+from tocsin.paging.messages import asks
 from tocsin.paging.models import ContactMethod, Escalation, Notification
-from tocsin.paging.people import quiet_way, usable_methods, ways
+from tocsin.paging.people import Way, quiet_way, usable_methods, ways
 from tocsin.timeline.operations import announce, record
 
 LOOP = "notifications"
@@ -82,6 +83,17 @@ def plan(
         made.append(row)
     insert(made)
     return made
+
+
+def plan_test(user: User, ways: list[Way], *, group: str, title: str, text: str, at: datetime, now: datetime) -> list[Notification]:
+    """The rows, not written yet, of one page of a test to one person by these ways of theirs, of which the first goes out at `at`."""
+    return [
+        _row(
+            user, way.method, group=group, turn=way.turn, kind="test", title=title, text=text, now=now,
+            due_at=at + timedelta(seconds=way.after_seconds),
+        )
+        for way in ways
+    ]  # fmt: skip
 
 
 def _row(user: User, method: ContactMethod, *, group: str, now: datetime, due_at: datetime, turn: int = 0, **fields: Any) -> Notification:
@@ -228,7 +240,12 @@ def merge(row: Notification, into: Notification, now: datetime) -> None:
 
 def _take(row: Notification, owner: str, now: datetime) -> None:
     row.state, row.fence, row.attempt, row.claimed_by = State.SENDING, row.fence + 1, row.attempt + 1, owner
-    if row.kind in PAGES and row.reply_code is None and row.contact_method_id and NOTIFIERS[row.method_kind].abilities.two_way:
+    if (
+        (row.kind in PAGES or asks(row))
+        and row.reply_code is None
+        and row.contact_method_id
+        and NOTIFIERS[row.method_kind].abilities.two_way
+    ):
         row.reply_code = _next_code(row)
     row.lease_until = now + timedelta(seconds=rules.LEASE_SECONDS)
     row.due_at = now + timedelta(seconds=10)  # then somebody looks whether its owner is still there

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from tocsin.accounts.actor import Actor
+from tocsin.accounts.actor import SYSTEM, Actor
 from tocsin.accounts.models import Organisation, Team, User
 from tocsin.alerts.models import Service
 from tocsin.domain import escalation_policy as rules
@@ -17,9 +17,12 @@ from tocsin.domain.ports import RoomGateway
 from tocsin.integrations.registry import GATEWAYS, NOTIFIERS
 from tocsin.lib.refusal import Refused, invalid, missing
 from tocsin.oncall.models import Schedule
-from tocsin.paging.models import EscalationPolicy, Provider
+from tocsin.paging import versions
+from tocsin.paging.models import EscalationPolicy, PolicyVersion, Provider
 
 MOST_STEPS = 20
+MOST_TRACKS = 5  # beside the first
+LONGEST_TRACK_NAME = 60
 MOST_TARGETS = 20
 MOST_REPEATS = 10
 MOST_NEEDED = 50  # people who must acknowledge one step
@@ -35,31 +38,48 @@ def create_policy(
     team: int | None = None,
     steps: list[dict[str, Any]],
     repeats: int = 0,
+    tracks: list[dict[str, Any]] | None = None,
     low_severities: list[str] | None = None,
     low_urgency: str = "hours",
     by: Actor,
     now: datetime,
 ) -> EscalationPolicy:
     """A new policy. `steps`: [{"wait_seconds": 300, "targets": [{"kind": "schedule", "id": 3}], "need": 1, "when": {"severities": ["SEV1"]}}];
-    `repeats`: extra rounds. `low_severities` can wait: for the responder's working hours (`low_urgency` "hours"), or nobody is paged ("record")."""
-    return EscalationPolicy.objects.create(
-        name=_name(name), team=_team(team), steps=_steps(steps), repeats=_repeats(repeats),
+    `repeats`: extra rounds. `tracks` run beside them: [{"name": "Leadership", "steps": […], "repeats": 0}].
+    `low_severities` can wait: for the responder's working hours (`low_urgency` "hours"), or nobody is paged ("record")."""
+    policy = EscalationPolicy.objects.create(
+        name=_name(name), team=_team(team), steps=_steps(steps), repeats=_repeats(repeats), tracks=_tracks(tracks or []),
         low_severities=_low_severities(low_severities or []), low_urgency=_low_urgency(low_urgency),
     )  # fmt: skip
+    versions.keep(policy, note="made", by=by, now=now)
+    return policy
 
 
 @transaction.atomic
-def change_policy(policy: EscalationPolicy, *, by: Actor, now: datetime, **changes: Any) -> EscalationPolicy:
-    """Change any of name, team, steps, repeats, low_severities, low_urgency. Escalations that run keep the steps they started with."""
+def change_policy(policy: EscalationPolicy, *, note: str = "", by: Actor, now: datetime, **changes: Any) -> EscalationPolicy:
+    """Change any of name, team, steps, repeats, tracks, low_severities, low_urgency. Escalations that run keep the steps they started with."""
     policy = EscalationPolicy.objects.select_for_update().get(pk=policy.pk)
     checks: dict[str, Callable[[Any], Any]] = {
-        "name": _name, "team": _team, "steps": _steps, "repeats": _repeats, "low_severities": _low_severities, "low_urgency": _low_urgency,
+        "name": _name, "team": _team, "steps": _steps, "repeats": _repeats, "tracks": _tracks,
+        "low_severities": _low_severities, "low_urgency": _low_urgency,
     }  # fmt: skip
     for field, check in checks.items():
         if field in changes:
             setattr(policy, field, check(changes[field]))
+    if not policy.versions.exists():  # made before versions were kept
+        versions.keep(EscalationPolicy.objects.get(pk=policy.pk), note="as it was before", by=SYSTEM, now=now)
     policy.save()
+    versions.keep(policy, note=note, by=by, now=now)
     return policy
+
+
+@transaction.atomic
+def restore_version(policy: EscalationPolicy, number: int, *, by: Actor, now: datetime) -> EscalationPolicy:
+    """Say again what version `number` said (undo). What it names and is no longer there refuses it, by its place."""
+    version = PolicyVersion.objects.filter(policy=policy, number=number).first()
+    if version is None:
+        raise missing("version")
+    return change_policy(policy, note=f"version {number} restored", by=by, now=now, **version.content)
 
 
 @transaction.atomic
@@ -96,9 +116,22 @@ def _team(team: int | None) -> Team | None:
     return found
 
 
-def _repeats(repeats: int) -> int:
-    if not 0 <= repeats <= MOST_REPEATS:
-        raise invalid(repeats=f"Give 0 to {MOST_REPEATS} extra rounds.")
+def _tracks(tracks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if len(tracks) > MOST_TRACKS:
+        raise invalid(tracks=f"At most {MOST_TRACKS} tracks run beside the first.")
+    read: list[dict[str, Any]] = []
+    for number, track in enumerate(tracks):
+        name = str(track.get("name") or "").strip()
+        if not 0 < len(name) <= LONGEST_TRACK_NAME or name.lower() in {one["name"].lower() for one in read}:
+            raise invalid(**{f"tracks.{number}.name": f"Give each track a name of its own, of 1 to {LONGEST_TRACK_NAME} characters."})
+        steps = _steps(track.get("steps") or [], f"tracks.{number}.steps")
+        read.append({"name": name, "steps": steps, "repeats": _repeats(track.get("repeats", 0), f"tracks.{number}.repeats")})
+    return read
+
+
+def _repeats(repeats: int, field: str = "repeats") -> int:
+    if not isinstance(repeats, int) or not 0 <= repeats <= MOST_REPEATS:
+        raise invalid(**{field: f"Give 0 to {MOST_REPEATS} extra rounds."})
     return repeats
 
 
@@ -115,10 +148,10 @@ def _low_urgency(what: str) -> str:
     return what
 
 
-def _steps(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _steps(steps: list[dict[str, Any]], field: str = "steps") -> list[dict[str, Any]]:
     if not 1 <= len(steps) <= MOST_STEPS:
-        raise invalid(steps=f"A policy has 1 to {MOST_STEPS} steps.")
-    return [_step(step, f"steps.{number}") for number, step in enumerate(steps)]
+        raise invalid(**{field: f"A {'policy' if field == 'steps' else 'track'} has 1 to {MOST_STEPS} steps."})
+    return [_step(step, f"{field}.{number}") for number, step in enumerate(steps)]
 
 
 def _step(step: dict[str, Any], field: str) -> dict[str, Any]:
@@ -148,10 +181,13 @@ def _when(when: dict[str, Any], field: str) -> dict[str, Any]:
         or not all(isinstance(s, str) and 0 < len(s) <= 20 for s in severities)
     ):
         raise invalid(**{f"{field}.severities": f"Give at most {MOST_SEVERITIES} severities of the procedure, such as SEV1."})
+    tiers = when.get("tiers") or []
+    if not isinstance(tiers, list) or not all(tier in rules.ALL_TIERS and not isinstance(tier, bool) for tier in tiers):
+        raise invalid(**{f"{field}.tiers": "Give tiers of services, from 1 to 4."})
     for name, value, known in (("hours", hours, rules.HOURS), ("tier", tier, rules.TIERS)):
         if value and value not in known:
             raise invalid(**{f"{field}.{name}": f"It is one of {', '.join(known)}, or left empty."})
-    found = {"severities": list(dict.fromkeys(severities)), "hours": hours, "tier": tier}
+    found = {"severities": list(dict.fromkeys(severities)), "hours": hours, "tier": tier, "tiers": sorted(set(tiers))}
     return {name: value for name, value in found.items() if value}
 
 

@@ -18,7 +18,7 @@ from tocsin.lib import due
 from tocsin.oncall.models import Readiness
 from tocsin.paging import operations_listening as listening
 from tocsin.paging import several
-from tocsin.paging.messages import REHEARSAL
+from tocsin.paging.messages import POLICY_TEST, REHEARSAL
 from tocsin.paging.models import ContactMethod, Escalation, Notification
 
 LOOP = "shown"
@@ -82,6 +82,8 @@ def note(row: Notification) -> str:
     """What became of the page, in one sentence; empty while its person is still asked."""
     if row.identity.startswith(REHEARSAL):
         return "You have acknowledged it." if Readiness.objects.filter(user=row.user_id, acknowledged_at__isnull=False).exists() else ""
+    if row.identity.startswith(POLICY_TEST):
+        return "You have acknowledged it: the test is over." if any(line["state"] == "acknowledged" for line in row.history) else ""
     run = row.escalation or _newest(row)
     if run is None:
         return ""
@@ -94,7 +96,7 @@ def note(row: Notification) -> str:
         if over:
             return f"Resolved. {who} had it from {since} on."
         subject: dict[str, Any] = {"alert_id": run.alert_id, "incident_id": run.incident_id}
-        later = Escalation.objects.filter(track=run.track, episode__gt=run.episode, **subject)
+        later = Escalation.objects.filter(track=run.track, policy_track=run.policy_track, episode__gt=run.episode, **subject)
         return f"{who} had it from {since} on; then it was paged again." if later.exists() else f"{who} has it, since {since}."
     return "It is over: nobody is paged for it any more." if run.status == Status.STOPPED else ""
 

@@ -65,7 +65,7 @@ def find(targets: Iterable[Target], subject: dict[str, Any], now: datetime) -> t
 def facts(policy: Policy, subject: dict[str, Any], at: datetime) -> Facts:
     """What the conditions of a policy's steps are judged by at that instant; business hours are looked up only where a step asks for them."""
     hours = not policy.asks_hours or in_business_hours(calendar_of(_team(subject.get("team_id")), at), at)
-    return Facts(str(subject.get("severity") or ""), bool(subject.get("critical")), hours)
+    return Facts(str(subject.get("severity") or ""), bool(subject.get("critical")), hours, int(subject.get("tier") or 0))
 
 
 def _team(id: Any) -> Team | None:

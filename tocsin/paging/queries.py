@@ -69,4 +69,4 @@ def anything_on_screen(user_id: int, readable: timedelta) -> Question:
 def escalation_of_alert(alert_id: int) -> Escalation | None:
     """The newest on-call escalation of an alert, else the newest of any track."""
     rows = Escalation.objects.filter(alert_id=alert_id).select_related("acknowledged_by")
-    return rows.filter(track="on_call").order_by("-id").first() or rows.order_by("-id").first()
+    return rows.filter(track="on_call").order_by("policy_track", "-id").first() or rows.order_by("policy_track", "-id").first()

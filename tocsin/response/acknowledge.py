@@ -25,10 +25,10 @@ from tocsin.obligations import operations as obligations
 from tocsin.obligations.models import Obligation
 from tocsin.paging import messages, several
 from tocsin.paging import operations as paging
-from tocsin.paging.models import Escalation
+from tocsin.paging.models import Escalation, Notification
 from tocsin.procedures import operations as procedures
 from tocsin.response import answer_ask, causes, frame
-from tocsin.response.ready import acknowledge_rehearsal
+from tocsin.response.ready import acknowledge_test
 from tocsin.timeline.operations import announce, record
 
 VIA = {"api": "the API", "web": "the page", "link": "the link in a page", "cli": "the command line", "chat": "chat"}
@@ -164,10 +164,13 @@ def acknowledge_by_link(*, token: str, now: datetime, address: str | None = None
     user = User.objects.filter(pk=link.user_id, is_active=True, removed_at=None).first()
     if user is None:
         raise Refused("This person is no longer active.", status=403, code="forbidden")
-    return acknowledge_page(incident_id=link.incident_id, alert_id=link.alert_id, by=Actor.of(user, "link", address), now=now)
+    page = Notification.objects.filter(pk=link.notification_id, user=user).first()
+    return acknowledge_page(incident_id=link.incident_id, alert_id=link.alert_id, page=page, by=Actor.of(user, "link", address), now=now)
 
 
-def acknowledge_page(*, incident_id: int | None, alert_id: int | None, by: Actor, now: datetime, theirs: bool = True) -> Acknowledgement:
+def acknowledge_page(
+    *, incident_id: int | None, alert_id: int | None, page: Notification | None = None, by: Actor, now: datetime, theirs: bool = True
+) -> Acknowledgement:
     """Acknowledge what a page is about; `theirs` says that it was sent to this person. Refused where it is gone, or not for them to know."""
     if incident_id and by.user and (incident := Incident.objects.filter(pk=incident_id).first()):
         with transaction.atomic():
@@ -177,7 +180,7 @@ def acknowledge_page(*, incident_id: int | None, alert_id: int | None, by: Actor
     if alert_id and (alert := Alert.objects.filter(pk=alert_id).first()):
         return acknowledge_alert(alert=alert, by=by, now=now)
     if not incident_id and not alert_id and by.user and theirs:  # a test page
-        return Acknowledgement(True, by.label, acknowledge_rehearsal(by.user, now=now))
+        return Acknowledgement(True, by.label, acknowledge_test(by.user, page, now=now))
     raise missing("alert or incident")
 
 

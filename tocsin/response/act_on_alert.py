@@ -116,7 +116,7 @@ def _snooze(request: _Request) -> Done:
 
 def _taken(request: _Request) -> list[int]:
     """The acknowledgements that stand: of each track its newest run, where that is acknowledged."""
-    newest = {row.track: row for row in Escalation.objects.filter(alert=request.alert).order_by("id")}.values()
+    newest = {(row.track, row.policy_track): row for row in Escalation.objects.filter(alert=request.alert).order_by("id")}.values()
     return [row.pk for row in newest if row.status == Escalation.Status.ACKNOWLEDGED]
 
 

@@ -56,7 +56,7 @@ def subject(alert: Alert) -> dict[str, object]:
     return {
         "title": alert.title, "severity": severity_of(alert), "service": alert.service.name if alert.service else "",
         "team_id": alert.service.team_id if alert.service else None, "link": f"{settings.TOCSIN_URL}/alerts/{alert.pk}/", "incident_ref": "",
-        "critical": bool(alert.service and alert.service.critical),
+        "critical": bool(alert.service and alert.service.critical), "tier": alert.service.tier if alert.service else 0,
     }  # fmt: skip
 
 

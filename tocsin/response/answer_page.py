@@ -80,6 +80,9 @@ def _carry_out(page: Notification, verb: Verb, user: User | None, channel: str, 
     by = Actor.of(user, channel)
     if user.pk == page.user_id and page.state in (Notification.State.SENDING, Notification.State.ACCEPTED):
         reports.reached(page.pk, f"{by.label} answered: {verb}", now)
+    if verb is Verb.ACKNOWLEDGE and user.pk == page.user_id and messages.asks(page):
+        acknowledge_page(incident_id=None, alert_id=None, page=page, by=by, now=now)
+        return Said(True, "You have acknowledged the test page.")
     if page.kind not in ("page", "fallback", "post"):
         return Said(True, "This was no page; there is nothing to do, and your answer has arrived.")
     try:

@@ -94,5 +94,6 @@ def subject(incident: Incident) -> dict[str, Any]:
         "link": f"{settings.TOCSIN_URL}/incidents/{incident.ref}/",
         "incident_ref": incident.ref,
         "critical": bool(incident.service and incident.service.critical),
+        "tier": incident.service.tier if incident.service else 0,
         "private": incident.private,
     }

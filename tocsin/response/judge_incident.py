@@ -67,7 +67,7 @@ def _reached(incident: Incident, alert_ids: list[int]) -> dict[str, Proof]:
     """Who was reached: the first escalation of each track, the message to the team, the ticket."""
     runs = Escalation.objects.filter(incident_id=incident.pk) | Escalation.objects.filter(alert_id__in=alert_ids)
     found = {}
-    for run in runs.order_by("-started_at"):
+    for run in runs.filter(policy_track="").order_by("-started_at"):
         found[run.track] = Proof(f"{run.track.replace('_', ' ').capitalize()} paged; the escalation is {run.status}", run.started_at)
     if message := Entry.objects.filter(incident_id=incident.pk, kind="team_message").order_by("id").first():
         found["team_channel"] = _proof(message)

@@ -12,7 +12,9 @@ from tocsin.lib.refusal import Refused, missing
 from tocsin.oncall import operations_people as oncall
 from tocsin.oncall.models import Readiness
 from tocsin.paging import operations_contacts as contacts
+from tocsin.paging import operations_policy_tests as policy_tests
 from tocsin.paging import operations_shown as shown
+from tocsin.paging.messages import POLICY_TEST
 from tocsin.paging.models import Notification
 
 OPEN_FOR = timedelta(hours=24)  # as long as the link of a page
@@ -37,6 +39,14 @@ def acknowledge_rehearsal(user: User, *, now: datetime) -> datetime:
     oncall.is_ready(user, now=now)
     shown.refresh(contacts.rehearsals(user), now)
     return now
+
+
+@transaction.atomic
+def acknowledge_test(user: User, page: Notification | None, *, now: datetime) -> datetime:
+    """ "I have it", said to any test page that asks for it: one of a policy ends that test, any other makes its person ready."""
+    if page is not None and page.user_id == user.pk and page.identity.startswith(POLICY_TEST):
+        return policy_tests.acknowledge(page, user, now)
+    return acknowledge_rehearsal(user, now=now)
 
 
 @transaction.atomic

@@ -9,7 +9,7 @@ from typing import Any
 from tocsin.accounts.models import Organisation
 from tocsin.alerts.models import Service
 from tocsin.lib.refusal import invalid
-from tocsin.paging import rehearsal
+from tocsin.paging import low_urgency, rehearsal
 from tocsin.paging.models import EscalationPolicy
 from tocsin.procedures import operations as procedures
 
@@ -52,10 +52,12 @@ def _track(service: Service, track: str, severity: str, now: datetime, note: str
     policy = policy_of(service, track)
     if policy is None and track != ON_CALL:
         return Track(track, "", [], f"{track.capitalize()} could not be paged: no policy is set for it.")
-    about = {"service": service.name, "severity": severity, "critical": service.critical}
-    plain = {"steps": policy.steps, "repeats": policy.repeats} if policy else {}
-    lines = rehearsal.dry_run(plain, team=service.team_id, name=policy.name if policy else "", subject=about, now=now)
-    return Track(track, policy.name if policy else "", lines, note)
+    about = {"service": service.name, "severity": severity, "critical": service.critical, "tier": service.tier}
+    name, low = policy.name if policy else "", low_urgency.Low.of(policy, severity)
+    lines = rehearsal.dry_run(policy.plain if policy else {}, team=service.team_id, name=name, subject=about, low=low, now=now)
+    if low and low.record_only:
+        note = f"{severity} is only recorded by policy {name}: nobody is paged."
+    return Track(track, name, lines, note)
 
 
 def shape(track: Track) -> dict[str, Any]:

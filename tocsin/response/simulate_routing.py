@@ -16,7 +16,7 @@ from tocsin.domain.rule_words import Met, Names, met, told
 from tocsin.domain.rules import RuleSet
 from tocsin.lib.patterns import full_match
 from tocsin.lib.refusal import Refused, invalid
-from tocsin.paging import rehearsal
+from tocsin.paging import low_urgency, rehearsal
 from tocsin.paging.models import EscalationPolicy
 from tocsin.procedures import operations as procedures
 from tocsin.response.read_event import read
@@ -160,10 +160,15 @@ def _paged(decision: Decision, service: Service | None, procedure: Procedure, ti
             continue
         policy = _policy(decision, service, track)
         about = {"title": title, "severity": decision.severity, "service": service.name if service else "",
-                 "critical": bool(service and service.critical)}  # fmt: skip
-        plain = {"steps": policy.steps, "repeats": 0, "name": policy.name} if policy else {"steps": [], "repeats": 0}
+                 "critical": bool(service and service.critical), "tier": service.tier if service else 0}  # fmt: skip
+        plain = {**policy.plain, "repeats": 0} if policy else {}
         lines = rehearsal.dry_run(
-            plain, team=service.team_id if service else None, name=policy.name if policy else "", subject=about, now=now
+            plain,
+            team=service.team_id if service else None,
+            name=policy.name if policy else "",
+            subject=about,
+            low=low_urgency.Low.of(policy, decision.severity),
+            now=now,
         )
         found.append(
             Paged(track, policy.name if policy else "", lines, "" if policy else "No policy is set: the fallback people are paged.")
@@ -189,7 +194,8 @@ def shape(one: Simulation) -> dict[str, Any]:
         "runbook": decision.runbook or None, "trace": list(decision.trace),
         "paged": [
             {"track": paged.track, "policy": paged.policy or None, "sentence": paged.sentence,
-             "steps": [{"after_seconds": line.after_seconds, "step": line.step, "who": line.who, "how": line.how} for line in paged.lines]}
+             "steps": [{"after_seconds": line.after_seconds, "policy_track": line.track or None, "step": line.step, "who": line.who, "how": line.how}
+                       for line in paged.lines]}
             for paged in one.paged
         ],
     }  # fmt: skip

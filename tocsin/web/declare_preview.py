@@ -9,7 +9,7 @@ from tocsin.accounts.models import Organisation, User
 from tocsin.alerts.models import Service
 from tocsin.domain import messages
 from tocsin.domain import obligations as rules
-from tocsin.domain.escalation import Policy
+from tocsin.domain.escalation_policy import POSTS, Policy, tracks
 from tocsin.domain.procedure.model import Procedure, Severity
 from tocsin.paging import people
 from tocsin.response.declare_incident import channel_for
@@ -57,12 +57,12 @@ def _paged(severity: Severity, service: Service | None, organisation: Organisati
         if policy is None and track == "leadership":
             gaps.append("No policy is set for leadership")
             continue
-        plain = {"steps": policy.steps, "repeats": policy.repeats} if policy else {}
         subject = {"team_id": service.team_id if service else None}
-        for step in Policy.from_plain(plain).all_steps:
-            reached, missing = people.find(step.targets, subject, now)
-            found |= {one.user.pk: one.user for one in reached}
-            if reached:
-                break
-            gaps += [one.reason[:1].upper() + one.reason[1:] for one in missing]
+        for plain in tracks(policy.plain if policy else {}).values():
+            for step in Policy.from_plain(plain).all_steps:
+                reached, missing = people.find([target for target in step.targets if target.kind not in POSTS], subject, now)
+                found |= {one.user.pk: one.user for one in reached}
+                if reached:
+                    break
+                gaps += [one.reason[:1].upper() + one.reason[1:] for one in missing]
     return list(found.values()), list(dict.fromkeys(gaps))

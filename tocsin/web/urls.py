@@ -11,6 +11,7 @@ from tocsin.web.views import (
     calendars,
     declare,
     escalation,
+    escalation_history,
     events,
     followers,
     heartbeats,
@@ -114,6 +115,7 @@ urlpatterns = [
     path("escalation-policies/", escalation.policies, name="escalation_policies"),
     path("escalation-policies/new/", escalation.new, name="escalation_policy_new"),
     path("escalation-policies/<int:policy_id>/", escalation.policy, name="escalation_policy"),
+    path("escalation-policies/<int:policy_id>/history/", escalation_history.history, name="escalation_history"),
     # where events come from, and what they are about
     path("services/", services.services, name="services"),
     path("services/new/", services.new, name="service_new"),

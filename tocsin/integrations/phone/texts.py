@@ -38,7 +38,8 @@ def sms(message: Message, *, replies: bool) -> str:
     """The text of a page. With `replies` it says how to answer by text, else it carries the link that acknowledges."""
     facts, code = message.facts, message.facts.get("reply_code")
     if facts.get("kind") in (None, "test", "notice", "code"):
-        return plain(f"{message.title}. {message.text}")[:LONGEST_SMS]
+        how = f" Reply {code} to acknowledge." if replies and code else f" Acknowledge: {message.link}" if message.link else ""
+        return plain(f"{message.title}. {message.text}")[: LONGEST_SMS - len(how)] + how
     title = plain(message.title)
     words = [title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 3]}..."]
     if facts.get("service") and str(facts["service"]) not in title:

@@ -10,18 +10,17 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
-from tocsin.accounts.models import Team, User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts.models import Service
-from tocsin.domain.escalation_policy import HOURS, TIERS
-from tocsin.integrations.webhook import notifier as webhook
+from tocsin.domain.escalation_policy import ALL_TIERS, HOURS, TIERS
 from tocsin.lib.refusal import Refused, missing
-from tocsin.oncall import queries as oncall
-from tocsin.oncall.models import Schedule
 from tocsin.paging import operations_policies, rehearsal
-from tocsin.paging.models import EscalationPolicy, Provider
+from tocsin.paging import operations_policy_tests as policy_tests
+from tocsin.paging.low_urgency import Low
+from tocsin.paging.models import EscalationPolicy
 from tocsin.procedures import operations as procedures
-from tocsin.web import escalation_form, pages
+from tocsin.response.try_policy import try_policy
+from tocsin.web import escalation_form, escalation_names, pages
 
 
 @dataclass(frozen=True)
@@ -30,16 +29,6 @@ class Check:
 
     good: bool
     text: str
-
-
-@dataclass(frozen=True)
-class Names:
-    """What targets are called: people, schedules, teams and chat accounts by their ids."""
-
-    people: dict[int, User]
-    schedules: dict[int, Schedule]
-    teams: dict[int, Team]
-    rooms: dict[int, Provider]
 
 
 @needs(Needs.READ)
@@ -75,10 +64,12 @@ def _edit(request: HttpRequest, found: EscalationPolicy | None) -> HttpResponse:
     form = escalation_form.stored(found)
     action = ""
     if request.method == "POST":
+        action, *places = request.POST.get("action", "").split(":")
+        if action == "test" and found:
+            return _test(request, found)
         if not request.user.is_administrator:  # type: ignore[union-attr]
             raise Refused("Only administrators may change escalation policies.", status=403)
         form = escalation_form.posted(request)
-        action, *places = request.POST.get("action", "").split(":")
         try:
             if action == "save":
                 return pages.go(reverse("escalation_policy", args=[_save(request, found, form).pk]))
@@ -89,37 +80,80 @@ def _edit(request: HttpRequest, found: EscalationPolicy | None) -> HttpResponse:
         except Refused as refused:
             errors = refused.errors or {"name": refused.detail}
     context = _context(request, found, form, errors, action not in ("", "show"))
-    fragments = {"dry-run": "escalation/_dry_run.html"}
+    fragments = {"dry-run": "escalation/_dry_run.html", "test": "escalation/_test.html"}
     return pages.page(request, "escalation/policy.html", context, fragments=fragments, status=422 if errors else 200)
+
+
+def _test(request: HttpRequest, found: EscalationPolicy) -> HttpResponse:
+    """Page the reader, and nobody else, by the policy as it is saved."""
+    here = reverse("escalation_policy", args=[found.pk])
+    said = "Your test is under way. Nobody else is paged."
+    return pages.act(request, lambda: try_policy(found, by=pages.actor(request), now=pages.now(request)), here, said)
 
 
 def _context(
     request: HttpRequest, found: EscalationPolicy | None, form: dict[str, Any], errors: dict[str, str], changed: bool
 ) -> dict[str, Any]:
     now = pages.now(request)
-    names = Names(
-        User.objects.filter(is_active=True, removed_at=None).in_bulk(), {schedule.pk: schedule for schedule in oncall.active()},
-        Team.objects.filter(removed_at=None).in_bulk(), {account.pk: account for account in operations_policies.rooms()},
-    )  # fmt: skip
+    names = escalation_names.now()
     severities = [level.id for level in procedures.document(procedures.current()).severities]
-    given = request.POST if request.method == "POST" else request.GET
-    assumed = {"severity": given.get("as-severity", ""), "critical": bool(given.get("as-critical"))}
-    assumed["severity"] = assumed["severity"] if assumed["severity"] in severities else ""
+    assumed = _assumed(request, severities)
     for step in form["steps"]:
-        step["targets"] = [_shown(target, names, now) for target in step["targets"]]
+        step["targets"] = [escalation_names.shown(target, names, now) for target in step["targets"]]
         step["unknown"] = [one for one in step["severities"] if one not in severities]  # of an earlier procedure
     used = Service.objects.filter(Q(escalation_policy=found) | Q(leadership_policy=found), removed_at=None)
+    low = None
+    if assumed["severity"] in form["low_severities"]:
+        low = Low(form["name"] or "this policy", assumed["severity"], form["low_urgency"] == "record")
     try:
-        dry = rehearsal.dry_run(escalation_form.plain(form), team=form["team"], name=form["name"], subject=assumed, now=now)
+        plain = escalation_form.plain(form)
+        dry = rehearsal.dry_run(plain, team=form["team"], name=form["name"], subject=assumed, low=low, now=now)
     except Refused:
         dry = []  # the form says what is wrong with it
     return {
         "policy": found, "form": form, "errors": errors, "editable": request.user.is_administrator, "changed": changed, "now": now,  # type: ignore[union-attr]
         "people": sorted(names.people.values(), key=lambda person: person.name), "schedules": names.schedules.values(),
         "teams": sorted(names.teams.values(), key=lambda team: team.name), "rooms": names.rooms.values(), "severities": severities,
-        "hours": HOURS, "tiers": TIERS, "needs": escalation_form.NEEDS, "assumed": assumed, "services": [s.name for s in used] if found else [],
-        "dry": _first_round(dry), "further": len(dry) - len(_first_round(dry)), "checks": _checks(form, dry),
+        "hours": HOURS, "tiers": TIERS, "all_tiers": ALL_TIERS, "needs": escalation_form.NEEDS, "assumed": assumed,
+        "services": [s.name for s in used] if found else [], "tracks": escalation_form.grouped(form), "dry": _drawn(form, dry),
+        "checks": _checks(form, dry), "test": _trace(found, request, now) if found else [],
     }  # fmt: skip
+
+
+def _assumed(request: HttpRequest, severities: list[str]) -> dict[str, Any]:
+    """What the reader supposes to fire."""
+    given = request.POST if request.method == "POST" else request.GET
+    severity, tier = given.get("as-severity", ""), given.get("as-tier", "")
+    return {
+        "severity": severity if severity in severities else "",
+        "critical": bool(given.get("as-critical")),
+        "tier": next((one for one in ALL_TIERS if str(one) == tier), 0),
+    }
+
+
+def _trace(found: EscalationPolicy, request: HttpRequest, now: Any) -> list[dict[str, Any]]:
+    """What became of the pages of the reader's own last test of this policy."""
+    rows = policy_tests.newest(found, request.user, now)  # type: ignore[arg-type]
+    return [{"row": row, "waits": row.state in (row.State.PENDING, row.State.SENDING)} for row in rows]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One track of the dry run as it is shown: its name, its lines, and how many rounds more say the same later."""
+
+    name: str
+    lines: list[rehearsal.Line]
+    further: bool
+    repeats: str
+
+
+def _drawn(form: dict[str, Any], dry: list[rehearsal.Line]) -> list[Drawn]:
+    found = []
+    for track in form["tracks"]:
+        own = [line for line in dry if line.track == track["name"]]
+        if own:
+            found.append(Drawn(track["name"], _first_round(own), len(own) > len(_first_round(own)), track["repeats"]))
+    return found
 
 
 def _first_round(dry: list[rehearsal.Line]) -> list[rehearsal.Line]:
@@ -127,49 +161,9 @@ def _first_round(dry: list[rehearsal.Line]) -> list[rehearsal.Line]:
     return [line for line in dry if line.step is None or line.round == 0]
 
 
-def _shown(target: dict[str, Any], names: Names, now: Any) -> dict[str, Any]:
-    shown = {**target, "value": escalation_form.written(target)}
-    kind, id = target["kind"], target.get("id", 0)
-    if kind == "webhook":
-        return {**shown, "label": target["address"], "sub": "Webhook, signed", "icon": "link", "secret": webhook.secret(target["address"])}
-    if kind == "chat":
-        room = names.rooms.get(id)
-        return {**shown, "label": target["address"], "sub": f"Room in {room.name}" if room else "The account was removed", "icon": "hash"}
-    if kind == "team":
-        team = names.teams.get(id)
-        size = User.objects.filter(memberships__team=team, is_active=True, removed_at=None).count() if team else 0
-        return {**shown, "label": team.name if team else "A team that was removed", "sub": f"Team · {size} people", "icon": "users"}
-    if kind == "user":
-        person = names.people.get(id)
-        return {
-            **shown,
-            "label": person.name if person else "Somebody who was removed",
-            "sub": "Person" if person else "passed over",
-            "icon": "user",
-        }
-    schedule = names.schedules.get(id)
-    if schedule is None:
-        return {
-            **shown,
-            "label": "A schedule that was removed",
-            "sub": "nobody is found there: the next step is paged at once",
-            "icon": "calendar",
-        }
-    if kind == "schedule_people":
-        return {
-            **shown,
-            "label": f"Everyone of {schedule.name}",
-            "sub": f"Schedule · {len(oncall.people(schedule))} people",
-            "icon": "users",
-        }
-    current = oncall.who(schedule, now)
-    name = names.people[current.user].name if current and current.user in names.people else "nobody"
-    return {**shown, "label": schedule.name, "sub": f"On call · now {name}", "icon": "calendar"}
-
-
 def _checks(form: dict[str, Any], dry: list[rehearsal.Line]) -> list[Check]:
-    empty = [n + 1 for n, step in enumerate(form["steps"]) if not step["targets"]]
-    found = [Check(not empty, "Each step pages somebody" if not empty else f"Step {', '.join(map(str, empty))} pages nobody")]
+    empty = [escalation_form.name_of(form, n) for n, step in enumerate(form["steps"]) if not step["targets"]]
+    found = [Check(not empty, "Each step pages somebody" if not empty else f"{', '.join(empty)} pages nobody")]
     first = [line for line in dry if line.step and line.round == 0]
     everybody = {person["user"]["id"] for line in first for person in line.people}
     alone = "Only one person is asked: if they sleep, only the fallback contact comes"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -16,6 +16,19 @@ from tocsin.lib.refusal import Refused, missing
 from tocsin.paging.models import EscalationPolicy
 from tocsin.statuspage.models import Component
 from tocsin.web import pages
+
+
+class Tier(NamedTuple):
+    """One choice, as the form's other selects have theirs."""
+
+    pk: int
+    name: str
+
+
+TIERS = [
+    Tier(1, "Tier 1: customers notice at once"), Tier(2, "Tier 2: a main feature"), Tier(3, "Tier 3: matters in working hours"),
+    Tier(4, "Tier 4: nobody is kept from anything"),
+]  # fmt: skip
 
 
 @needs(Needs.READ)
@@ -68,6 +81,10 @@ def _edit(request: HttpRequest, found: Service | None) -> HttpResponse:
         {"name": "leadership_policy", "label": "Leadership policy", "none": "The organisation's", "options": policies,
          "value": form["leadership_policy"], "hint": "Paged as well where the severity demands it"},
     ]  # fmt: skip
+    selects.append(
+        {"name": "tier", "label": "Tier", "none": "", "required": True, "options": TIERS, "value": form["tier"],
+         "hint": "Steps of a policy may count for some tiers alone"}
+    )  # fmt: skip
     components = Component.objects.filter(removed_at=None)
     context = {"service": found, "form": form, "errors": errors, "selects": selects, "components": components,
                "quiet": queries_quiet.in_force_for([found], pages.now(request)).get(found.pk, []) if found else []}  # fmt: skip
@@ -79,7 +96,7 @@ def _stored(found: Service | None) -> dict[str, Any]:
         found = Service()
     return {
         "name": found.name, "description": found.description, "team": found.team_id, "escalation_policy": found.escalation_policy_id,
-        "leadership_policy": found.leadership_policy_id, "critical": found.critical, "runbook": found.runbook,
+        "leadership_policy": found.leadership_policy_id, "critical": found.critical, "tier": found.tier, "runbook": found.runbook,
         "components": list(found.components.values_list("pk", flat=True)) if found.pk else [],
     }  # fmt: skip
 
@@ -89,6 +106,7 @@ def _posted(request: HttpRequest) -> dict[str, Any]:
         "name": request.POST.get("name", "").strip(), "description": request.POST.get("description", "").strip(),
         "team": pages.number(request, "team"), "escalation_policy": pages.number(request, "escalation_policy"),
         "leadership_policy": pages.number(request, "leadership_policy"), "critical": request.POST.get("critical") == "1",
+        "tier": pages.number(request, "tier") or Service().tier,
         "runbook": request.POST.get("runbook", "").strip(),
         "components": [int(pk) for pk in request.POST.getlist("components")[:200] if pk.isdigit()],
     }  # fmt: skip
