@@ -216,6 +216,13 @@ EMAIL_HOST, EMAIL_PORT = _smtp.hostname or "", _smtp.port or 25
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_smtp.username or ""), unquote(_smtp.password or "")
 EMAIL_USE_TLS, EMAIL_USE_SSL = _smtp_options.get("tls") == "1", _smtp_options.get("ssl") == "1"
 EMAIL_TIMEOUT = 15
+# Or a mail service that is spoken to over HTTP (integrations/email/services.py); the SMTP server, if there is one too, takes over where it fails.
+MAIL_SERVICE = env.str("TOCSIN_MAIL_SERVICE", default="").strip().lower()
+MAIL_SERVICE_KEY = env.str("TOCSIN_MAIL_SERVICE_KEY", default="")
+MAIL_SERVICE_OPTIONS = dict(parse_qsl(env.str("TOCSIN_MAIL_SERVICE_OPTIONS", default="")))
+MAIL_SERVICE_WEBHOOK_KEY = env.str("TOCSIN_MAIL_SERVICE_WEBHOOK_KEY", default="")
+if MAIL_SERVICE:
+    EMAIL_BACKEND = "tocsin.integrations.email.service.Backend"
 DEFAULT_FROM_EMAIL = env.str("TOCSIN_MAIL_FROM", default=f"tocsin@{_public.hostname or 'localhost'}")
 
 LOGGING_CONFIG = None  # lib/logs.py sets the logs up, where a process begins

@@ -31,8 +31,8 @@ class AccountAdapter(DefaultAccountAdapter):
         return False
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Mail goes out where SMTP is set; without it nothing is pretended, an administrator gives out a link instead."""
-        if settings.EMAIL_HOST:
+        """Mail goes out where a way is set; without it nothing is pretended, an administrator gives out a link instead."""
+        if settings.EMAIL_HOST or settings.MAIL_SERVICE:
             super().send_mail(template_prefix, email, context)
 
 

@@ -97,7 +97,7 @@ def take_setup(
 def invite(user_id: int, *, by: Actor, now: datetime) -> str:
     """A link by which the person chooses a password, once, within 7 days; also the way back for who forgot it. Earlier links end.
 
-    It is mailed where SMTP is set, and returned to be shown to the administrator in any case.
+    It is mailed where mail goes out, and returned to be shown to the administrator in any case.
     """
     user = User.objects.filter(pk=user_id, is_active=True, removed_at=None).first()
     if user is None:
@@ -105,7 +105,7 @@ def invite(user_id: int, *, by: Actor, now: datetime) -> str:
     OneTimeToken.objects.filter(purpose=INVITATION, user=user, used_at=None).delete()
     link = f"{settings.TOCSIN_URL}/invitation/{_one_time(INVITATION, user, now + INVITATION_LASTS)}/"
     audit("user.invited", "user", user.pk, f"{by.label} made an invitation for {user.name}.", by=by, now=now)
-    if settings.EMAIL_HOST:
+    if settings.EMAIL_HOST or settings.MAIL_SERVICE:
         transaction.on_commit(lambda: _mail(user, link, by.label), robust=True)
     return link
 

@@ -35,13 +35,15 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
 @needs(Needs.PUBLIC)
 @csrf_exempt
 @never_cache
-@require_http_methods(["POST"])
+@require_http_methods(["POST", "HEAD"])
 def account(request: HttpRequest, token: str) -> HttpResponse:
-    """A call about what reaches an account: texts of people, buttons, reports."""
+    """A call about what reaches an account: texts of people, buttons, reports. HEAD asks whether somebody is here."""
     try:
         provider_id = messages.read_inbound(token, clock.now())
     except BadLinkError as error:
         return _plain(str(error), 404)
+    if request.method == "HEAD":
+        return HttpResponse()
     return _hear(request, provider_id, None)
 
 

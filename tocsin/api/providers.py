@@ -13,7 +13,7 @@ from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.paging import Paging, page
 from tocsin.integrations.registry import GATEWAYS
 from tocsin.lib.refusal import invalid
-from tocsin.paging import operations_contacts, operations_push, queries, queries_providers
+from tocsin.paging import operations_contacts, operations_mail, operations_push, queries, queries_providers
 from tocsin.paging import operations_providers as operations
 from tocsin.paging.models import ContactMethod, Provider
 
@@ -82,7 +82,8 @@ def list_kinds(request: HttpRequest) -> dict[str, Any]:
 @router.get("/providers")
 @needs(Needs.ADMINISTER)
 def list_providers(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
-    """Every account."""
+    """Every account; that of the mail service is made by the settings."""
+    operations_mail.keep(clock.now())
     return page(Provider.objects.filter(removed_at=None), paging, shape)
 
 

@@ -119,13 +119,17 @@ def _queues() -> Iterator[Finding]:
 def _settings() -> Iterator[Finding]:
     from django.conf import settings
 
-    if not settings.EMAIL_HOST:
+    from tocsin.integrations.email import services
+
+    if reason := services.wrong():
+        yield Finding("problem", "The mail service that is named cannot be used", reason)
+    if not settings.EMAIL_HOST and not settings.MAIL_SERVICE:
         yield Finding(
             "warning",
             "Mail cannot be sent: no mail server is named",
             "Set TOCSIN_SMTP_URL=smtp://user:password@host:587?tls=1 and TOCSIN_MAIL_FROM.",
         )
-    elif reason := _mail_server():
+    elif settings.EMAIL_HOST and (reason := _mail_server()):
         yield Finding("problem", f"The mail server {settings.EMAIL_HOST} does not answer: {reason}", "Check TOCSIN_SMTP_URL.")
     if "0.0.0.0/0" in settings.EGRESS_ALLOW or "::/0" in settings.EGRESS_ALLOW:
         yield Finding("problem", "TOCSIN_EGRESS_ALLOW opens every private address to webhooks", "Name only the hosts that are needed.")
@@ -176,8 +180,10 @@ def _mail_server() -> str:
 
     from django.core.mail import get_connection
 
+    from tocsin.integrations.email import service
+
     try:
-        mail = get_connection(fail_silently=False)
+        mail = get_connection(service.SMTP, fail_silently=False)
         mail.open()
         mail.close()
     except (OSError, smtplib.SMTPException) as error:

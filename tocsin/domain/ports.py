@@ -107,6 +107,15 @@ class SecretAddress(Protocol):
         ...
 
 
+@runtime_checkable
+class Alone(Protocol):
+    """A notifier of a channel with accounts that can do without one."""
+
+    def alone(self, address: str, message: Message, *, key: str) -> Receipt | None:
+        """Send without any account, within 20 s; None where that is not set up."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One thing that an account at a provider needs: `name` in the stored form, words for people, and whether it is a secret."""
@@ -173,15 +182,17 @@ class Callback:
 class Report:
     """What became of a message, as its provider says afterwards: ACCEPTED while it is on its way, DELIVERED or FAILED at its end.
 
-    `sequence` is the provider's own number of the report, where it counts them: an older one never changes what a newer one said. `stopped`: see
-    Receipt.
+    `sequence` is the provider's own number of the report, where it counts them: an older one never changes what a newer one said. `gone`,
+    `stopped`: see Receipt. `notification` is the page, where the message carried its number.
     """
 
     outcome: Outcome
     reason: str = ""
     provider_id: str = ""
     sequence: int | None = None
+    gone: bool = False
     stopped: bool = False
+    notification: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

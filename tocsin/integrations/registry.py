@@ -93,6 +93,7 @@ GATEWAYS: Lazy[Gateway] = Lazy(
         "teams_room": "tocsin.integrations.teams.gateway:ROOMS",
         "matrix": "tocsin.integrations.matrix.gateway:GATEWAY",
         "telegram": "tocsin.integrations.telegram.bot:GATEWAY",
+        "mail_service": "tocsin.integrations.email.gateway:GATEWAY",
     }
 )
 

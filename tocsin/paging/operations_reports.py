@@ -48,15 +48,21 @@ def take_report(id: int, account: Provider, report: Report, now: datetime) -> st
             providers.trouble(account, row.outcome, now)
             tell(row, "page_failed", f"{row.whom} could not be reached by {row.method_kind}: {row.outcome}.", now)
             instead(row, escalations, now)
-            if report.stopped and row.contact_method:
-                lose(row.contact_method, report.reason, now, stopped=True)
         case "noted":
             _note(row, f"{account.name} says: {report.reason}" + ("" if same else " (of another attempt)"), now)
+    if same and row.contact_method and (report.gone or report.stopped) and _is_newer(row):
+        lose(row.contact_method, report.reason, now, stopped=report.stopped)
     if same and report.sequence is not None:
         row.report_sequence = max(report.sequence, row.report_sequence or 0)
     row.provider_id = row.provider_id or report.provider_id[:200]
     row.save(update_fields=["report_sequence", "provider_id"])
     return row.state
+
+
+def _is_newer(row: Notification) -> bool:
+    """Whether the page was sent after its address was proved: what is said of older ones was healed by that proof."""
+    proved = row.contact_method.verified_at if row.contact_method else None
+    return proved is None or (row.sent_at or row.created_at) >= proved
 
 
 def _note(row: Notification, reason: str, now: datetime) -> None:

@@ -33,7 +33,7 @@ def remember() -> None:
 
 def targets() -> list[str]:
     """Whom the alarm goes to: `mailto:` addresses and web addresses."""
-    return settings.ALARM or (_known if settings.EMAIL_HOST else [])
+    return settings.ALARM or (_known if (settings.EMAIL_HOST or settings.MAIL_SERVICE) else [])
 
 
 def raise_alarm(problems: Sequence[Problem], process: str) -> None:

@@ -20,11 +20,11 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from tocsin import clock
 from tocsin.domain import providers as rules
 from tocsin.domain.delivery import SEND_LIMIT_SECONDS
-from tocsin.domain.ports import Message, Outcome, Receipt
+from tocsin.domain.ports import Alone, Message, Notifier, Outcome, Receipt
 from tocsin.integrations.registry import GATEWAYS, NOTIFIERS
 from tocsin.lib import due
 from tocsin.lib.due import Loop
-from tocsin.paging import messages, operations_canary, operations_notifications
+from tocsin.paging import messages, operations_canary, operations_mail, operations_notifications
 from tocsin.paging import operations_providers as providers
 from tocsin.paging.addresses import address_of
 from tocsin.paging.models import Notification, Provider
@@ -53,7 +53,7 @@ def send(row: Notification, now: datetime) -> Receipt:
     address = address_of(row.contact_method) if row.contact_method else ""
     message = messages.message(row, now)
     if any(GATEWAYS[kind].channel == row.method_kind for kind in GATEWAYS):
-        return _through_accounts(row, address, message)
+        return _through_accounts(row, notifier, address, message)
     try:
         return notifier.send(address, message, key=messages.key(row))
     except Exception as error:
@@ -69,8 +69,9 @@ def _post(row: Notification) -> Receipt:
         return Receipt(Outcome.RETRY, f"the channel failed: {type(error).__name__}")
 
 
-def _through_accounts(row: Notification, address: str, message: Message) -> Receipt:
-    """The same through the accounts of a channel, one after the other while each fails in a way that another may mend."""
+def _through_accounts(row: Notification, notifier: Notifier, address: str, message: Message) -> Receipt:
+    """The same through the accounts of a channel, one after the other while each fails in a way that another may mend; at last without one,
+    where the channel can do that."""
     receipt = Receipt(Outcome.FAILED, f"no account at a provider serves {row.method_kind} to this address; an administrator can add one")
     until = time.monotonic() + SEND_LIMIT_SECONDS / 2  # a further account gets its own time limit: together they stay within one send
     for provider in _accounts(row, address):
@@ -86,14 +87,26 @@ def _through_accounts(row: Notification, address: str, message: Message) -> Rece
         receipt = replace(receipt, reason=f"{provider.name}: {receipt.reason}", account=provider.pk)
         providers.judge(provider, receipt, clock.now())
         if not rules.another(receipt.outcome) or time.monotonic() > until:
-            break
+            return receipt
+    if isinstance(notifier, Alone) and not (row.kind == "test" and row.account):
+        return _alone(notifier, row, address, message) or receipt
     return receipt
+
+
+def _alone(notifier: Alone, row: Notification, address: str, message: Message) -> Receipt | None:
+    try:
+        return notifier.alone(address, message, key=messages.key(row))
+    except Exception as error:
+        log.exception("the notifier %s failed", row.method_kind)
+        return Receipt(Outcome.RETRY, f"the channel failed: {type(error).__name__}")
 
 
 def _accounts(row: Notification, address: str) -> list[Provider]:
     """The accounts to try, best first; a test of one account goes through that alone."""
     if row.kind == "test" and row.account and row.account.enabled and row.account.removed_at is None:
         return [row.account]
+    if row.method_kind == operations_mail.CHANNEL:
+        operations_mail.keep(clock.now())
     return providers.usable(row.method_kind, address, clock.now())
 
 

@@ -72,8 +72,8 @@ def _page(id: int | None) -> Notification | None:
 
 
 def _report(report: Report, provider: Provider, notification_id: int | None, now: datetime) -> None:
-    id = notification_id or reports.notification_of(provider, report.provider_id)
-    if id is None or not Notification.objects.filter(pk=id).exists():
-        log.warning("the account %s reports about %.60r, which is not known: %s", provider.pk, report.provider_id, report.reason)
+    id = notification_id or report.notification or reports.notification_of(provider, report.provider_id)
+    if id is None or not Notification.objects.filter(pk=id, method_kind=provider.channel).exists():
+        log.info("the account %s reports about %.60r, which is not known: %s", provider.pk, report.provider_id, report.reason)
         return
     reports.take_report(id, provider, report, now)

@@ -1,4 +1,4 @@
-"""How is a page sent by mail? SMTP by the mail settings, plain text and simple HTML, the same Message-ID on each attempt."""
+"""How is a page sent by mail? SMTP by the mail settings, or the mail service that they name; plain text and simple HTML, the same Message-ID on each attempt."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from django.core.validators import validate_email
 from django.utils.html import escape
 
 from tocsin.domain.ports import Abilities, Message, Outcome, Receipt
+from tocsin.domain.providers import another
+from tocsin.integrations.email import service
 
 TIME_LIMIT = 20.0  # seconds for the whole conversation
 STEP_LIMIT = 10.0  # seconds for one answer of the server
 
 
 class Email:
-    """Mail through the configured SMTP server; "accepted" means that this server took it."""
+    """Mail through the configured SMTP server or mail service; "accepted" means that this took it."""
 
     kind = "email"
     label = "E-mail"
@@ -39,7 +41,17 @@ class Email:
         return address.lower()
 
     def send(self, address: str, message: Message, *, key: str) -> Receipt:
-        """One mail. A 4xx answer is temporary, a 5xx permanent; a cut after the text was sent is unknown."""
+        """One mail; the SMTP server takes over where the mail service does not take it."""
+        receipt = service.send(compose(address, message, key), key=key) if settings.MAIL_SERVICE else None
+        if receipt is None or another(receipt.outcome):
+            return self.alone(address, message, key=key) or receipt or Receipt(Outcome.FAILED, "no mail server is set up")
+        return receipt
+
+    def alone(self, address: str, message: Message, *, key: str) -> Receipt | None:
+        """By SMTP; None where a mail service is set up and no SMTP server. A 4xx answer is temporary, a 5xx permanent; a cut after the text was
+        sent is unknown."""
+        if settings.MAIL_SERVICE and not settings.EMAIL_HOST:
+            return None
         mail = compose(address, message, key)
         connection = _connection()
         timer = threading.Timer(TIME_LIMIT, getattr(connection, "cut", lambda: None))
@@ -128,7 +140,7 @@ class _Watched(EmailBackend):
 
 def _connection() -> Any:
     # Another backend (the tests' outbox, a provider's API) has time limits of its own.
-    if settings.EMAIL_BACKEND != "django.core.mail.backends.smtp.EmailBackend":
+    if settings.EMAIL_BACKEND not in (service.SMTP, "tocsin.integrations.email.service.Backend"):
         return get_connection()
     return _Watched(timeout=STEP_LIMIT)
 

@@ -16,6 +16,7 @@ from tocsin.domain.ports import Field, Gateway
 from tocsin.integrations.registry import GATEWAYS
 from tocsin.lib.refusal import Refused, missing
 from tocsin.paging import operations_contacts as contacts
+from tocsin.paging import operations_mail
 from tocsin.paging import operations_providers as operations
 from tocsin.paging import operations_telephones as telephones
 from tocsin.paging import queries_providers as queries
@@ -43,6 +44,7 @@ def providers(request: HttpRequest) -> HttpResponse:
         except Refused as refused:
             errors = refused.errors or {"": refused.detail}
     limits, now = telephones.limits(), pages.now(request)
+    operations_mail.keep(now)
     context = {
         "lines": [_line(row, now) for row in queries.accounts()],
         "groups": _groups(),
@@ -119,9 +121,12 @@ def _own_ways(request: HttpRequest, row: Provider) -> Any:
 
 
 def _groups() -> dict[str, list[tuple[str, str, str]]]:
-    """The kinds that can be added, under what they do: kind, label without what the group says already, channel."""
+    """The kinds that can be added, under what they do: kind, label without what the group says already, channel. A mail service is named by
+    settings."""
     groups: dict[str, list[tuple[str, str, str]]] = {"Text messages": [], "Phone calls": [], "Push": [], "Chats": []}
     for kind, one in GATEWAYS.items():
+        if kind == operations_mail.KIND:
+            continue
         groups[GROUPS.get(one.channel, "Chats")].append((kind, one.label.partition(": ")[0], one.channel))
     return {group: sorted(kinds, key=lambda one: (one[0].startswith("http"), one[1])) for group, kinds in groups.items()}
 
