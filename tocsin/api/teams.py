@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.http import HttpRequest
 from ninja import Field, Query, Router
 from ninja.responses import Status
@@ -15,6 +16,8 @@ from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.paging import Paging, page
 from tocsin.api.shapes import Body, given, rfc3339
 from tocsin.lib.refusal import missing
+from tocsin.paging import operations_rooms
+from tocsin.paging.models import TeamRoom
 
 router = Router(tags=["Teams"])
 
@@ -29,6 +32,13 @@ class NewTeam(Body):
     members: list[int] = Field(default_factory=list, max_length=500)
 
 
+class Room(Body):
+    """A room of a chat: the account (a provider of the kind slack, mattermost, matrix or teams_room) and the room's address there."""
+
+    account: int
+    address: str = Field(max_length=500)
+
+
 class TeamChanges(Body):
     """What to change; fields left out stay."""
 
@@ -38,6 +48,9 @@ class TeamChanges(Body):
     subdivision: str | None = None
     fallback_user: int | None = None
     members: list[int] | None = Field(None, max_length=500)
+    chat: Room | None = Field(
+        None, description="Where the team is told what the procedure tells it (medium severities); null: nowhere but its built-in room."
+    )
     leads: list[int] | None = Field(None, max_length=500, description="Members who hear of trouble in the team's schedules.")
 
 
@@ -53,8 +66,13 @@ def shape(team: Team) -> dict[str, Any]:
         "fallback_user": team.fallback_user_id,
         "members": [membership.user_id for membership in team.memberships.all()],
         "leads": [membership.user_id for membership in team.memberships.all() if membership.lead],
+        "chat": {"account": room.provider_id, "address": room.address} if (room := _room(team)) else None,
         "created_at": rfc3339(team.created_at),
     }
+
+
+def _room(team: Team) -> TeamRoom | None:
+    return TeamRoom.objects.filter(team=team).first()
 
 
 @router.get("")
@@ -84,9 +102,15 @@ def get_team(request: HttpRequest, team_id: int):
 @router.patch("/{int:team_id}")
 @needs(Needs.ADMINISTER)
 def change_team(request: HttpRequest, team_id: int, body: TeamChanges):
-    """Change a team; `fallback_user: null` takes the team's fallback contact away."""
-    changes = {field: value for field, value in given(body).items() if value is not None or field == "fallback_user"}
-    return shape(operations.change_team(team_id, changes, by=request.actor, now=clock.now()))  # type: ignore[attr-defined]
+    """Change a team; `fallback_user: null` takes the team's fallback contact away, `chat: null` its room of a chat."""
+    changes = {field: value for field, value in given(body).items() if value is not None or field in ("fallback_user", "chat")}
+    by, now = request.actor, clock.now()  # type: ignore[attr-defined]
+    with transaction.atomic():
+        chat = changes.pop("chat", ...)
+        team = operations.change_team(team_id, changes, by=by, now=now)
+        if chat is not ...:
+            operations_rooms.set_room(team, chat, by=by, now=now)
+    return shape(team)
 
 
 @router.delete("/{int:team_id}", response={204: None})

@@ -66,7 +66,7 @@ def message(row: Notification, now: datetime) -> Message:
         title = "Your verification code for Tocsin"
         return Message(title, f"The code is {verification_code(row.contact_method)}. It is valid for 10 minutes.", urgent=False)
     link = ack_link(row, now)
-    subject = row.escalation.subject if row.escalation else {}
+    subject = row.escalation.subject if row.escalation else (row.target or {}).get("subject", {})
     where = str(subject.get("link") or "")
     if where.startswith("/"):
         where = settings.TOCSIN_URL + where

@@ -8,12 +8,12 @@ from django.db import models
 from django.db.models.functions import Now
 
 from tocsin.paging.models_asks import Ask
-from tocsin.paging.models_providers import Answered, Provider, ProviderHour, TelephoneLimits
+from tocsin.paging.models_providers import Answered, Provider, ProviderHour, TeamRoom, TelephoneLimits
 from tocsin.paging.models_state import PagingState
 
 __all__ = [
     "Answered", "Ask", "ContactMethod", "Escalation", "EscalationPolicy", "Notification", "NotificationRule", "PagingState", "PolicyVersion", "Provider", "ProviderHour",
-    "Quiet", "TelephoneLimits",
+    "Quiet", "TeamRoom", "TelephoneLimits",
 ]  # fmt: skip
 
 

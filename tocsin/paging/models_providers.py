@@ -38,6 +38,14 @@ class Provider(models.Model):
         return self.name
 
 
+class TeamRoom(models.Model):
+    """The room of a chat in which a team is told what the procedure tells it; beside the team's built-in room."""
+
+    team = models.OneToOneField("accounts.Team", on_delete=models.CASCADE, related_name="+")
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    address = models.CharField(max_length=500)
+
+
 class Answered(models.Model):
     """An answer of a person that was carried out, by its provider's name for it: brought again, it does nothing."""
 

@@ -163,7 +163,7 @@ def _step(step: dict[str, Any], field: str) -> dict[str, Any]:
         raise invalid(**{f"{field}.targets": f"A step demands 1 to {MOST_TARGETS} targets."})
     if not isinstance(need, int) or isinstance(need, bool) or not 0 <= need <= MOST_NEEDED:
         raise invalid(**{f"{field}.need": f"Give how many must acknowledge, 1 to {MOST_NEEDED}, or 0 for all."})
-    read = {"wait_seconds": wait, "targets": [_target(target, f"{field}.targets.{i}") for i, target in enumerate(targets)]}
+    read = {"wait_seconds": wait, "targets": [check_target(target, f"{field}.targets.{i}") for i, target in enumerate(targets)]}
     if need != 1:
         if all(target["kind"] in rules.POSTS for target in targets):
             raise invalid(**{f"{field}.need": "This step pages nobody who could acknowledge."})
@@ -191,7 +191,8 @@ def _when(when: dict[str, Any], field: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value}
 
 
-def _target(target: dict[str, Any], field: str) -> dict[str, Any]:
+def check_target(target: dict[str, Any], field: str) -> dict[str, Any]:
+    """One target as it is stored. Raises Refused naming the field."""
     kind = target.get("kind")
     if kind == "webhook":
         return {"kind": kind, "address": _address(NOTIFIERS["webhook"].check_address, target, field)}

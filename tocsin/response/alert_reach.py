@@ -16,6 +16,7 @@ from tocsin.obligations import operations as obligations
 from tocsin.obligations.models import Obligation
 from tocsin.obligations.queries import calendar_of
 from tocsin.paging import operations as paging
+from tocsin.paging import operations_rooms as rooms
 from tocsin.paging.models import EscalationPolicy
 from tocsin.response import reopen
 from tocsin.response.rehearse import LEADERSHIP, policy_of
@@ -100,7 +101,10 @@ def _tell_team(alert: Alert, severity: str, now: datetime) -> None:
         record("gap", "No team was told: the alert has no service with a team", by=SYSTEM, now=now, alert_id=alert.pk)
         return
     text = f"{severity} {alert.service.name}: {alert.title}"
-    record("team_message", text, by=SYSTEM, now=now, alert_id=alert.pk, team_id=alert.service.team_id, data={"severity": severity})
+    entry = record("team_message", text, by=SYSTEM, now=now, alert_id=alert.pk, team_id=alert.service.team_id, data={"severity": severity})
+    if team := alert.service.team:
+        why = f"the procedure tells the team {team.name} of {severity}"
+        rooms.tell(team, subject(alert), why=why, entry=entry.pk, now=now, alert_id=alert.pk)
 
 
 def _make_ticket(alert: Alert, severity: str, procedure: Procedure, now: datetime) -> None:

@@ -13,6 +13,7 @@ from tocsin.incidents.models import Incident, Ticket
 from tocsin.obligations import operations as obligations
 from tocsin.obligations.queries import calendar_of
 from tocsin.paging import operations as paging
+from tocsin.paging import operations_rooms as rooms
 from tocsin.paging.models import Escalation
 from tocsin.response import frame
 from tocsin.response.rehearse import policy_of
@@ -53,7 +54,7 @@ def _page(incident: Incident, alert: Alert | None, track: str, by: Actor, now: d
 
 
 def _tell_team(incident: Incident, by: Actor, now: datetime) -> None:
-    """A message in the room of the owning team; nobody is paged."""
+    """A message in the room of the owning team, and in its room of a chat where it has one; nobody is paged."""
     if incident.team_id is None:
         frame.tell("gap", "No team was told: the incident has no service with a team", incident, by=by, now=now)
         return
@@ -61,7 +62,10 @@ def _tell_team(incident: Incident, by: Actor, now: datetime) -> None:
         return
     what = f"{incident.ref} {incident.severity}: {incident.title}{f' in {incident.channel}' if incident.channel else ''}"
     text = f"{what}. {incident.impact}".strip()
-    record("team_message", text, by=by, now=now, team_id=incident.team_id, incident_id=incident.pk, data={"ref": incident.ref})
+    entry = record("team_message", text, by=by, now=now, team_id=incident.team_id, incident_id=incident.pk, data={"ref": incident.ref})
+    if incident.team:
+        why = f"the procedure tells the team {incident.team.name} of {incident.severity}"
+        rooms.tell(incident.team, frame.subject(incident), why=why, entry=entry.pk, now=now, incident_id=incident.pk)
 
 
 def _ticket(incident: Incident, procedure: Procedure, alert: Alert | None, by: Actor, now: datetime) -> None:

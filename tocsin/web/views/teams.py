@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
@@ -14,6 +15,8 @@ from tocsin.alerts.models import Service
 from tocsin.incidents import queries as incidents
 from tocsin.lib.refusal import Refused
 from tocsin.oncall.models import Schedule
+from tocsin.paging import operations_policies, operations_rooms
+from tocsin.paging.models import TeamRoom
 from tocsin.response.post_to_team import post_to_team
 from tocsin.timeline.models import Entry
 from tocsin.web import pages
@@ -65,6 +68,9 @@ def team(request: HttpRequest, team_id: int) -> HttpResponse:
         "zones": sorted(rules.zones()),
         "organisation": operations.organisation(),
         "room": _room(request, chosen),
+        "chats": operations_policies.rooms(),
+        "chat": TeamRoom.objects.filter(team=chosen).select_related("provider").first(),
+        "told": operations_rooms.last(chosen),
         "errors": errors,
     }
     return pages.page(request, "teams/team.html", context, status=422 if errors else 200)
@@ -91,7 +97,11 @@ def _change(request: HttpRequest, chosen: Team) -> HttpResponse:
     members = _ids(request)
     leads = [pk for pk in _ids(request, "leads") if pk in members]
     changes |= {"fallback_user": pages.number(request, "fallback_user"), "members": members, "leads": leads}
-    operations_teams.change_team(chosen.pk, changes, by=by, now=now)
+    account = pages.number(request, "chat_account")
+    with transaction.atomic():
+        operations_teams.change_team(chosen.pk, changes, by=by, now=now)
+        room = {"account": account, "address": pages.text(request, "chat", 500)} if account else None
+        operations_rooms.set_room(chosen, room, by=by, now=now)
     return pages.act(request, lambda: None, reverse("team", args=[chosen.pk]), "Saved.")
 
 
