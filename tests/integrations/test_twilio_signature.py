@@ -68,3 +68,35 @@ def test_what_is_altered_unsigned_or_no_form_is_refused(forged):
 def test_without_a_token_nothing_is_proved():
     with pytest.raises(ForgedError):
         proven(call(URL, {"A": "b"}, RequestValidator("").compute_signature(URL, {"A": "b"})), "")
+
+
+def test_a_shared_key_of_webhooks_signs_with_sha_256_where_the_account_has_it():
+    fields, settings = (
+        {"MessageSid": "SM1", "Body": "7"},
+        {"x-twilio-webhooks-signature-settings": "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"},
+    )
+    signature = RequestValidator("the shared key").compute_signature(URL, fields, algorithm="HMAC_SHA256")
+    made = call(URL, fields, signature)
+    by_key = Callback("POST", URL, {**made.headers, **settings}, made.body, made.at)
+    assert proven(by_key, "the auth token", "the shared key") == fields
+    for token, key in (("the shared key", ""), ("the auth token", "another")):
+        with pytest.raises(ForgedError):
+            proven(by_key, token, key)
+    with pytest.raises(ForgedError):  # the same bytes without saying that they are a shared key's
+        proven(made, "the shared key", "the shared key")
+
+
+@pytest.mark.parametrize(
+    ("body", "right"), [(b'{"MessageSid": "SM1", "n": 1}', True), (b'{"MessageSid": "SM2", "n": 1}', False), (b"", False)]
+)
+def test_a_json_body_is_proved_by_its_hash_in_the_signed_address(body, right):
+    signed = b'{"MessageSid": "SM1", "n": 1}'
+    url = f"{URL}&bodySHA256={hashlib.sha256(signed).hexdigest()}"
+    validator = RequestValidator("t")
+    signature = validator.compute_signature(url, {})
+    assert validator.validate(url, signed.decode(), signature)
+    if right:
+        assert proven(call(url, {}, signature, body), "t") == {"MessageSid": "SM1", "n": "1"}
+    else:
+        with pytest.raises(ForgedError):
+            proven(call(url, {}, signature, body), "t")

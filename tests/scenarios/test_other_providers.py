@@ -133,7 +133,7 @@ def person(world):
 
 
 def account(world, kind, standin, **values):
-    given = {"user": "user", "password": "secret", "sender": NUMBER, "base_url": standin.url, **values}
+    given = {"user": "user", "password": "secret", "sender": NUMBER, "base_url": standin.url, "signatures": "address", **values}
     known = {field.name for field in GATEWAYS[kind].fields}
     return providers.create_provider(
         kind=kind, name="Provider", values={name: value for name, value in given.items() if name in known}, by=world.by, now=world.now

@@ -103,7 +103,7 @@ def get_team(request: HttpRequest, team_id: int):
 @needs(Needs.ADMINISTER)
 def change_team(request: HttpRequest, team_id: int, body: TeamChanges):
     """Change a team; `fallback_user: null` takes the team's fallback contact away, `chat: null` its room of a chat."""
-    changes = {field: value for field, value in given(body).items() if value is not None or field in ("fallback_user", "chat")}
+    changes: dict[str, Any] = {f: value for f, value in given(body).items() if value is not None or f in ("fallback_user", "chat")}
     by, now = request.actor, clock.now()  # type: ignore[attr-defined]
     with transaction.atomic():
         chat = changes.pop("chat", ...)

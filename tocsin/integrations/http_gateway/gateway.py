@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tocsin.domain import replies
-from tocsin.domain.ports import Account, Answer, Callback, Field, ForgedError, Message, Outcome, Receipt, Reply, Report, Said, Sent
+from tocsin.domain.ports import Account, Answer, Callback, Field, Message, Outcome, Receipt, Reply, Report, Said, Sent
 from tocsin.integrations import answers
 from tocsin.integrations.http_gateway import recipe as recipes
+from tocsin.integrations.http_gateway import signatures
 from tocsin.integrations.http_gateway.recipe import Recipe
 from tocsin.integrations.phone.numbers import e164
 from tocsin.integrations.phone.texts import MENU, sms, spoken
@@ -23,13 +22,17 @@ from tocsin.lib.templates import BadTemplateError
 
 log = logging.getLogger(__name__)
 MOST_FIELDS = 200
+Proof = Callable[[Mapping[str, str], Callback], None]
 
 
 class HttpGateway:
-    """One provider. `fixed` is its recipe, where it is known; else each account brings its own."""
+    """One provider. `fixed` is its recipe, where it is known; else each account brings its own. `prove` raises ForgedError for a call that the
+    provider did not sign, where the account has what it signs with."""
 
-    def __init__(self, kind: str, label: str, channel: str, fields: tuple[Field, ...], fixed: Recipe | None = None) -> None:
-        self.kind, self.label, self.channel, self.fields, self.fixed = kind, label, channel, fields, fixed
+    def __init__(
+        self, kind: str, label: str, channel: str, fields: tuple[Field, ...], fixed: Recipe | None = None, prove: Proof = signatures.of_body
+    ) -> None:
+        self.kind, self.label, self.channel, self.fields, self.fixed, self.prove = kind, label, channel, fields, fixed, prove
 
     def recipe(self, values: Mapping[str, str]) -> Recipe:
         """The recipe of an account."""
@@ -38,6 +41,10 @@ class HttpGateway:
     def check(self, values: Mapping[str, str]) -> dict[str, str]:
         """A sentence for each field that cannot be."""
         errors = {} if self.fixed else recipes.check(self.recipe(values))
+        if values.get("signing_method") and values["signing_method"] not in signatures.METHODS:
+            errors["signing_method"] = f"Choose one of {', '.join(signatures.METHODS)}."
+        if values.get("signatures") and values["signatures"] not in ("required", "address"):
+            errors["signatures"] = "Say required, or address where the signed address is to be the only proof."
         if values.get("base_url"):
             errors |= answers.wrong_address("base_url", values["base_url"])
         return errors
@@ -65,11 +72,11 @@ class HttpGateway:
             return Receipt(Outcome.REFUSED, f"the account's recipe fails: {error}")
 
     def read_callback(self, account: Account, call: Callback) -> list[Report | Reply]:
-        """A report, a text or a key. Raises ForgedError where the account has a signing secret and the call is not signed with it.
+        """A report, a text or a key. Raises ForgedError where the account has what the provider signs with and the call is not signed so.
 
         Without that secret the address itself is the proof: it is signed by us, and only the provider was told it.
         """
-        _proven(account.values, call)
+        self.prove(account.values, call)
         recipe, values = self.recipe(account.values), _called(call)
         try:
             return self._read(recipe, values)
@@ -184,17 +191,6 @@ def _called(call: Callback) -> dict[str, Any]:
         return {"body": dict(parse_qsl(call.body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)), "query": query}
     except (ValueError, RecursionError):
         return {"body": {}, "query": query}
-
-
-def _proven(values: Mapping[str, str], call: Callback) -> None:
-    secret = values.get("signing_secret", "")
-    if not secret:
-        return
-    given = call.headers.get((values.get("signature_header") or "x-signature").lower(), "").removeprefix("sha256=").strip()
-    proof = hmac.new(secret.encode(), call.body, hashlib.sha256)
-    right = [hmac.compare_digest(given.encode(), one) for one in (proof.hexdigest().encode(), base64.b64encode(proof.digest()))]
-    if not any(right):
-        raise ForgedError("The signature of the call does not hold.")
 
 
 def _number(text: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tocsin.domain.ports import Field
+from tocsin.integrations.http_gateway import signatures
 from tocsin.integrations.http_gateway.gateway import HttpGateway
 from tocsin.integrations.http_gateway.recipe import Recipe
 
@@ -12,6 +13,13 @@ def _place(address: str) -> Field:
 
 
 SENDER = Field("sender", "Sender", help="A number of yours (+46…), or a name of at most 11 letters, which cannot be answered.")
+SIGNED = Field(
+    "signatures",
+    "Signatures",
+    required=False,
+    default="required",
+    help="required: calls count only when Plivo signed them (V3 or V2) with the auth token; address: the signed address is proof enough.",
+)
 NUMBER = Field("sender", "Caller number", help="A number of yours at the provider: +14155550100.")
 
 # https://46elks.com/docs/send-sms
@@ -30,7 +38,11 @@ ELKS = HttpGateway(
 # https://developer.vonage.com/en/messaging/sms/overview; delivery receipts and inbound texts as POST-JSON or POST
 VONAGE = HttpGateway(
     "vonage_sms", "Vonage: text messages", "sms",
-    (Field("user", "API key"), Field("password", "API secret", secret=True), SENDER, _place("https://rest.nexmo.com")),
+    (
+        Field("user", "API key"), Field("password", "API secret", secret=True), SENDER, _place("https://rest.nexmo.com"),
+        Field("signing_secret", "Signature secret", secret=True, required=False, help="Of the account's settings: calls then count only with a signature (a JWT, or sig)."),
+        Field("signing_method", "Signature method", required=False, default="sha256", help="As in the account's settings: md5hash, md5, sha1, sha256 or sha512."),
+    ),
     Recipe(
         url="{{ base_url }}/sms/json",
         body='{"api_key": "{{ user }}", "api_secret": "{{ password }}", "from": "{{ sender|replace(\'+\', \'\') }}", "to": "{{ number }}", '
@@ -40,12 +52,13 @@ VONAGE = HttpGateway(
         bad_number='body.messages[0].status in ["3", "6", "7", "34"]', report_id="body.messageId", report="body.status", report_reason='body["err-code"]',
         failed="failed, rejected, expired, deleted, undeliverable", reply_from="body.msisdn", reply_text="body.text",
     ),
+    signatures.of_vonage,
 )  # fmt: skip
 
 # https://www.plivo.com/docs/messaging/api/message
 PLIVO_SMS = HttpGateway(
     "plivo_sms", "Plivo: text messages", "sms",
-    (Field("user", "Auth ID"), Field("password", "Auth token", secret=True), SENDER, _place("https://api.plivo.com")),
+    (Field("user", "Auth ID"), Field("password", "Auth token", secret=True), SENDER, SIGNED, _place("https://api.plivo.com")),
     Recipe(
         url="{{ base_url }}/v1/Account/{{ user }}/Message/",
         body='{"src": "{{ sender }}", "dst": "{{ to }}", "text": "{{ text }}", "url": "{{ callback }}", "method": "POST"}',
@@ -55,12 +68,13 @@ PLIVO_SMS = HttpGateway(
         reply_from="body.From", reply_text="body.Text",
         answer="<Response></Response>", answer_type="application/xml",
     ),
+    signatures.of_plivo,
 )  # fmt: skip
 
 # https://www.plivo.com/docs/voice/api/call; the words come when the call is answered
 PLIVO_VOICE = HttpGateway(
     "plivo_voice", "Plivo: phone calls", "voice",
-    (Field("user", "Auth ID"), Field("password", "Auth token", secret=True), NUMBER, _place("https://api.plivo.com")),
+    (Field("user", "Auth ID"), Field("password", "Auth token", secret=True), NUMBER, SIGNED, _place("https://api.plivo.com")),
     Recipe(
         url="{{ base_url }}/v1/Account/{{ user }}/Call/",
         body='{"from": "{{ sender }}", "to": "{{ to }}", "answer_url": "{{ callback }}", "answer_method": "POST", "hangup_url": "{{ callback }}", '
@@ -75,6 +89,7 @@ PLIVO_VOICE = HttpGateway(
         "</Response>",
         answer_type="application/xml",
     ),
+    signatures.of_plivo,
 )  # fmt: skip
 
 # https://developers.messagebird.com/api/sms-messaging/; its reports come by GET, which changes nothing here: it is asked instead

@@ -30,6 +30,13 @@ FIELDS = (
         help="Begins with SK; where set, requests are signed with it instead of the auth token.",
     ),
     Field("api_key_secret", "API key secret", secret=True, required=False),
+    Field(
+        "shared_key",
+        "Shared key of webhooks",
+        secret=True,
+        required=False,
+        help="Where Twilio signs its calls with a shared key (HMAC-SHA256) instead of the auth token.",
+    ),
 )
 PLACE = Field("base_url", "Address of the API", required=False, default=BASE, help="Another one only for Twilio's regions.")
 _ID = {"account_sid": re.compile(r"AC[0-9a-f]{32}"), "api_key_sid": re.compile(r"SK[0-9a-f]{32}")}

@@ -61,7 +61,7 @@ class TwilioSms:
 
     def read_callback(self, account: Account, call: Callback) -> list[Report | Reply]:
         """A status of a text, or a text that came in. Raises ForgedError."""
-        fields = signature.proven(call, account.values["auth_token"])
+        fields = signature.proven(call, account.values["auth_token"], account.values.get("shared_key", ""))
         sid = fields.get("MessageSid") or fields.get("SmsSid") or ""
         status = fields.get("MessageStatus") or fields.get("SmsStatus") or ""
         if "Body" in fields and status in ("", "received", "receiving"):

@@ -91,7 +91,7 @@ class TwilioVoice:
 
     def read_callback(self, account: Account, call: Callback) -> list[Report | Reply]:
         """A status of a call, who answered it, or a key that was pressed. Raises ForgedError."""
-        fields = signature.proven(call, account.values["auth_token"])
+        fields = signature.proven(call, account.values["auth_token"], account.values.get("shared_key", ""))
         if "Digits" in fields:
             return [Reply(replies.by_key(fields["Digits"][:1]))]
         report = _report(fields.get("CallSid", ""), fields.get("CallStatus", ""), fields.get("AnsweredBy"), fields.get("SipResponseCode"))
