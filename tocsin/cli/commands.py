@@ -134,6 +134,6 @@ def version() -> None:
     typer.echo(f"tocsin {__version__}")
 
 
-for _group in ("people", "responding", "oncall", "paging", "procedure", "doctor", "backups", "configuration", "route", "watch"):
+for _group in ("people", "responding", "oncall", "paging", "procedure", "doctor", "backups", "configuration", "move", "route", "watch"):
     if importlib.util.find_spec(f"tocsin.cli.{_group}"):
         importlib.import_module(f"tocsin.cli.{_group}").register(app)

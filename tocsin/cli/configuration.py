@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tocsin.cli.configuration_extras import EXTRAS, add_overrides, add_ways
 from tocsin.cli.session import AsJson, Data, Failed, actor, django
 
 VERSION = 1
@@ -122,6 +123,7 @@ def _schedule(row: Any) -> dict[str, Any]:
             "name": rotation.name, "starts_at": rotation.starts_local,
             "shift": length(rotation), "month_day": rotation.month_day, "time_zone": rotation.time_zone,
             "restrictions": rotation.restrictions, "participants": [place.user.email for place in rotation.places.select_related("user")],
+            **({"ends_at": rotation.ends_at.isoformat().replace("+00:00", "Z")} if rotation.ends_at else {}),
         }
         for rotation in row.rotations.all()
     ]  # fmt: skip
@@ -132,6 +134,7 @@ def _schedule(row: Any) -> dict[str, Any]:
         "description": row.description,
         "hand_over_time_off": row.hand_over_time_off,
         "hand_over_holidays": row.hand_over_holidays,
+        "gaps_meant": row.gaps_meant,
         "rotations": rotations,
     }
 
@@ -259,10 +262,14 @@ class Applying:
             for item in wanted or []:
                 if not isinstance(item, dict) or not item.get(key):
                     raise Failed(f"each of {section} needs {key}")
-                found = known.get(str(item[key]).lower())
+                found, beside = known.get(str(item[key]).lower()), item.get(EXTRAS.get(section, ""))
+                item = {name: value for name, value in item.items() if name != EXTRAS.get(section)}
                 if found is None or not _agrees(found, item):
                     getattr(self, f"_{section}")(item, found is not None)
                     self.done.append(f"{'change' if found else 'add'} {section.replace('_', ' ')}: {item[key]}")
+                if beside is not None:
+                    add = add_ways if section == "users" else add_overrides
+                    self.done += add(item[key], beside, **self._common())
         return self.done
 
     def _common(self) -> dict[str, Any]:
