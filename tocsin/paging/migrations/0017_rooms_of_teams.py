@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0008_team_leads'),
-        ('paging', '0015_answers_carried_out_once'),
+        ('paging', '0016_tracks_and_versions'),
     ]
 
     operations = [
