@@ -20,6 +20,7 @@ from tocsin.alerts import operations
 from tocsin.alerts.models import Alert, SnsFetch
 from tocsin.integrations.aws_sns import signature
 from tocsin.integrations.setting_up import TEST
+from tocsin.lib.refusal import Refused
 from tocsin.response import verify_sns
 from tocsin.response.replay import replay
 
@@ -166,6 +167,23 @@ def test_what_was_forged_or_altered_is_refused_told_and_not_folded(amazon, chang
     [row] = received(house, amazon.message() | change)
     assert row.state == "refused" and why in row.error and row.outcomes[0]["change"] == "refused"
     assert not Alert.objects.exists() and why in AuditEntry.objects.get(verb="refuse").text
+
+
+@pytest.mark.django_db
+def test_where_topics_are_listed_a_signed_message_of_another_one_is_refused_and_its_subscription_not_confirmed(amazon):
+    house = House("aws_sns")
+    with pytest.raises(Refused) as refused:
+        operations.change_integration(house.integration, topics=["ops"], by=SYSTEM, now=clock.now())
+    assert "is no topic" in refused.value.errors["topics"]
+    operations.change_integration(house.integration, topics=[TOPIC], by=SYSTEM, now=clock.now())
+    strange = TOPIC.replace("123456789012", "666666666666")
+    rows = received(
+        house, amazon.message(TopicArn=strange), amazon.message("SubscriptionConfirmation", TopicArn=strange), {"bare": "alarm"}
+    )
+    assert [row.state for row in rows] == ["refused"] * 3 and f"its topic {strange} is not one of those" in rows[0].error
+    assert amazon.asked == [] and not Alert.objects.exists()
+    [row] = received(house, amazon.message())
+    assert row.state == "done" and Alert.objects.count() == 1
 
 
 @pytest.mark.django_db

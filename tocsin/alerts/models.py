@@ -69,6 +69,9 @@ class Integration(models.Model):
     event_rate = models.PositiveIntegerField(default=EVENT_RATE, db_default=EVENT_RATE)  # events a second that it may send
     event_burst = models.PositiveIntegerField(default=EVENT_BURST, db_default=EVENT_BURST)  # events that may come at once
     signed_only = models.BooleanField(default=True, db_default=True)  # Amazon SNS: what it did not sign is refused
+    topics = ArrayField(
+        models.CharField(max_length=256), default=list, db_default=[], blank=True
+    )  # Amazon SNS: only these (ARNs); none: any
     signing_secret = models.TextField(
         blank=True, default="", db_default=""
     )  # sealed; the product signs with it, empty: the key alone proves

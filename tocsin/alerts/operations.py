@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
@@ -32,7 +33,9 @@ from tocsin.paging.models import EscalationPolicy
 __all__ = ["Folded", "Outcome", "Reading", "Row", "accept", "expire_due", "fold_events", "write_outcomes"]
 KEYS_CHANNEL = "tocsin_integrations"
 LOOP_NAME = "raw_events"
-READ_BY_OWNER = ("mapping", "severity_words", "identity_labels", "ignored_labels")  # before and after are kept in the audit
+MOST_TOPICS = 50  # of an integration of Amazon SNS
+_TOPIC = re.compile(r"arn:aws[a-z-]{0,20}:sns:[a-z0-9-]{1,40}:\d{12}:[A-Za-z0-9_.-]{1,256}", re.ASCII)
+READ_BY_OWNER = ("topics", "mapping", "severity_words", "identity_labels", "ignored_labels")  # before and after are kept in the audit
 MOST_TRIES = 3
 MOST_RATE = 100_000  # events a second of one integration
 MOST_BURST = 10_000_000  # events at once of one integration
@@ -144,6 +147,10 @@ def change_integration(integration: Integration, *, by: Actor, now: datetime, **
     for field in ("identity_labels", "ignored_labels"):
         if len(fields.get(field) or []) > 50 or any(not 0 < len(name) <= 200 for name in fields.get(field) or []):
             errors[field] = "At most 50 labels of at most 200 characters."
+    if wrong := [one for one in fields.get("topics") or [] if not _TOPIC.fullmatch(one)]:
+        errors["topics"] = f"{wrong[0][:60]!r} is no topic; one is like arn:aws:sns:eu-west-1:123456789012:ops."
+    elif len(fields.get("topics") or []) > MOST_TOPICS:
+        errors["topics"] = f"At most {MOST_TOPICS} topics."
     for field, most in (("event_rate", MOST_RATE), ("event_burst", MOST_BURST)):
         if field in fields and not (isinstance(fields[field], int) and 1 <= fields[field] <= most):
             errors[field] = f"It is a whole number from 1 to {most:,}."

@@ -39,6 +39,9 @@ class NewIntegration(Body):
     severity_words: dict[str, str] = Field(default_factory=dict, description="Word → critical, error, warning or info")
     enabled: bool = True
     signed_only: bool = Field(True, description="Amazon SNS: refuse what it did not sign.")
+    topics: list[str] = Field(
+        default_factory=list, max_length=50, description="Amazon SNS: the ARNs of the only topics that it takes; none: any."
+    )
     signing_secret: str = Field(
         "", max_length=500, description="What the product signs with; then nothing else is taken. Never shown again."
     )
@@ -60,6 +63,7 @@ class IntegrationChanges(Body):
     severity_words: dict[str, str] | None = None
     enabled: bool | None = None
     signed_only: bool | None = None
+    topics: list[str] | None = Field(None, max_length=50)
     signing_secret: str | None = Field(None, max_length=500, description='"" takes it away.')
     event_rate: int | None = None
     event_burst: int | None = None
@@ -80,7 +84,8 @@ def shape(integration: Integration, secret: bool = True) -> dict[str, Any]:
         "ignored_labels": integration.ignored_labels, "enabled": integration.enabled,
         "event_rate": integration.event_rate, "event_burst": integration.event_burst,
         "stale_hours": integration.stale_hours, "auto_resolve_hours": integration.auto_resolve_hours,
-        "signed_only": integration.signed_only, "has_signing_secret": bool(integration.signing_secret), "mapping": integration.mapping, "severity_words": integration.severity_words,
+        "signed_only": integration.signed_only, "topics": integration.topics,
+        "has_signing_secret": bool(integration.signing_secret), "mapping": integration.mapping, "severity_words": integration.severity_words,
         "last_event_at": rfc3339(integration.last_event_at), "created_at": rfc3339(integration.created_at),
     }  # fmt: skip
     return {**shown, "key": integration.key, "address": address(integration)} if secret else shown

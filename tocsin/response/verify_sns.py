@@ -66,6 +66,8 @@ def _why_not(integration: Integration, row: RawEvent, one: Any, known: dict[str,
     handshake = isinstance(one, dict) and one.get("Type") in HANDSHAKES
     if handshake and not signature.is_endpoint(one.get("SubscribeURL"), settings.SNS_ENDPOINTS):
         return "its SubscribeURL does not lead to Amazon SNS"
+    if integration.topics and _topic(one) not in integration.topics:
+        return f"its topic {_topic(one)[:200] or '(none)'} is not one of those that this integration takes"
     if not integration.signed_only or not (handshake or integration.kind == "aws_sns"):
         return ""
     if not isinstance(one, dict):
@@ -81,6 +83,10 @@ def _why_not(integration: Integration, row: RawEvent, one: Any, known: dict[str,
     if certificate.state != SnsFetch.State.DONE:
         return f"its certificate could not be fetched: {certificate.error}"
     return "" if signature.is_genuine(one, certificate.pem, at) else "its signature is wrong"
+
+
+def _topic(one: Any) -> str:
+    return str(one.get("TopicArn") or "") if isinstance(one, dict) else ""
 
 
 def _shake_hands(integration: Integration, one: Any, now: datetime) -> None:

@@ -67,7 +67,7 @@ def integration(request: HttpRequest, integration_id: int) -> HttpResponse:
         raise missing("integration")
     errors: dict[str, str] = {}
     form = {"name": found.name, "service": found.service_id, "default_severity": found.default_severity, "enabled": found.enabled,
-            "signed_only": found.signed_only, **{field: getattr(found, field) for field in NUMBERS}}  # fmt: skip
+            "signed_only": found.signed_only, "topics": "\n".join(found.topics), **{field: getattr(found, field) for field in NUMBERS}}  # fmt: skip
     if request.method == "POST":
         try:
             return _act(request, found)
@@ -111,7 +111,7 @@ def _act(request: HttpRequest, found: Integration) -> HttpResponse:
     changes = {
         **({"signing_secret": secret} if (secret := pages.text(request, "signing_secret", 500)) else {}),
         **({"signing_secret": ""} if request.POST.get("no_signing_secret") == "1" else {}),
-        **({"signed_only": request.POST.get("signed_only") == "1"} if found.kind in SIGNED else {}),
+        **({"signed_only": request.POST.get("signed_only") == "1", "topics": pages.text(request, "topics", 20_000).split()} if found.kind in SIGNED else {}),
         "name": pages.text(request, "name", 200), "service": pages.number(request, "service"),
         "default_severity": request.POST.get("default_severity", ""), "enabled": request.POST.get("enabled") == "1",
         **{field: pages.number(request, field) for field in NUMBERS if field in request.POST},
