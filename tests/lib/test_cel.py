@@ -11,9 +11,8 @@ from tocsin.lib import cel
 BODY = {"a": {"b": "x"}, "n": 3, "none": None, "list": ["p", "q"], "tags": [{"name": "env", "value": "prod"}], "text": "Disk /var full"}
 LARGEST = {
     "l": ["x" * 4096] * 90,
-    "m": {str(index): "y" * 4096 for index in range(990)},
     "t": "ab" * 40_000,
-    "maps": [{"k": "v"}] * 90,
+    "m": {str(index): "y" * 4096 for index in range(490)},
 }
 
 
@@ -90,14 +89,14 @@ def test_any_value_can_be_looked_at(value):
 
 
 WORST = [
-    "[" + ",".join(["body.m"] * 24) + "]",
+    "[" + ",".join(["body.m"] * 16) + "]",
     "body.l.filter(x, body.m != x)",
     'body.l.all(x, !x.matches("(x?){60}x{60}z"))',
     'body.l.all(x, !x.matches("(x+x+){20}z"))',
     "body.l.all(x, [x,x,x,x,x,x,x,x] == [x,x,x,x,x,x,x,x])",
     "body.l.all(x, (x + x + x + x + x + x + x + x + x + x) != body.t)",
     " && ".join(["body.m.all(x, x == x && x == x)"] * 4),
-    "+".join(["body.t"] * 17),
+    "+".join(["body.t"] * 16),
     'body.t.matches("((a*)*b?)*z") || body.t.matches("[a-q][^u-z]{99}x")',
 ]
 
@@ -108,10 +107,10 @@ def test_the_worst_expressions_on_the_worst_values_end_in_time(text):
     spans = []
     for _ in range(3):
         scope = cel.Scope({"body": LARGEST})
-        began = time.perf_counter()
+        began = time.process_time()
         scope.evaluate(text)
-        spans.append(time.perf_counter() - began)
-    assert min(spans) < 0.1  # 25 ms when the machine has nothing else to do
+        spans.append(time.process_time() - began)
+    assert min(spans) < 0.05  # 5 ms, and what patterns may take of the budget, whatever else the machine does
 
 
 def test_when_the_time_of_an_event_is_used_up_nothing_more_is_evaluated():
