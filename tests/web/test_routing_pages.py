@@ -56,6 +56,8 @@ def test_a_rule_is_made_changed_moved_switched_off_and_removed(client, ada, hous
     for action, after in (
         ("up:2", ["Rest", "Disks"]),
         ("down:2", ["Disks", "Rest"]),
+        ("to:2:0", ["Rest", "Disks"]),
+        ("to:2:9", ["Disks", "Rest"]),
         ("toggle:1", ["Disks", "Rest"]),
         ("remove:2", ["Disks"]),
     ):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.api.test_frame import call, token
+from tocsin import clock
+from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import AuditEntry, Role, User
 from tocsin.alerts import operations_views
 from tocsin.alerts.models import SavedView
+from tocsin.domain.alert_filters import AlertFilter
 
 pytestmark = pytest.mark.django_db
 
@@ -95,3 +100,15 @@ def test_what_cannot_be_saved_says_why_and_keeps_what_was_typed(client, story, d
     assert client.post("/alerts/views/", {"name": "Mine", "filter": ""}).status_code == 303
     assert "Only responders share" in client.post("/alerts/views/", {"name": "x", "scope": "all"}).content.decode()
     assert client.get("/alerts/?status=all").status_code == 200
+
+
+def test_pinned_views_stand_in_the_navigation_of_every_page_for_whom_they_are(client, story):
+    mine = {"filters": AlertFilter(severity=("SEV1",)), "by": Actor.of(story.ana, "web"), "now": clock.now()}
+    operations_views.save_view(name="Worst of all", pinned=True, **mine)
+    operations_views.save_view(name="Not pinned", **mine)
+    client.force_login(story.ana)
+    shown = client.get("/services/").content.decode()
+    assert re.search(r'<a class="nav-pin" href="/alerts/\?[^"]*SEV1[^"]*">.*Worst of all', shown) and "Not pinned" not in shown
+    assert "Worst of all" in client.get("/more/").content.decode()
+    client.force_login(story.ben)
+    assert "Worst of all" not in client.get("/services/").content.decode()

@@ -15,8 +15,10 @@ from tocsin.accounts.permissions import Needs
 from tocsin.alerts.models import SavedView
 from tocsin.domain.alert_filters import AlertFilter
 from tocsin.lib.refusal import Refused, invalid, missing
+from tocsin.lib.together import Question
 
 LONGEST_NAME = 80
+MOST_IN_NAVIGATION = 5  # pinned views beside every page; the head of the list has them all
 MOST_OWN, MOST_SHARED = 50, 200
 _CHANGEABLE = ("name", "filters", "shared", "team", "pinned", "default")
 
@@ -29,6 +31,13 @@ def visible_to(by: Actor) -> QuerySet[SavedView]:
         shared &= Q(team=None) | Q(team_id__in=mine)
     own = Q(owner=by.user) if by.user else Q(pk=None)
     return SavedView.objects.select_related("owner", "team").filter(own | shared)
+
+
+def pinned_for(by: Actor) -> Question:
+    """For every page: name and filters of the first pinned views that this person sees, as one value; None where there is none."""
+    rows = visible_to(by).filter(pinned=True).order_by("shared", "name", "id").select_related(None).values("name", "filters")
+    sql, values = rows[:MOST_IN_NAVIGATION].query.sql_with_params()
+    return Question(f"SELECT json_agg(one) FROM ({sql}) one", tuple(values))  # noqa: S608 - what the query set says
 
 
 def found(view_id: int, by: Actor) -> SavedView:

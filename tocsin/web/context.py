@@ -7,15 +7,16 @@ from typing import Any
 
 from django.db.models import Q
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-from tocsin.alerts import listing
+from tocsin.alerts import listing, operations_views
 from tocsin.incidents import queries as incidents
 from tocsin.incidents.models import Incident
 from tocsin.lib import together
 from tocsin.paging import queries as paging
 from tocsin.paging.models import Escalation, Notification
-from tocsin.web import house
+from tocsin.web import filters, house, pages
 
 READABLE = timedelta(minutes=1)  # a test or a notice stays on open pages for so long after it was shown
 
@@ -29,14 +30,18 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
     ours = house.of(request)
     facts: dict[str, Any] = {
         "organisation": ours.name, "held_since": ours.held_since, "now": ours.now,
-        "incidents": 0, "alerts": "", "pages": [], "notes": [], "to_confirm": [],
+        "incidents": 0, "alerts": "", "pages": [], "notes": [], "to_confirm": [], "pinned": [],
     }  # fmt: skip
     if request.user.is_authenticated:
         person = request.user.pk
         running = incidents.visible_to(request.user).exclude(status__in=(Incident.Status.RESOLVED, Incident.Status.CLOSED))
-        facts["incidents"], waiting, anything = together.ask(
-            together.how_many(running), listing.waiting(), paging.anything_on_screen(person, READABLE)
+        facts["incidents"], waiting, anything, pinned = together.ask(
+            together.how_many(running),
+            listing.waiting(),
+            paging.anything_on_screen(person, READABLE),
+            operations_views.pinned_for(pages.actor(request)),
         )
+        facts["pinned"] = [(view["name"], reverse("alerts") + filters.address_of(view["filters"])) for view in pinned or ()]
         if waiting[0]:
             facts["alerts"] = str(listing.waiting_of(waiting))
         if anything:

@@ -42,10 +42,10 @@ def rules(request: HttpRequest) -> HttpResponse:
 
 
 def _change(request: HttpRequest) -> None:
-    """One small step: a rule up, down, on, off, or away."""
+    """One small step: a rule up, down, to a place, on, off, or away."""
     administrators_only(request)
     version = queries.current()
-    deed, _, id = request.POST.get("action", "").partition(":")
+    deed, id, at = (*request.POST.get("action", "").split(":"), "", "")[:3]
     changed = [dict(rule) for rule in version.rules]
     place = next((n for n, rule in enumerate(changed) if str(rule["id"]) == id), None)
     if place is None:
@@ -53,6 +53,8 @@ def _change(request: HttpRequest) -> None:
     if deed in ("up", "down"):
         to = max(0, min(len(changed) - 1, place + (1 if deed == "down" else -1)))
         changed.insert(to, changed.pop(place))
+    elif deed == "to" and at.isascii() and at.isdigit() and len(at) < 6:
+        changed.insert(int(at), changed.pop(place))
     elif deed == "toggle":
         changed[place]["enabled"] = not changed[place]["enabled"]
     elif deed == "remove":
