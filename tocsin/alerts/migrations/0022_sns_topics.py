@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('alerts', '0020_signing_secret'),
+        ('alerts', '0021_tier_of_services'),
     ]
 
     operations = [
