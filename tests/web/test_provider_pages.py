@@ -137,6 +137,23 @@ def test_the_limits_against_fraud_are_set_and_refused_beside_the_field(browser):
     assert answer.status_code == 422 and "Two letters for each country" in answer.content.decode()
 
 
+def test_the_mail_service_of_the_settings_stands_among_the_accounts_and_shows_the_address_for_its_reports(browser, settings):
+    settings.MAIL_SERVICE, settings.MAIL_SERVICE_KEY, settings.MAIL_SERVICE_OPTIONS = "postmark", "a-server-token", {}
+    listed = browser.get("/settings/providers/").content.decode()
+    row = Provider.objects.get(kind="mail_service")
+    assert f"/settings/providers/{row.pk}/" in listed and "new/mail_service" not in listed
+    shown = browser.get(f"/settings/providers/{row.pk}/").content.decode()
+    assert "/callbacks/accounts/" in shown and "Remove this account" not in shown and "numbers that begin with" not in shown
+    assert "a-server-token" not in listed + shown
+    saved = browser.post(
+        f"/settings/providers/{row.pk}/", {"deed": "save", "name": "Our mail", "values.service": "postmark", "budget": "500"}
+    )
+    row.refresh_from_db()
+    assert saved.status_code == 303 and (row.name, row.budget) == ("Our mail", 500)
+    answer = browser.post(f"/settings/providers/{row.pk}/", {"deed": "save", "name": "x", "values.service": "mailgun"})
+    assert answer.status_code == 422 and "named by TOCSIN_MAIL_SERVICE" in answer.content.decode()
+
+
 def test_programs_do_the_same(ana, twilio):
     from tests.api.test_frame import call, token
 
