@@ -42,7 +42,14 @@ class SlackSocket:
         self.acked.clear()
 
     def close(self) -> None:
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        """Let go of every connection."""
+
+        def end() -> None:
+            for task in asyncio.all_tasks(self.loop):
+                task.cancel()
+            self.loop.call_later(0.05, self.loop.stop)
+
+        self.loop.call_soon_threadsafe(end)
 
     def _serve(self, ready: threading.Event) -> None:
         asyncio.set_event_loop(self.loop)
