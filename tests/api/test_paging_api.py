@@ -201,6 +201,21 @@ def test_the_calendar_feed_needs_its_secret_and_the_old_one_ends(admin):
     assert Client().get("/oncall/guessed.ics").status_code == 404
 
 
+def test_a_shift_keeps_its_name_in_the_feed_however_long_ago_it_began(admin):
+    ana, ben = person("Ana"), person("Ben")
+    one = made(schedule(admin, ana, ben, rotations=[{
+        "name": "primary", "participants": [ana.pk, ben.pk], "starts_at": (clock.now() - timedelta(days=70)).strftime("%Y-%m-%dT09:00:00"), "shift": {"days": 90}}]))  # fmt: skip
+    url = made(call("POST", f"/schedules/{one['id']}/feed", {}, bearer=admin))["url"].removeprefix("http://localhost:8000")
+
+    def first() -> tuple[str, object]:
+        event = icalendar.Calendar.from_ical(Client().get(url).content).walk("VEVENT")[0]
+        return str(event["UID"]), event["DTSTART"].dt
+
+    before = first()
+    clock.shift(timedelta(days=3))
+    assert first() == before and before[1] < clock.now() - timedelta(days=60)
+
+
 def test_a_person_has_a_feed_of_their_own_shifts(admin):
     ana, ben = person("Ana"), person("Ben")
     made(schedule(admin, ana, ben))
@@ -232,6 +247,11 @@ def test_a_policy_has_tracks_tiers_a_history_and_a_test_on_whoever_asks(admin):
     assert [one["number"] for one in kept] == [2, 1] and kept[1]["content"]["tracks"][0]["name"] == "Leadership" and kept[0]["by"]
     assert made(call("POST", f"{where}/versions/1/restore", bearer=admin))["tracks"][0]["name"] == "Leadership"
     assert call("POST", f"{where}/versions/9/restore", bearer=admin).status_code == 404
+    mine = token("read", "respond", user=ana)
+    sent = made(call("POST", f"{where}/test", {}, bearer=mine))["items"]
+    assert [one["title"] for one in sent] == ["TEST of policy Payments: step 1", "TEST of policy Payments, track Leadership: step 1"]
+    assert [one["id"] for one in made(call("GET", f"{where}/test", bearer=mine))["items"]] == [one["id"] for one in sent]
+    assert call("POST", f"{where}/test", {}, bearer=admin).status_code == 409, "a program is no person to page"
     service = made(call("POST", "/services", {"name": "checkout", "tier": 1, "escalation_policy": policy["id"]}, bearer=admin))
     assert service["tier"] == 1
     steps = made(call("GET", f"/services/{service['id']}/dry-run", bearer=admin))["items"][0]["steps"]

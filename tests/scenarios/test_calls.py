@@ -10,9 +10,11 @@ from tocsin.accounts.actor import Actor
 from tocsin.alerts.models import Alert
 from tocsin.domain.ports import Message
 from tocsin.integrations.phone.texts import parts, plain, sms, spoken
+from tocsin.oncall.models import Readiness
 from tocsin.paging import operations as paging
 from tocsin.paging import operations_providers as providers
 from tocsin.paging.models import ContactMethod, Notification
+from tocsin.response import ready
 from tocsin.response.declare_incident import declare
 
 ANA = "+4915112345601"
@@ -279,3 +281,12 @@ def test_while_twilio_is_away_a_call_is_ended_a_little_later(world, twilio, ana)
     assert twilio.calls[0]["status"] == "queued"
     world.advance(seconds=31)
     assert twilio.calls[0]["status"] == "canceled"
+
+
+def test_a_test_page_is_acknowledged_by_a_key(world, twilio, ana):
+    ready.rehearse(ana, by=Actor.of(ana, "web"), now=world.now)
+    world.settle()
+    (call,) = twilio.calls
+    twilio.report(call, "in-progress")
+    assert twilio.press(call, "4") == "You have acknowledged the test page. Good bye."
+    assert Readiness.objects.get(user=ana).acknowledged_at

@@ -242,3 +242,9 @@ def test_what_is_no_calendar_is_refused_with_a_sentence(body):
         assert calendars.read(body, BERLIN, START, END)[0] == []
     except calendars.UnreadableError as refused:
         assert "not a calendar" in str(refused)
+
+
+@pytest.mark.parametrize("part", [b"BEGIN:VEVENT\r\nEND:VEVENT\r\n" * 20_001, b"X-WASTE:x\r\n" * 200_001])
+def test_a_calendar_that_would_take_long_to_read_is_refused_at_once_in_one_sentence(part):
+    with pytest.raises(calendars.UnreadableError, match=r"too large to be read: .* Give the address of a calendar of shifts alone"):
+        calendars.read(b"BEGIN:VCALENDAR\r\n" + part + b"END:VCALENDAR\r\n", BERLIN, START, END)

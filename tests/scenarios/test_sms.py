@@ -10,12 +10,15 @@ from tests.twilio import NUMBER, SID, TOKEN, Twilio, problem
 from tocsin.accounts.actor import Actor
 from tocsin.alerts.models import Alert
 from tocsin.lib.refusal import Refused
+from tocsin.oncall.models import Readiness
 from tocsin.paging import messages
 from tocsin.paging import operations as paging
 from tocsin.paging import operations_notifications as notifications
+from tocsin.paging import operations_policy_tests as policy_tests
 from tocsin.paging import operations_providers as providers
 from tocsin.paging.models import ContactMethod, Provider
-from tocsin.response import ahead, deliver, escalate
+from tocsin.response import ahead, deliver, escalate, ready
+from tocsin.response.try_policy import try_policy
 
 ANA, BEN = "+4915112345601", "+4915112345602"
 
@@ -359,3 +362,25 @@ def test_an_account_that_cannot_be_is_refused_with_a_sentence_for_the_field(worl
         good = {"account_sid": SID, "auth_token": TOKEN, "sender": NUMBER}
         providers.create_provider(kind="twilio_sms", values={**good, **values}, by=world.by, now=world.now)
     assert list(refused.value.errors) == [f"values.{field}"]
+
+
+def test_a_test_page_is_answered_by_text_too_and_never_makes_an_answer_to_a_page_unclear(world, twilio, ana):
+    ready.rehearse(ana, by=Actor.of(ana, "web"), now=world.now)
+    world.settle()
+    (test,) = twilio.texts
+    assert test["form"]["Body"].endswith("Reply 1 to acknowledge.")
+    world.policy([ana])
+    alert = world.alert("Checkout is down")
+    twilio.text(ANA, "ack", inbound())
+    assert world.escalation(alert).status == "acknowledged" and not Readiness.objects.exists(), "the page is meant, not the test"
+    twilio.text(ANA, "1", inbound())
+    assert Readiness.objects.get(user=ana).acknowledged_at
+    policy = world.service.escalation_policy
+    try_policy(policy, by=Actor.of(ana, "web"), now=world.now)
+    world.settle()
+    twilio.text(ANA, "ack", inbound())
+    assert policy_tests.newest(policy, ana, world.now)[0].history[-1] | {"at": ""} == {
+        "at": "",
+        "state": "acknowledged",
+        "reason": "by Ana",
+    }

@@ -14,8 +14,10 @@ from tocsin.lib.refusal import Refused
 from tocsin.obligations.models import Obligation
 from tocsin.paging.models import Escalation
 from tocsin.response.declare_incident import declare
+from tocsin.response.resolve import resolve
 from tocsin.response.stale import keep
 from tocsin.response.ungroup import ungroup
+from tocsin.response.verify_resolution import verify_resolution
 from tocsin.timeline.models import Entry
 
 
@@ -353,3 +355,33 @@ def test_an_alert_taken_out_of_its_cause_is_paged_by_itself(paged):
     assert alert("b").lead_id is None and alert("a").member_count == 0
     with pytest.raises(Refused, match="leads a cause of its own"):
         ungroup(alert=alert("b"), by=paged.by, now=paged.now)
+
+
+@pytest.mark.clause("S70")
+def test_one_more_alert_of_a_cause_opens_the_incident_again_that_it_was_of(paged):
+    send(paged, "a")
+    paged.settle()
+    paged.phone.expect(paged.ana, "a")
+    paged.acknowledge(alert("a"), paged.ana)
+    incident = declare(title="Payments fail", severity="SEV2", alert=alert("a"), incident_commander=paged.ben, by=paged.by, now=paged.now)
+    paged.settle()
+    paged.phone.unread.clear()  # what a declaration says has stories of its own
+    resolve(incident=incident, resolution="Rolled back", by=paged.by, now=paged.now)
+    verify_resolution(incident=incident, evidence="Fine", by=paged.by, now=paged.now)
+    Alert.objects.update(status="resolved")
+    paged.advance(minutes=10)
+    paged.phone.unread.clear()
+    send(paged, "b")
+    paged.settle()
+    paged.phone.expect(paged.ana, "b")
+    send(paged, "c", "a")
+    paged.settle()
+    incident.refresh_from_db()
+    assert alert("a").lead == alert("b"), "it joins what is asked for already"
+    assert (incident.status, incident.reopened) == ("investigating", 1)
+    assert (
+        IncidentAlert.objects.filter(incident=incident, alert=alert("a")).exists()
+        and not incident.alert_links.filter(alert=alert("c")).exists()
+    )
+    paged.phone.expect(paged.ben, "Payments fail")  # who commands it hears of it, and nobody else is woken
+    paged.acknowledge(alert("b"), paged.ana)

@@ -15,7 +15,7 @@ from tocsin.oncall.models import Readiness, ShiftNotice
 from tocsin.paging import messages
 from tocsin.paging import operations_contacts as contacts
 from tocsin.paging.models import ContactMethod, Escalation, Notification
-from tocsin.response import ahead, ready, watch_schedules
+from tocsin.response import ahead, ready, shift_requests, watch_schedules
 from tocsin.response.acknowledge import acknowledge_by_link
 
 
@@ -256,3 +256,23 @@ def test_a_test_page_needs_a_way_and_is_not_sent_twice_in_a_minute(world):
         ready.rehearse(world.ben, by=Actor.of(world.ben, "web"), now=world.now)
     world.settle()
     world.phone.expect(world.ben, "Test page")
+
+
+def test_a_swap_is_told_once_to_each_and_a_third_hears_what_became_of_theirs(world, on_call):
+    assert told(world, world.ben) == []
+    begin = midnight(world, 7)
+    asked = shift_requests.ask(
+        on_call, starts_at=begin, ends_at=begin + timedelta(days=1), of=world.ana, by=Actor.of(world.ben, "web"), now=world.now
+    )
+    assert told(world, world.ana) == ["Ben asks you to take a shift"]
+    shift_requests.accept(asked, by=Actor.of(world.ana, "web"), now=world.now)
+    assert told(world, world.ben) == ["Ana takes your shift"], "it is said once that it moved"
+    assert told(world, world.ana) == []
+    asked = shift_requests.ask(
+        on_call, starts_at=midnight(world, 9), ends_at=midnight(world, 10), of=world.cy, by=Actor.of(world.ben, "web"), now=world.now
+    )
+    told(world, world.cy)
+    User.objects.filter(pk=world.lea.pk).update(role=Role.ADMINISTRATOR)
+    lea = Actor.of(User.objects.get(pk=world.lea.pk), "web")
+    shift_requests.accept(asked, user=world.cy, by=lea, now=world.now)  # an administrator says yes for Cy
+    assert told(world, world.cy) == ["You have a shift of Payments primary"]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from tocsin.accounts.actor import Actor
@@ -133,3 +137,25 @@ def current_step(incident: Incident, procedure: Procedure) -> int:
     communicated = incident.updates.exists()
     restored = incident.restored_at is not None and not incident.restored_partially  # what is back in part is still being mitigated
     return checklist.current_step(procedure, status=incident.status, restored=restored, communicated=communicated)
+
+
+_WATCHED = """
+WITH old AS (
+    SELECT i.id AS incident, a.integration_id, a.dedup_key, a.service_id, a.title FROM incidents_incident i
+    JOIN incidents_incidentalert l ON l.incident_id = i.id JOIN alerts_alert a ON a.id = l.alert_id
+    WHERE (i.status = 'resolved' AND i.watch_until IS NULL) OR (i.status IN ('resolved', 'closed') AND i.watch_until >= %s)
+)
+SELECT incident, min(id) FROM (
+    SELECT o.incident, n.id FROM alerts_alert n JOIN old o ON o.integration_id = n.integration_id AND o.dedup_key = n.dedup_key WHERE n.id = ANY(%s)
+    UNION ALL
+    SELECT o.incident, n.id FROM alerts_alert n JOIN old o ON o.service_id = n.service_id AND o.title = n.title WHERE n.id = ANY(%s)
+) found GROUP BY incident
+"""
+
+
+def like_watched(alert_ids: Sequence[int], now: datetime) -> list[int]:
+    """Those of these new alerts that are like one of an incident that is over and still watched; one for each such incident, asked in one
+    question, however many alerts a storm brings."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WATCHED, [now, list(alert_ids), list(alert_ids)])
+        return sorted({id for _, id in cursor.fetchall()})

@@ -17,6 +17,8 @@ from tocsin.lib import http
 SIZE_LIMIT = 10_000_000  # bytes of a calendar
 TIME_LIMIT = 20.0
 MOST_EVENTS = 5_000
+MOST_ENTRIES = 20_000  # BEGIN lines: reading them takes about four seconds
+MOST_LINES = 200_000
 MOST_STEPS = 500_000  # of rules, from where they begin
 MOST_NAMES_OF_ONE = 20
 PER_DAY = {"HOURLY": 24.0, "DAILY": 1.0, "WEEKLY": 1.0, "MONTHLY": 1.0, "YEARLY": 1.0}  # at most, whatever weekdays they name
@@ -56,7 +58,7 @@ def fetch(url: str, *, etag: str, digest: str, zone: ZoneInfo, now: datetime) ->
     except http.BlockedError as error:
         raise UnreadableError(str(error)) from error
     except http.UnreachableError as error:
-        raise UnreadableError(f"The calendar's server cannot be reached: {error}.") from error
+        raise UnreadableError(f"The calendar cannot be fetched: {error}.") from error
     if answer.status == 304 and etag:
         return None
     if answer.status != 200:
@@ -82,6 +84,7 @@ def read(body: bytes, zone: ZoneInfo, start: datetime, end: datetime) -> tuple[l
     import recurring_ical_events
     from icalendar import Calendar
 
+    _refuse_size(body)
     try:
         calendar = Calendar.from_ical(body)
         _refuse_haste(calendar, zone, start, end)
@@ -102,6 +105,16 @@ def read(body: bytes, zone: ZoneInfo, start: datetime, end: datetime) -> tuple[l
     if nameless:
         notes.append(f"{nameless:,} events name nobody.")
     return events, " ".join(notes)
+
+
+def _refuse_size(body: bytes) -> None:
+    """What would take the reader many seconds is refused before: it goes through line by line, whatever the window is."""
+    entries, lines = body.count(b"BEGIN:"), body.count(b"\n")
+    if entries > MOST_ENTRIES or lines > MOST_LINES:
+        raise UnreadableError(
+            f"The calendar is too large to be read: {entries:,} entries in {lines:,} lines, and at most {MOST_ENTRIES:,} in {MOST_LINES:,} are."
+            " Give the address of a calendar of shifts alone."
+        )
 
 
 def _refuse_haste(calendar: Any, zone: ZoneInfo, start: datetime, end: datetime) -> None:

@@ -17,6 +17,7 @@ from tocsin.oncall.models import FeedToken, Override, Schedule
 from tocsin.oncall.operations import digest
 
 BACK = timedelta(days=31)
+LOOK_BACK = timedelta(days=400)  # so long before, a shift is followed to its true beginning, by which it is known
 AHEAD = timedelta(days=180)
 
 
@@ -39,9 +40,8 @@ def calendar(token: str, now: datetime) -> Feed | None:
     found = [
         (s, shift)
         for s in schedules
-        for shift in queries.shifts(s, start, end)
-        if (not row.user or shift.user == row.user_id)
-        and not start == shift.starts_at < shift.ends_at <= now  # began before: told long ago
+        for shift in queries.shifts(s, start - LOOK_BACK, end)
+        if (not row.user or shift.user == row.user_id) and shift.ends_at > start
     ]
     name = f"On call: {row.schedule.name}" if row.schedule else f"On call: {row.user.name if row.user else ''}"
     people = dict(User.objects.filter(pk__in={shift.user for _, shift in found}).values_list("id", "name"))
@@ -53,7 +53,7 @@ def calendar(token: str, now: datetime) -> Feed | None:
     feed.add("refresh-interval", timedelta(hours=1), parameters={"VALUE": "DURATION"})
     feed.add("x-published-ttl", "PT1H")
     for schedule, shift in found:
-        feed.add_component(_event(schedule, shift, people.get(shift.user, "somebody"), changed[schedule.pk]))
+        feed.add_component(_event(schedule, shift, people.get(shift.user, "somebody"), changed[schedule.pk], since=start - LOOK_BACK))
     text = feed.to_ical()
     return Feed(text, f'"{hashlib.sha256(text).hexdigest()[:32]}"')
 
@@ -66,10 +66,11 @@ def _changed(schedule: Schedule) -> tuple[datetime, int]:
     return max(times), (newest.number if newest else 0) + Override.objects.filter(schedule=schedule).count()
 
 
-def _event(schedule: Schedule, shift: Shift, person: str, changed: tuple[datetime, int]) -> Event:
+def _event(schedule: Schedule, shift: Shift, person: str, changed: tuple[datetime, int], *, since: datetime) -> Event:
     event = Event()
+    begins = int(shift.starts_at.timestamp()) if shift.starts_at > since else 0  # cut off there, which moves from day to day
     source = hashlib.sha256(shift.source.encode()).hexdigest()[:8]
-    event.add("uid", f"{schedule.id}-{source}-{int(shift.starts_at.timestamp())}-{shift.user}@tocsin")
+    event.add("uid", f"{schedule.id}-{source}-{begins}-{shift.user}@tocsin")
     event.add("dtstamp", changed[0])
     event.add("last-modified", changed[0])
     event.add("sequence", changed[1])

@@ -22,7 +22,7 @@ LASTS = timedelta(hours=24)  # as long as the link of a page
 ACKNOWLEDGED = "acknowledged"
 
 
-def send(policy: EscalationPolicy, user: User, now: datetime) -> list[Notification]:
+def send(policy: EscalationPolicy, user: User, now: datetime) -> None:
     """Page that person, and nobody else, by every step of the first round as the policy would page its people: by their own rules, a step
     each 30 seconds. Refused where no way leads to them, and while a test of theirs is under way."""
     ways = people.ways(user)
@@ -45,7 +45,6 @@ def send(policy: EscalationPolicy, user: User, now: datetime) -> list[Notificati
         at, words = now + BETWEEN * (step - 1), {"title": _title(policy, line), "text": _text(user, line)}
         rows += notifications.plan_test(user, ways, group=group, **words, at=at, now=now)
     notifications.insert(rows)
-    return rows
 
 
 def _lines(policy: EscalationPolicy, now: datetime) -> list[rehearsal.Line]:

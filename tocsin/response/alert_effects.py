@@ -13,11 +13,12 @@ from tocsin.alerts.operations import Folded, Row
 from tocsin.domain.procedure.model import Procedure
 from tocsin.domain.severity import worse_of
 from tocsin.incidents import operations as incidents
+from tocsin.incidents import queries as incident_queries
 from tocsin.lib.statements import Read
 from tocsin.obligations import operations as obligations
 from tocsin.paging import operations as paging
 from tocsin.paging.models import EscalationPolicy
-from tocsin.response import alert_reach, causes
+from tocsin.response import alert_reach, causes, reopen
 from tocsin.response.acknowledge import acknowledge_alert
 from tocsin.timeline.operations import Line, announce, record, record_of_alerts
 
@@ -39,7 +40,10 @@ def folded(done: Folded, integration: Integration, procedure: Procedure, *, now:
         known = _with_services(row.id for row in leads)
         for row in leads:
             alert_reach.first(known[row.id], procedure, accepted_at=row.accepted_at or now, now=now, watched=watched)
-    _joined([row for row in done.rows if row.new and row.lead_id is not None], now)
+    joined = [row for row in done.rows if row.new and row.lead_id is not None]
+    _joined(joined, now)
+    if watched:
+        _come_back([row.id for row in joined if row.firing], now)
     for row in done.acknowledged:
         _acknowledged(row, integration, now)
     _worsened([row for row in done.rows if row.worsened and row.firing], procedure, now)
@@ -108,6 +112,13 @@ def _joined(rows: Sequence[Row], now: datetime) -> None:
             text = f"{count:,} more alert{'s' if count > 1 else ''} of the same cause so far"
             record("cause_grew", text, by=SYSTEM, now=now, alert_id=id, incident_id=incident_of.get(id), data={"count": count})
     announce(*{f"alert:{id}:0" for id in per_lead})
+
+
+def _come_back(ids: Sequence[int], now: datetime) -> None:
+    """More of a cause that is asked for already may still be what an incident in its watch was about: that opens again. Nobody else is
+    paged for it but its commander."""
+    for id in incident_queries.like_watched(ids, now) if ids else ():
+        reopen.recurrence(Alert.objects.get(pk=id), now)
 
 
 def _worsened(rows: Sequence[Row], procedure: Procedure, now: datetime) -> None:

@@ -14,7 +14,7 @@ from tocsin.oncall import operations_people as oncall
 from tocsin.oncall import queries
 from tocsin.oncall.models import Override, Schedule, ShiftRequest
 from tocsin.paging import operations as paging
-from tocsin.response import frame
+from tocsin.response import frame, watch_schedules
 
 
 @transaction.atomic
@@ -43,6 +43,7 @@ def accept(request: ShiftRequest, *, user: User | None = None, by: Actor, now: d
     person = _answering(user, by)
     made = oncall.accept(request, user=person, by=by, now=now)
     _tell(request.asked_by, request, f"{person.name} takes your shift", "accepted", now)
+    watch_schedules.known_to([request.asked_by, *([person] if person == by.user else [])], request.schedule, now)
     return made
 
 
@@ -76,6 +77,9 @@ def take_now(schedule: Schedule, *, user: User | None = None, until: datetime | 
         title = f"{person.name} took your shift of {schedule.name}"
         text = f"{title} until {row.ends_at:%Y-%m-%d %H:%M} UTC."
         paging.notice(held, title=title, text=text, identity=f"taken:{row.pk}", now=now)
+    watch_schedules.known_to(
+        [person] if person == by.user else [], schedule, now
+    )  # what of theirs comes next is another matter for who held it
     return row
 
 

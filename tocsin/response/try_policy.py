@@ -19,6 +19,6 @@ def try_policy(policy: EscalationPolicy, *, by: Actor, now: datetime) -> list[No
     """Send the person who asks the pages of the policy as it is saved, marked as a test; acknowledging one ends it. Refused for programs."""
     if by.user is None:
         raise Refused("A test goes to the person who asks for it, and this is not a person.", status=409, code="no_person")
-    rows = tests.send(policy_of(policy.pk), by.user, now)
+    tests.send(policy_of(policy.pk), by.user, now)
     audit("policy.tested", "escalation_policy", policy.pk, f"{by.label} tries policy {policy.name} on themselves", by=by, now=now)
-    return rows
+    return tests.newest(policy, by.user, now)

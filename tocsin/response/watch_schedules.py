@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from tocsin.domain import notices
 from tocsin.domain.ahead import Trouble
 from tocsin.domain.final_schedule import shifts
 from tocsin.domain.notices import Next, Word
+from tocsin.domain.rotation import Shift
 from tocsin.lib.due import Loop
 from tocsin.oncall import operations_watch as watch
 from tocsin.oncall import queries
@@ -48,18 +50,33 @@ def take() -> int:
 
 def _look(schedule: Schedule, now: datetime) -> None:
     """Write down what is to be said, tell whose next shift moved, warn of what is wrong."""
-    value = queries.value(schedule, since=now - BACK, until=now + AHEAD)
-    held = notices.holdings(shifts(value, now - BACK, now + AHEAD))
-    edge = now + AHEAD
-    moves = watch.note_next(schedule, notices.next_shifts(held, now, edge), now)
-    for row, before in moves:
-        _tell_moved(schedule, row, before, now)
+    held, edge = _held(schedule, now), now + AHEAD
+    _moved(schedule, held, now, known=())
     watch.plan(schedule, notices.owed(held, now, now + WRITTEN, edge))
     found = ahead.of(schedule, now)
     fresh = watch.new_warnings(schedule, found, now)
     if fresh:
         _warn(schedule, fresh, now)
     watch.looked(schedule, dict(Counter(str(one.kind) for one in found)), now)
+
+
+def known_to(people: Collection[User], schedule: Schedule, now: datetime) -> None:
+    """These people know already how their next shift moved, by their own doing or by a word about it: the watch does not say so again.
+    Everybody else whose shift moved hears of it at once."""
+    watched = Schedule.objects.filter(pk=schedule.pk, watched=True).first()  # as it is now, whatever the caller holds
+    if watched is not None:
+        _moved(watched, _held(watched, now), now, known={one.pk for one in people})
+
+
+def _held(schedule: Schedule, now: datetime) -> list[Shift]:
+    value = queries.value(schedule, since=now - BACK, until=now + AHEAD)
+    return notices.holdings(shifts(value, now - BACK, now + AHEAD))
+
+
+def _moved(schedule: Schedule, held: list[Shift], now: datetime, *, known: Collection[int]) -> None:
+    for row, before in watch.note_next(schedule, notices.next_shifts(held, now, now + AHEAD), now):
+        if row.user_id not in known:
+            _tell_moved(schedule, row, before, now)
 
 
 def _say(notice: ShiftNotice, now: datetime) -> str:
