@@ -11,6 +11,7 @@ from tocsin.accounts.actor import SYSTEM
 from tocsin.alerts import operations_routing as routing
 from tocsin.alerts import queries_routing
 from tocsin.cli import configuration, route
+from tocsin.cli.session import Failed
 
 pytestmark = pytest.mark.django_db
 
@@ -52,5 +53,5 @@ def test_the_command_tells_what_would_become_of_a_message(house, here, tmp_path,
     route.simulate(file, "prometheus")
     said = capsys.readouterr().out
     assert "1. Disks: matches: decides severity SEV1" in said and "on_call by Payments:" in said and "Ana" in said
-    with pytest.raises(configuration.Failed):
+    with pytest.raises(Failed):
         route.simulate(file, "nobody")
