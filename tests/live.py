@@ -30,10 +30,11 @@ def free_port() -> int:
 
 
 class LiveServer:
-    """One `tocsin up`."""
+    """One `tocsin up`. `root`: where its code is; `folder`: where everything of it goes, one of its own when none is named."""
 
-    def __init__(self, *arguments: str, **settings: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="tocsin-live-"))
+    def __init__(self, *arguments: str, root: Path = ROOT, folder: Path | None = None, **settings: str) -> None:
+        self.root, self.folder = root, folder or Path(tempfile.mkdtemp(prefix="tocsin-live-"))
+        self.folder.mkdir(exist_ok=True)
         self.port, self.arguments, self.settings = free_port(), arguments, settings
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
@@ -45,7 +46,7 @@ class LiveServer:
         environment = {**own, "TOCSIN_BOOTSTRAP_TOKEN": TOKEN, "TOCSIN_EGRESS_ALLOW": "127.0.0.1", "TOCSIN_URL": self.url, **self.settings}
         command = [sys.executable, "-m", "tocsin.cli", "up", "--port", str(self.port), "--data", str(self.folder / "data"), *self.arguments]
         self.log = (self.folder / "log").open("ab")
-        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=self.log, stderr=self.log, start_new_session=True)
+        self.process = subprocess.Popen(command, cwd=self.root, env=environment, stdout=self.log, stderr=self.log, start_new_session=True)
         until = time.monotonic() + seconds
         while time.monotonic() < until and self.process.poll() is None:
             if self.ask("GET", "/readyz", token="")[0] == 200:

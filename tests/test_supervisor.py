@@ -1,12 +1,16 @@
 """Does `tocsin up` keep everything running, stop everything, and recover from every kill? Real processes, real signals."""
 
+import errno
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.running import Installation, until
+from tocsin.cli import supervisor
+from tocsin.postgres.server import Server, ServerError
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -65,6 +69,25 @@ def test_a_killed_worker_comes_back(running):
     before = running.children()["worker"]
     os.kill(before[0], signal.SIGKILL)
     until(lambda: (now := running.children()["worker"]) and now != before, 15)
+
+
+def test_a_part_that_was_at_work_is_started_again_at_once_and_one_that_cannot_start_ever_more_slowly():
+    assert supervisor.next_back_off(30.0, supervisor.STEADY) == 0.0
+    pauses = [0.0]
+    while len(pauses) < 9:
+        pauses.append(supervisor.next_back_off(pauses[-1], 0.2))
+    assert pauses == [0, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_without_room_on_the_disk_the_settings_of_the_database_stay_whole_and_it_is_said(tmp_path, monkeypatch):
+    server = Server(tmp_path)
+    server.cluster.mkdir(parents=True)
+    (server.cluster / "tocsin.conf").write_text("as they were")
+    monkeypatch.setattr(Path, "write_text", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+    monkeypatch.setattr(server, "prepare", lambda: server._write("tocsin.conf", "new ones"))
+    with pytest.raises(ServerError, match="No space left on device"):
+        server.start()
+    assert (server.cluster / "tocsin.conf").read_text() == "as they were"
 
 
 def test_a_killed_web_process_comes_back(running):

@@ -18,7 +18,9 @@ def main() -> int:
     """Do what was chosen; 1 where a line was not as expected."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument(
-        "groups", nargs="*", help="process, again, database, provider, time, stream, self-watch, kills; all of them when none is named"
+        "groups",
+        nargs="*",
+        help="process, again, database, provider, time, stream, self-watch, upgrade, kills; all of them when none is named",
     )
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--events", type=int, default=EVENTS)
@@ -26,17 +28,24 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3600, help="begin no further line after so many seconds")
     parser.add_argument("--only", default="", help="lines whose words contain this")
     parser.add_argument("--markdown", type=Path, help="write the table there too")
+    parser.add_argument(
+        "--long", action="store_true", help="also the lines that take minutes: 5 million rows, ten minutes without a database"
+    )
     parser.add_argument("--list", action="store_true", help="only say what there is")
     chosen = parser.parse_args()
     _settings()
-    from tests.faults import databases, house, in_the_suite, kills, processes, streams, table  # noqa: F401 - they bring the lines
+    from tests.faults import big, databases, disks, house, in_the_suite, kills, processes, slow, streams, table, upgrade  # noqa: F401 - they bring the lines
 
     table.LINES.append(
         table.Line("kills", f"{chosen.kills} random kills of workers, web and database while {chosen.events:,} events come in",
                    "0 lost, 0 undue pages, at most one marked duplicate for each kill",
                    lambda at: kills.random_kills(at, chosen.kills, chosen.events, chosen.gap))
     )  # fmt: skip
-    lines = [one for one in table.LINES if (not chosen.groups or one.group in chosen.groups) and chosen.only in one.done]
+    lines = [
+        one
+        for one in table.LINES
+        if (not chosen.groups or one.group in chosen.groups) and chosen.only in one.done and (chosen.long or not one.long)
+    ]
     if chosen.list:
         print(table.markdown(lines))
         return 0
@@ -103,7 +112,8 @@ def _by_tests(one: object) -> None:
         text=True,
     )
     said = [line for line in done.stdout.splitlines() if " passed" in line or " failed" in line or " error" in line]
-    one.seen = f"{said[-1].split(' in ')[0] if said else done.stdout[-200:]}: {', '.join(one.tests)}"
+    failed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    one.seen = f"{said[-1].split(',')[0] if said and not failed else failed or done.stdout[-200:]}: {', '.join(one.tests)}"
     one.verdict, one.seconds = "yes" if done.returncode == 0 else "NO", time.monotonic() - begun
 
 

@@ -80,23 +80,48 @@ def hangs(house: House) -> str:
     return f"{status} after {waited:.1f} s; paging works {took:.1f} s after its return"
 
 
-@line(GROUP, "away for 15 s", "503 with Retry-After meanwhile, paging works within 10 s of its return")
-def away(house: House) -> str:
-    supervisor = house.server.process.pid
-    os.kill(supervisor, signal.SIGSTOP)  # so that nobody starts it again
+def _away(house: House, seconds: float) -> str:
+    """Nobody starts it again for so long. What was accepted before, and not sent yet, is sent after its return."""
+    waiting, supervisor = fresh("accepted"), house.server.process.pid
+    worker = house.pids("worker")[0]
+    os.kill(worker, signal.SIGSTOP)
+    assert house.send(waiting) == 202
+    os.kill(supervisor, signal.SIGSTOP)
     try:
         os.kill(house.postmaster(), signal.SIGKILL)
-        time.sleep(15)
-        status = house.send(fresh("away"))
+        os.kill(worker, signal.SIGCONT)
+        time.sleep(seconds)
+        status, headers = house.answer(fresh("away"))
     finally:
         os.kill(supervisor, signal.SIGCONT)
+        os.kill(worker, signal.SIGCONT)
     begun = time.monotonic()
     until(lambda: _answers(house), bool, 30, pause=0.05)
     back = time.monotonic()
+    house.person()
     house.works_again()
     took = time.monotonic() - back
-    assert status == 503 and took <= 10, (status, took)
-    return f"503; it answers again after {back - begun:.1f} s, paging works {took:.1f} s after that"
+    house.paged(waiting, max(0.1, 10 - took))
+    assert status == 503 and headers["Retry-After"] and took <= 10, (status, headers, took)
+    return f"503, Retry-After {headers['Retry-After']}; it answers again after {back - begun:.1f} s, paging works {took:.1f} s after that"
+
+
+AWAY = "503 with Retry-After meanwhile, what was accepted before is paged, paging works within 10 s of its return"
+
+
+@line(GROUP, "away for 15 s", AWAY)
+def away(house: House) -> str:
+    return _away(house, 15)
+
+
+@line(GROUP, "away for 60 s", AWAY)
+def away_a_minute(house: House) -> str:
+    return _away(house, 60)
+
+
+@line(GROUP, "away for 10 minutes", AWAY, long=True)
+def away_ten_minutes(house: House) -> str:
+    return _away(house, 600)
 
 
 def _answers(house: House) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -17,6 +18,23 @@ from typing import Any
 from tests.live import ROOT, LiveServer, Phone, until
 from tocsin import postgres
 
+MANY = """
+import sys, django; django.setup()
+from tocsin import clock
+from tocsin.accounts.models import User
+from tocsin.alerts.models import Integration, Service
+from tocsin.paging.models import ContactMethod, EscalationPolicy
+count, wait, phone = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+now, make = clock.now(), lambda of, **fields: of.objects.bulk_create(of(**{k: v(n) for k, v in fields.items()}) for n in range(count))
+users = make(User, email=lambda n: f"many{n}@example.com", name=lambda n: f"Many {n}")
+make(ContactMethod, user=lambda n: users[n], kind=lambda n: "webhook", address=lambda n: f"{phone}/many{n}", verified_at=lambda n: now)
+steps = lambda n: [{"wait_seconds": w, "targets": [{"kind": "user", "id": users[n].pk}]} for w in (wait, 3600)]
+policies = make(EscalationPolicy, name=lambda n: f"many {n}", steps=steps)
+services = make(Service, name=lambda n: f"many {n}", escalation_policy=lambda n: policies[n])
+keys = make(Integration, name=lambda n: f"many {n}", kind=lambda n: "alertmanager", key=lambda n: f"many{n}" + "k" * 30, service=lambda n: services[n])
+print(*[one.key for one in keys])
+"""
+
 
 class SlowPhone(Phone):
     """A phone that can be told to think before it answers: what it has heard is sent, but its sender does not know yet."""
@@ -30,7 +48,7 @@ class SlowPhone(Phone):
         class Taker(before):  # type: ignore[misc, valid-type]
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                outer.heard.append(json.loads(body))
+                outer.heard.append({**json.loads(body), "heard_at": time.monotonic()})
                 time.sleep(outer.patience)
                 with contextlib.suppress(OSError):
                     self.send_response(200)
@@ -43,10 +61,10 @@ class SlowPhone(Phone):
 
 
 class House:
-    """One running Tocsin."""
+    """One running Tocsin. `root`: of another version of the code; `folder`: on a disk of its own."""
 
-    def __init__(self, **settings: str) -> None:
-        self.server, self.phone = LiveServer(**settings), SlowPhone()
+    def __init__(self, *, root: Path = ROOT, folder: Path | None = None, **settings: str) -> None:
+        self.server, self.phone = LiveServer(root=root, folder=folder, **settings), SlowPhone()
         self.key = ""
         self.workers: list[subprocess.Popen[bytes]] = []
 
@@ -76,9 +94,15 @@ class House:
 
     def send(self, title: str, *, key: str = "", severity: str = "critical") -> int:
         """Report it; the status of the answer, 0 for none."""
-        labels = {"alertname": title, "severity": severity}
-        body = {"alerts": [{"status": "firing", "fingerprint": title, "labels": labels, "annotations": {"summary": title}}]}
-        return self.server.ask("POST", f"/in/{key or self.key}", body, token="")[0]
+        return self.server.ask("POST", f"/in/{key or self.key}", report(title, severity), token="")[0]
+
+    def answer(self, title: str) -> tuple[int, Any]:
+        """Report it; the status of the answer and its headers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        connection.request("POST", f"/in/{self.key}", json.dumps(report(title, "critical")), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        connection.close()
+        return answer.status, answer.headers
 
     def pids(self, part: str = "") -> list[int]:
         """The processes of that part (web, worker, postgres), or of all parts, right under the supervisor."""
@@ -112,23 +136,40 @@ class House:
         return until(lambda: self.phone.pages(title), bool, seconds)
 
     def close(self) -> None:
-        for worker in self.workers:
-            worker.kill()
-            worker.wait()
+        self.alone()
         self.phone.close()
         self.server.stop()
 
     # -- more ways to hurt it -----------------------------------------------------------------------------------------------
     def worker(self) -> subprocess.Popen[bytes]:
         """One more worker process beside the supervised one."""
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "DJANGO_"))}
-        environment = {**own, "TOCSIN_DATA_DIR": str(self.data), "TOCSIN_URL": self.server.url, "TOCSIN_EGRESS_ALLOW": "127.0.0.1"}
-        command = [sys.executable, "-m", "tocsin.cli", "worker"]
+        command, environment = [sys.executable, "-m", "tocsin.cli", "worker"], self.environment()
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         self.workers.append(process)
         return process
+
+    def alone(self) -> None:
+        """No worker but the supervised one."""
+        for worker in self.workers:
+            worker.kill()
+            worker.wait()
+        self.workers.clear()
+
+    def environment(self) -> dict[str, str]:
+        """What another process needs to belong to it."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "DJANGO_"))}
+        return {**own, "TOCSIN_DATA_DIR": str(self.data), "TOCSIN_URL": self.server.url, "TOCSIN_EGRESS_ALLOW": "127.0.0.1"}
+
+    def people(self, count: int, wait: int) -> list[str]:
+        """So many people at once, each paged by a service of their own, and again so many seconds later; the keys of their integrations."""
+        done = subprocess.run(
+            [sys.executable, "-c", MANY, str(count), str(wait), self.phone.url],
+            cwd=self.server.root, env={**self.environment(), "DJANGO_SETTINGS_MODULE": "tocsin.settings"}, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout.split()
 
     def logs(self) -> str:
         """What its parts said last."""
@@ -176,6 +217,14 @@ class House:
         until(lambda: self.send(title), lambda status: status == 202, seconds, pause=0.05)
         until(lambda: self.phone.pages(title), bool, seconds, pause=0.02)
         return time.monotonic() - begun
+
+
+def report(title: str, severity: str, more: str = "") -> dict[str, Any]:
+    """What an Alertmanager sends about one alert."""
+    labels = {"alertname": title, "severity": severity}
+    return {
+        "alerts": [{"status": "firing", "fingerprint": title, "labels": labels, "annotations": {"summary": title, "description": more}}]
+    }
 
 
 def children(parent: int) -> list[int]:

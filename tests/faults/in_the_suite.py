@@ -27,6 +27,16 @@ by_tests(
     "not followed; 64 KB, 10 s; refused",
     "tests/integrations/test_egress.py",
 )
+by_tests("provider", "Slack: 429 with Retry-After of 30 s or a day, 200 with ok:false, credentials revoked",
+         "waited for a minute at most, then the next method; a failure; administrators told by another way", f"{S}/test_slack_pages.py")  # fmt: skip
+by_tests("provider", "texts: wrong number, opted out, no report, a report twice, late, out of order, of nobody",
+         "each in plain words; asked after 60 s, next method after 3 min; no second effect, noted", f"{S}/test_sms.py")  # fmt: skip
+by_tests("provider", "calls: voicemail, nobody, busy", "not an acknowledgement; the next method at once", f"{S}/test_calls.py")
+by_tests(
+    "provider", "a template of somebody's own that fails or never ends", "refused with a sentence, in time", "tests/lib/test_templates.py"
+)
+by_tests("time", "the application's clock jumps an hour, the database's back ten minutes; hand-offs; a policy deleted; people removed",
+         "no step early or doubled; nothing again; whoever has it then; it goes on; skipped", f"{S}/test_time_and_people.py")  # fmt: skip
 by_tests("time", "40 minutes of downtime over three steps; a restore", "R14; R17", f"{S}/test_catch_up.py", f"{D}/test_catch_up.py")
 by_tests("time", "spring gap, double autumn hour, leap day, week 53", "exactly one on call each minute", f"{D}/test_rotation.py")
 by_tests("time", "a gap, an empty schedule, nobody usable, a person removed, the same person in two steps, an override a second before",

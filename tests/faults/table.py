@@ -16,6 +16,7 @@ class Line:
     done: str
     expected: str
     act: Callable[[Any], str] | None = None
+    long: bool = False  # minutes of waiting, or millions of rows: only where asked for
     tests: tuple[str, ...] = ()  # instead of `act`: where the suite does it with a moved clock or a stand-in
     seen: str = ""
     verdict: str = "not run"
@@ -25,11 +26,11 @@ class Line:
 LINES: list[Line] = []
 
 
-def line(group: str, done: str, expected: str) -> Callable[[Callable[[Any], str]], Callable[[Any], str]]:
+def line(group: str, done: str, expected: str, *, long: bool = False) -> Callable[[Callable[[Any], str]], Callable[[Any], str]]:
     """A line that hurts real processes."""
 
     def keep(act: Callable[[Any], str]) -> Callable[[Any], str]:
-        LINES.append(Line(group, done, expected, act))
+        LINES.append(Line(group, done, expected, act, long))
         return act
 
     return keep

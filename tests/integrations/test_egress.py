@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import socket
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -148,3 +150,65 @@ def test_one_private_answer_among_public_ones_blocks_the_name(settings, monkeypa
 def test_the_allow_list_knows_hosts_ports_and_networks(entry, reached, settings):
     settings.EGRESS_ALLOW = [entry]
     assert http.allowed("inside.example", "127.0.0.1", 80) is reached
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_before_a_word_is_said(tmp_path):
+    from tests.test_mail_in import certificate
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate(tmp_path))
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            taken, _ = listening.accept()
+            with contextlib.suppress(OSError), context.wrap_socket(taken, server_side=True) as stream:
+                heard.append(stream.recv(1000))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(http.UnreachableError, match="certificate") as refused:
+            http.request("POST", f"https://127.0.0.1:{listening.getsockname()[1]}/", content=b"words")
+        thread.join(5)
+    assert not refused.value.sent and not any(heard)
+
+
+def test_a_name_that_cannot_be_looked_up_is_a_temporary_failure(monkeypatch):
+    def fails(*_):
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fails)
+    with pytest.raises(http.UnreachableError) as failed:
+        http.request("POST", "http://provider.example/", content=b"words")
+    assert not failed.value.sent
+
+
+def test_a_name_server_that_does_not_answer_is_given_up_in_time_and_holds_up_nobody_else(monkeypatch):
+    let_go, real = threading.Event(), socket.getaddrinfo
+
+    def hangs(host, *rest):
+        if host == "provider.example":
+            let_go.wait(20)
+            raise socket.gaierror(socket.EAI_AGAIN, "too late")
+        return real(host, *rest)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    begun = time.monotonic()
+    try:
+        for _ in range(20):  # more often than there are threads that look names up
+            with pytest.raises(http.UnreachableError) as failed:
+                http.request("POST", "http://provider.example/", content=b"words", time_limit=0.05)
+            assert not failed.value.sent
+        assert time.monotonic() - begun < 5
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+
+            def serve() -> None:
+                taken, _ = listening.accept()
+                with taken:
+                    taken.recv(1000)
+                    taken.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+            threading.Thread(target=serve, daemon=True).start()
+            assert http.request("POST", f"http://localhost:{listening.getsockname()[1]}/", content=b"words").status == 204
+    finally:
+        let_go.set()

@@ -7,7 +7,7 @@ import time
 from threading import Event
 
 import pytest
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from tests.scenarios.world import World
 from tocsin import clock
@@ -155,6 +155,37 @@ def test_a_loop_goes_on_after_an_error_and_looks_at_once_when_woken(caplog):
     woken.set()
     thread.join(5)
     assert not thread.is_alive() and "the loop test failed" in caplog.text
+
+
+class Patience(Event):
+    """Notes how long is waited, waits for nothing, and ends the loop after ten times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waited: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waited.append(timeout or 0.0)
+        if len(self.waited) == 10:
+            self.set()
+        return self.is_set()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("error", "longest"), [(OperationalError("gone"), 2.0), (InterfaceError("closed"), 2.0), (ValueError("bad"), 30.0)]
+)
+def test_while_the_database_is_away_a_loop_looks_every_two_seconds_however_long_that_is(monkeypatch, error, longest):
+    """After ten minutes without it nobody is paged half a minute later for that (R13); another fault is left alone for longer."""
+    monkeypatch.setattr(due, "close_old_connections", lambda: None)
+    monkeypatch.setattr(due, "_drop_connection", lambda: None)
+
+    def take() -> int:
+        raise error
+
+    stop = Patience()
+    due.run(Loop("test", take, lambda: None), stop, Event())
+    assert stop.waited[:2] == [1.0, 2.0] and max(stop.waited) == longest and stop.waited == sorted(stop.waited)
 
 
 @pytest.mark.django_db

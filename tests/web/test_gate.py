@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
 from django.test import Client
 from django.urls import get_resolver, path
 
@@ -127,3 +129,18 @@ def test_a_swapped_fragment_of_a_stranger_is_401(crew):
     answer = Client().get("/people/", HTTP_HX_REQUEST="true")
     assert answer.status_code == 401
     assert answer["HX-Redirect"] == "/accounts/login/"
+
+
+def test_while_the_database_is_away_people_and_programs_are_told_to_come_again(crew, monkeypatch):
+    """Also where that is found before a view is reached: the first thing that is asked is who asks."""
+
+    def away(*_, **__):
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr("tocsin.accounts.bearer.actor_of", away)
+    monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", away)
+    client = Client(raise_request_exception=False)
+    client.cookies[settings.SESSION_COOKIE_NAME] = "x" * 32
+    for answer in (client.get("/api/v1/teams", HTTP_AUTHORIZATION="Bearer tcs_x"), client.get("/alerts/")):
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert "The database does not answer" in answer.content.decode()

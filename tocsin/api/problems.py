@@ -77,14 +77,18 @@ def unexpected(request: HttpRequest, exc: Exception) -> HttpResponse:
     request_id = getattr(request, "request_id", "")
     if isinstance(exc, AWAY):
         log.warning("request %s: the database does not answer: %s", request_id, exc)
-        answer = problem(
-            503, "The database does not answer; nothing was changed. Send it again.", code="unavailable", request_id=request_id
-        )
-        answer["Retry-After"] = str(RETRY_AFTER)
-        return answer
+        return away(request)
     log.exception("request %s failed", request_id, exc_info=exc)
     detail = "Something went wrong on our side; nothing was changed. The log has the details under this request id."
     return problem(500, detail, code="unexpected", request_id=request_id)
+
+
+def away(request: HttpRequest) -> HttpResponse:
+    """503: the database does not answer; come again."""
+    detail = "The database does not answer; nothing was changed. Send it again."
+    answer = problem(503, detail, code="unavailable", request_id=getattr(request, "request_id", ""))
+    answer["Retry-After"] = str(RETRY_AFTER)
+    return answer
 
 
 def _missing(request: HttpRequest, exc: Exception) -> HttpResponse:

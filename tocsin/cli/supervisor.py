@@ -30,7 +30,11 @@ from tocsin.postgres.server import Server, ServerError
 
 MARK = "TOCSIN_SUPERVISED"
 LEAST_BACK_OFF, LONGEST_BACK_OFF = 1.0, 30.0
-STEADY = 30.0  # seconds after which a child counts as well and its back-off starts anew
+STEADY = (
+    5.0  # seconds after which a child was at work: it starts again at once, however often it is killed. One that ends sooner is the one
+)
+# that cannot start, for which the pauses are: they double each time.
+DATABASE_BACK_OFF = 5.0  # seconds at most between two tries to start the database: nothing works without it, and paging has 10 s (R13)
 DEMO_SIGN_IN = "jonas@larkfield.example"
 LONGEST_LOG = 10_000_000
 PATIENCE = {"web": 10.0, "worker": 27.0, "mail": 6.0}
@@ -61,6 +65,8 @@ class Supervisor:
     log_here: bool = False
     children: dict[str, Child] = field(default_factory=dict)
     server: Server | None = None
+    server_due: float = 0.0
+    server_back_off: float = 0.0
     stopping: bool = False
     signals: int = 0
 
@@ -117,8 +123,9 @@ class Supervisor:
                 self._spawn(child)
         self._database_back()
         self._trim_logs()
-        waits = [child.due - time.monotonic() for child in self.children.values() if child.process is None]
-        self._sleep(wake, min([longest, *waits]))
+        waits = [child.due for child in self.children.values() if child.process is None]
+        waits += [self.server_due] if self.server and not self.server.runs() else []
+        self._sleep(wake, min([longest, *(due - time.monotonic() for due in waits)]))
 
     def _reap(self) -> None:
         """Take every ended child's status, also of orphans that fell to us as process 1."""
@@ -138,15 +145,15 @@ class Supervisor:
                     self._ended(child, code)
 
     def _ended(self, child: Child, code: int) -> None:
-        lived = time.monotonic() - child.started
         child.process = None
         if code == REFUSED and not self.stopping:
             raise Failed(self._last_line(child.name))
-        child.back_off = LEAST_BACK_OFF if lived > STEADY else min(LONGEST_BACK_OFF, max(LEAST_BACK_OFF, child.back_off * 2))
+        child.back_off = next_back_off(child.back_off, time.monotonic() - child.started)
         child.due = time.monotonic() + child.back_off
         if not self.stopping:
             how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-            say(f"{child.name} {how}: starting it again in {child.back_off:.0f} s (log: {self._log_path(child.name)})")
+            when = f"in {child.back_off:.0f} s" if child.back_off else "at once"
+            say(f"{child.name} {how}: starting it again {when} (log: {self._log_path(child.name)})")
 
     # -- the database -------------------------------------------------------------------------------------------------------
     def _start_database(self) -> None:
@@ -155,17 +162,18 @@ class Supervisor:
             self.server.start(lambda: self.stopping)
 
     def _database_back(self) -> None:
-        if self.stopping or not self.server or (self.server.process and self.server.process.poll() is None):
+        """Start the database again where it ended. It is tried for ever: a disk that is full may have room later."""
+        if self.stopping or not self.server or self.server.runs() or self.server_due > time.monotonic():
             return
-        say("the database ended: starting it again")
-        pause = LEAST_BACK_OFF
-        while not self.stopping:
-            try:
-                return self.server.start(lambda: self.stopping)
-            except ServerError as error:
-                say(f"{error}; next try in {pause:.0f} s")
-                time.sleep(pause)  # a signal of ours ends the sleep's round by setting `stopping`
-                pause = min(LONGEST_BACK_OFF, pause * 2)
+        if not self.server_back_off:
+            say("the database ended: starting it again")
+        try:
+            self.server.start(lambda: self.stopping)
+            self.server_back_off = 0.0
+        except ServerError as error:
+            self.server_back_off = min(DATABASE_BACK_OFF, max(LEAST_BACK_OFF, self.server_back_off * 2))
+            self.server_due = time.monotonic() + self.server_back_off
+            say(f"{error}; next try in {self.server_back_off:.0f} s")
 
     def _migrate(self) -> None:
         """Bring the tables up to date, unless the database says that these very migrations were made."""
@@ -248,7 +256,8 @@ class Supervisor:
             path = self.data_dir / "logs" / f"{name}.log"
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_size > LONGEST_LOG:  # it is open for appending, so it can be emptied under its writer
-                    shutil.copyfile(path, path.with_suffix(".log.1"))
+                    with contextlib.suppress(OSError):  # a full disk: room is worth more than an old log
+                        shutil.copyfile(path, path.with_suffix(".log.1"))
                     os.truncate(path, 0)
 
     def _say_when_ready(self, wake: int, first_visit: str) -> None:
@@ -290,9 +299,15 @@ def python() -> list[str]:
     return [sys.executable, "-m", "tocsin.cli"]
 
 
+def next_back_off(before: float, lived: float) -> float:
+    """Seconds before a part is started again that lived so many: at once where it had been at work, else after twice the last pause."""
+    return 0.0 if lived >= STEADY else min(LONGEST_BACK_OFF, max(LEAST_BACK_OFF, before * 2))
+
+
 def say(text: str) -> None:
-    """One line to standard error."""
-    print(f"tocsin: {text}", file=sys.stderr, flush=True)
+    """One line to standard error; where that is a file on a full disk, nobody hears it, and work goes on."""
+    with contextlib.suppress(OSError):
+        print(f"tocsin: {text}", file=sys.stderr, flush=True)
 
 
 def free_port(host: str, port: int) -> int:

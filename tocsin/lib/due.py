@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from threading import Event
 from typing import Any
 
-from django.db import close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from tocsin.lib.database import tell
 from tocsin.lib.database.base import HEARD, OWN
@@ -24,6 +24,7 @@ CHANNEL = "tocsin_due"
 LONGEST_SLEEP = 1.0  # seconds
 LOOKS_WITHIN = timedelta(seconds=2 * LONGEST_SLEEP)  # so soon a loop has looked by itself
 LONGEST_BACK_OFF = 30.0  # seconds, after repeated failures
+LONGEST_AWAY = 2.0  # seconds, while the database is away: the work that waited goes on that soon after its return (R13)
 
 
 @dataclass(frozen=True)
@@ -116,10 +117,12 @@ def run(loop: Loop, stop: Event, woken: Event) -> None:
             close_old_connections()
             pause = 0.0 if loop.take() else _pause(loop.next_due())
             failures = 0
-        except Exception:
+        except Exception as error:
             failures += 1
-            pause = min(LONGEST_BACK_OFF, 0.5 * 2 ** min(failures, 6))
-            log.exception("the loop %s failed, next try in %.1f s", loop.name, pause)
+            away = isinstance(error, OperationalError | InterfaceError)
+            pause = min(LONGEST_AWAY if away else LONGEST_BACK_OFF, 0.5 * 2 ** min(failures, 6))
+            # Once with its whole story: a loop that meets the same wall for ten minutes would fill the log with it.
+            log.error("the loop %s failed, next try in %.1f s: %s", loop.name, pause, error, exc_info=not away or failures == 1)
             _drop_connection()
             stop.wait(pause)  # a wake-up does not cut the back-off short
             continue

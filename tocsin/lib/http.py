@@ -11,10 +11,11 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,8 @@ SIZE_LIMIT = 64 * 1024  # bytes of an answer
 LONGEST_URL = 4_000
 _INSIDE = [ipaddress.ip_network(one) for one in ("::ffff:0:0:0/96", "64:ff9b:1::/48")]  # translated to IPv4 addresses on the spot
 _names = ThreadPoolExecutor(8, thread_name_prefix="names")
+_looking: dict[tuple[str, int], Future[list[Any]]] = {}
+_looking_lock = Lock()
 
 
 class BlockedError(Exception):
@@ -134,6 +137,17 @@ def _listed(entry: str, host: str, ip: Any, port: int) -> bool:
     return int(wanted) == port and name.strip("[]").lower() in (host.lower(), str(ip))
 
 
+def _look_up(host: str, port: int) -> Future[list[Any]]:
+    """What the name server says about a name. Whoever asks for it meanwhile waits for the same answer: a name that is never answered holds
+    one of the threads that look names up and not, try by try, all of them (R11)."""
+    with _looking_lock:
+        if (under_way := _looking.get((host, port))) is not None:
+            return under_way
+        made = _looking[host, port] = _names.submit(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)
+    made.add_done_callback(lambda _: _looking.pop((host, port), None))
+    return made
+
+
 class Guarded(httpcore2.SyncBackend):
     """Connects to checked addresses only, and gives every step what is left of the one time limit."""
 
@@ -157,7 +171,7 @@ class Guarded(httpcore2.SyncBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
         try:
-            found = _names.submit(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM).result(min(5.0, self.left()))
+            found = _look_up(host, port).result(min(5.0, self.left()))
         except NotYet as error:
             raise httpcore2.ConnectTimeout("the name was not resolved in time") from error
         except OSError as error:

@@ -23,7 +23,7 @@ class ContactMethod(models.Model):
     Where the address is a secret, `sealed` has it, encrypted, and `address` what people may see of it.
     """
 
-    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="contact_methods")
+    user = models.ForeignKey("accounts.User", on_delete=models.RESTRICT, related_name="contact_methods")
     kind = models.CharField(max_length=30)
     address = models.CharField(max_length=500)
     sealed = models.TextField(blank=True, default="")

@@ -190,13 +190,20 @@ class Server:
         """Ours go into a file of their own that the server reads last; whoever runs it may add `local.conf`, which counts over ours."""
         lines = [f"{name} = '{value}'" for name, value in SETTINGS.items()]
         lines += [f"unix_socket_directories = '{postgres.socket_dir(self.data_dir).resolve()}'", "include_if_exists 'local.conf'"]
-        path, text = self.cluster / "tocsin.conf", "\n".join(lines) + "\n"
-        path.write_text(text)
-        main = self.cluster / "postgresql.conf"
-        if "include 'tocsin.conf'" not in (said := main.read_text()):
-            main.write_text(f"{said}\ninclude 'tocsin.conf'\n")
+        self._write("tocsin.conf", "\n".join(lines) + "\n")
+        if "include 'tocsin.conf'" not in (said := (self.cluster / "postgresql.conf").read_text()):
+            self._write("postgresql.conf", f"{said}\ninclude 'tocsin.conf'\n")
+
+    def _write(self, name: str, text: str) -> None:
+        """A file of the cluster, whole or not at all: a disk that is full must not leave it empty."""
+        path, fresh = self.cluster / name, self.cluster / f"{name}.new"
+        if path.exists() and path.read_text() == text:
+            return
+        fresh.write_text(text)
+        fresh.chmod(0o600)
         if self.account:
-            os.chown(path, self.account.pw_uid, self.account.pw_gid)
+            os.chown(fresh, self.account.pw_uid, self.account.pw_gid)
+        fresh.replace(path)
 
     # -- starting and stopping ----------------------------------------------------------------------------------------------
     def postmaster(self) -> int | None:
@@ -220,12 +227,19 @@ class Server:
         except PermissionError:
             return False
 
+    def runs(self) -> bool:
+        """Whether the child that was started lives."""
+        return self.process is not None and self.process.poll() is None
+
     def start(self, stopping: Callable[[], bool] = lambda: False) -> None:
         """Start it as a child of this process and wait until it answers, through crash recovery if need be; then see to roles and database.
 
         A server that another process left behind is stopped first: only a child of ours is watched and ends with us.
         """
-        self.prepare()
+        try:
+            self.prepare()
+        except OSError as error:
+            raise ServerError(f"the database's folder {self.folder} cannot be prepared: {error.strerror or error}") from error
         if left := self.postmaster():
             self._end(left)
         # PostgreSQL takes a dead server that its parent has not noticed yet for a live one; we know better, and the folder is ours alone.
@@ -239,7 +253,10 @@ class Server:
             if attempt == 19 or "shared memory" not in (told := self.last_words()):
                 raise ServerError(f"the database does not start: {told or f'see {self.log}'}")
             time.sleep(0.5)
-        self._see_to_roles()
+        try:
+            self._see_to_roles()
+        except psycopg.OperationalError as error:
+            raise ServerError(f"the database started and does not answer: {_last_line(str(error))}") from error
 
     def _spawn(self) -> None:
         if self.log.exists() and self.log.stat().st_size > LONGEST_LOG:

@@ -8,6 +8,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from tocsin.api import problems
+
 SENTENCES = {
     400: ("This request cannot be read", "The address or the form is not one that Tocsin knows."),
     403: ("This is not yours to open", "Your role does not allow it. An administrator can change roles under People and teams."),
@@ -15,6 +17,10 @@ SENTENCES = {
     500: (
         "Something broke on our side",
         "Paging goes on; this page did not work. Try again; if it stays, give an administrator the request number.",
+    ),
+    503: (
+        "The database does not answer",
+        "Nothing was changed. Pages that are due go out once it is back; try again in a few seconds.",
     ),
 }
 
@@ -46,6 +52,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def broken(request: HttpRequest, *args: Any) -> HttpResponse:
     """500: rendered without the database, which may be what is broken."""
     return answer(request, 500)
+
+
+def away(request: HttpRequest) -> HttpResponse:
+    """503: the database does not answer."""
+    response = answer(request, 503)
+    response["Retry-After"] = str(problems.RETRY_AFTER)
+    return response
 
 
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:

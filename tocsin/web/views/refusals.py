@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.http import HttpRequest, HttpResponse
 
 from tocsin.api import problems
@@ -33,7 +35,9 @@ def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    """500: our fault; the log has the details under the request's id."""
+    """500: our fault; the log has the details under the request's id. 503 while the database is away, also before a view was reached."""
+    if isinstance(sys.exc_info()[1], problems.AWAY):
+        return problems.away(request) if is_api(request) else errors.away(request)
     if not is_api(request):
         return errors.broken(request)
     return problems.problem(500, "Something went wrong on our side.", code="unexpected", request_id=getattr(request, "request_id", ""))
