@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('paging', '0016_tracks_and_versions'),
+        ('paging', '0017_rooms_of_teams'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
