@@ -97,12 +97,6 @@ def test_a_killed_web_process_comes_back(running):
     until(lambda: running.ready() and not before & set(running.children()["web"]), 15)
 
 
-def test_a_killed_granian_worker_comes_back(running):
-    web = running.children()["web"]
-    os.kill(max(web), signal.SIGKILL)
-    until(lambda: running.get("/healthz")[0] == 200 and max(web) not in running.children()["web"], 15)
-
-
 def test_a_killed_database_comes_back_and_everything_works_again(running):
     before = running.children()["postgres"]
     os.kill(before[0], signal.SIGKILL)

@@ -1,6 +1,6 @@
 """Who answers a request? Intake, live streams and the published status page are plain ASGI; the rest is Django, in threads.
 
-granian limits neither the size nor the time of a body (D8): here Django's requests are read whole, within limits, before they take a
+The server limits neither the size nor the time of a body (D8): here Django's requests are read whole, within limits, before they take a
 thread. Django's own ASGI handler is several times slower for synchronous views than threads behind a2wsgi.
 """
 
@@ -9,16 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import signal
 from collections.abc import Awaitable, Callable, MutableMapping
 from threading import Event, Thread
 from typing import Any
 
 from tocsin.cli.session import set_up
-from tocsin.cli.web import refuse_to_start
-from tocsin.lib import processes
+from tocsin.cli.web import die_with_parent, refuse_to_start
 
-processes.die_with_parent(signal.SIGKILL)
+die_with_parent()
 set_up("web")
 
 from a2wsgi import WSGIMiddleware  # noqa: E402 - what follows needs Django's settings
@@ -31,9 +29,11 @@ except ImproperlyConfigured as error:
     refuse_to_start(str(error))
 
 from tocsin.intake import canary  # noqa: E402
-from tocsin.intake.addresses import PREFIXES  # noqa: E402
+from tocsin.intake.addresses import PREFIXES, WHOLE  # noqa: E402
 from tocsin.intake.app import app as intake  # noqa: E402
+from tocsin.intake.app import take_whole  # noqa: E402
 from tocsin.live.app import app as live  # noqa: E402
+from tocsin.live.app import hub  # noqa: E402
 from tocsin.response.self_watch import Watch  # noqa: E402
 from tocsin.web import health  # noqa: E402
 from tocsin.web.public import app as public  # noqa: E402
@@ -73,6 +73,11 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if path == "/metrics":
         return await _answer(send, 200, await asyncio.to_thread(health.metrics), health.METRICS_TYPE)
     return await _django(scope, receive, send)
+
+
+# See lib/serve.
+app.stopping = hub.end_streams  # type: ignore[attr-defined]
+app.whole = (WHOLE, take_whole)  # type: ignore[attr-defined]
 
 
 def _heartbeats(path: str) -> bool:

@@ -31,15 +31,15 @@ def test_nothing_rests_after_the_first_batch(day):
     assert not day.batch(came=5000) and day.pace.left() is None
 
 
-def test_a_burst_is_accepted_first_for_twice_as_long_as_its_batch_took(day):
+def test_a_burst_is_accepted_first_for_five_times_as_long_as_its_batch_took(day):
     day.batch(came=5000)
     assert day.batch(came=1000)
-    assert day.pace.left() == pytest.approx(0.2)
-    day.at += 0.21
+    assert day.pace.left() == pytest.approx(0.5)
+    day.at += 0.51
     assert not day.pace.rests(1) and day.pace.left() is None
 
 
-def test_a_slow_batch_rests_no_longer_than_half_a_second(day):
+def test_a_slow_batch_rests_no_longer_than_a_second(day):
     day.batch(came=5000)
     day.batch(came=5000, took=3.0)
     assert day.pace.left() == pytest.approx(LONGEST_REST)

@@ -1,4 +1,4 @@
-"""How fast is the public page served? Our application under granian beside nginx on the same file, in turn; prints the medians and the ratio.
+"""How fast is the public page served? Our application beside nginx on the same file, in turn; prints the medians and the ratio.
 
 Run: python -m tests.performance.status_reads [--rounds 3] [--seconds 3] [--port 8680]. Needs wrk and nginx.
 """
@@ -38,8 +38,7 @@ def main() -> None:
         (Path(folder) / "status").mkdir()
         (Path(folder) / "status" / "summary.json").write_bytes(b"x" * given.size)
         Path(folder, "nginx.conf").write_text(NGINX.format(folder=folder, port=given.port + 1))
-        ours = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(given.port), "--workers", "1",
-                "--loop", "uvloop", "--no-access-log", "--no-ws", "tocsin.web.public:app"]  # fmt: skip
+        ours = [sys.executable, "-m", "tocsin.lib.serve", "tocsin.web.public:app", str(given.port)]
         theirs = ["/usr/sbin/nginx", "-c", f"{folder}/nginx.conf", "-p", folder, "-g", "user root;" if os.geteuid() == 0 else ""]
         servers = [
             subprocess.Popen(ours, env=os.environ | {"TOCSIN_DATA_DIR": folder}, stdout=subprocess.DEVNULL),

@@ -49,15 +49,14 @@ def free_port():
 
 
 class Web:
-    """The intake alone under granian."""
+    """The intake alone."""
 
     def __init__(self, address):
         self.address, self.port = address, free_port()
         self.start()
 
     def start(self):
-        command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(self.port),
-                   "--no-ws", "--log-level", "warning", "tocsin.intake.app:app"]  # fmt: skip
+        command = [sys.executable, "-m", "tocsin.lib.serve", "tocsin.intake.app:app", str(self.port)]
         self.process = subprocess.Popen(command, env={**os.environ, "TOCSIN_DATABASE_URL": self.address}, start_new_session=True)
         until = time.monotonic() + 20
         while time.monotonic() < until:
@@ -438,7 +437,7 @@ def test_a_body_that_never_ends_is_given_up(monkeypatch):
 
     async def run():
         with pytest.raises(intake._SlowError):
-            await intake._body({"headers": []}, never, 100)
+            await intake._Streamed([], never).read(100, None)
 
     loops.run(run())
 

@@ -1,4 +1,4 @@
-"""What does a web process do? granian serves `tocsin.asgi:app`; its worker is started again when it dies (D8)."""
+"""What does a web process do? It serves `tocsin.asgi:app`; where there are several, one that dies is started again (D8)."""
 
 from __future__ import annotations
 
@@ -13,28 +13,21 @@ _PARENT = "TOCSIN_WEB_PARENT"
 
 def main(host: str, port: int, processes: int = 1) -> None:
     """Serve pages, API, intake and live streams until told to stop."""
-    from granian import Granian
-    from granian.constants import HTTPModes, Interfaces, Loops
-    from granian.log import LogLevels
+    from tocsin.lib.serve import serve
 
-    os.environ |= {"TOCSIN_PROCESS": "web", _PARENT: str(os.getpid())}
-    signal.signal(signal.SIGUSR1, lambda *_: os._exit(REFUSED))
-    Granian(
-        "tocsin.asgi:app",
-        address=host,
-        port=port,
-        interface=Interfaces.ASGI,
-        workers=processes,
-        http=HTTPModes.http1,
-        loop=Loops.uvloop,
-        websockets=False,
-        backlog=2048,
-        respawn_failed_workers=True,
-        workers_kill_timeout=8,
-        log_level=LogLevels.warning,
-        log_access=False,
-        process_name="tocsin-web",
-    ).serve()
+    os.environ["TOCSIN_PROCESS"] = "web"
+    if processes > 1:
+        os.environ[_PARENT] = str(os.getpid())
+    if not serve("tocsin.asgi:app", host, port, processes):
+        sys.exit(REFUSED)
+
+
+def die_with_parent() -> None:
+    """One of several processes that serve ends with the one that started it."""
+    from tocsin.lib import processes
+
+    if os.environ.get(_PARENT) == str(os.getppid()):
+        processes.die_with_parent(signal.SIGKILL)
 
 
 def refuse_to_start(why: str) -> NoReturn:

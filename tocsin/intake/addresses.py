@@ -28,6 +28,13 @@ PREFIXES = (
     "/in/", "/v2/", "/v1/json/", "/api/v2/", "/generic/2010-04-15/", "/integrations/v1/", "/integrations/generic/", "/alert/", "/-/", "/ping/",
     "/betterstack/",
 )  # fmt: skip
+WHOLE = (
+    b"/in/",
+    b"/in?",
+    b"/v2/enqueue",
+    b"/v2/alerts",
+    b"/api/v2/alerts",
+)  # where most events go: those paths hold nothing but the intake's
 TABLE = (
     Address("/in", any_source.PROTOCOL, {"OPTIONS": any_source.may_send, "POST": any_source.take}),
     Address("/in/{key}", any_source.PROTOCOL, {"GET": any_source.take_query, "OPTIONS": any_source.may_send, "POST": any_source.take}),

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
+Whole = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, body
 
 BODY_SECONDS = 10.0
 MOST_QUERY_FIELDS = 50
@@ -38,31 +39,43 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         return await _lifespan(receive, send)
     if scope["type"] != "http":
         return None
-    path, method = _path(scope), scope["method"]
+    body = _Streamed(scope["headers"], receive)
+    answer = await _answered(scope["method"], _path(scope), scope["headers"], scope["query_string"], body)
+    if answer is not None:
+        await send({"type": "http.response.start", "status": answer.status, "headers": _headers(answer)})
+        await send({"type": "http.response.body", "body": answer.body})
+    return None
+
+
+async def take_whole(path: bytes, query: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> Whole:
+    """The answer to a POST that arrived in one piece: status, headers, body. What `app` would answer, without the frame around it."""
+    answer = await _answered("POST", path.decode("latin-1"), headers, query, _Arrived(body))
+    assert answer is not None, "only a body that is waited for can stay away"
+    return answer.status, _headers(answer), answer.body
+
+
+async def _answered(method: str, path: str, headers: list[tuple[bytes, bytes]], query: bytes, body: _Body) -> Answer | None:
     found = addresses.find(path)
     if found is None:
-        return await _answer(send, any_source.refuse("There is nothing at this address.", 404))
+        return any_source.refuse("There is nothing at this address.", 404)
     (_, protocol, takes), parts = found
     take = takes.get("GET" if method == "HEAD" else method)
     if take is None:
-        return await _answer(send, _not_allowed(protocol, takes))
-    if scope["query_string"].count(b"&") >= MOST_QUERY_FIELDS:
-        return await _answer(send, protocol.refuse(f"The query has more than {MOST_QUERY_FIELDS} fields.", 400))
-    request = Request(method, path, parts, scope["headers"], scope["query_string"])
+        return _not_allowed(protocol, takes)
+    if query.count(b"&") >= MOST_QUERY_FIELDS:
+        return protocol.refuse(f"The query has more than {MOST_QUERY_FIELDS} fields.", 400)
+    request = Request(method, path, parts, headers, query)
     sender = state.keys.known.get(request.key())
     if state.at_once >= MOST_AT_ONCE or state.at_once_of[sender] >= MOST_AT_ONCE_OF_ONE:
-        return await _answer(send, _overloaded(protocol))
+        return _overloaded(protocol)
     state.at_once += 1
     state.at_once_of[sender] += 1
     try:
-        result = await _judged(scope, receive, request, protocol, take, sender)
+        return await _judged(body, request, protocol, take, sender)
     finally:
-        held = scope.get("tocsin.held", 0)
-        state.at_once, state.held = state.at_once - 1, state.held - held
+        state.at_once, state.held = state.at_once - 1, state.held - body.held
         state.at_once_of[sender] -= 1
-        state.held_of[sender] -= held
-    if result is not None:
-        await _answer(send, result)
+        state.held_of[sender] -= body.held
 
 
 def _path(scope: Scope) -> str:
@@ -70,7 +83,7 @@ def _path(scope: Scope) -> str:
     return raw.decode("latin-1") if raw else scope["path"]
 
 
-async def _judged(scope: Scope, receive: Receive, request: Request, protocol: Protocol, take: Take, sender: int | None) -> Answer | None:
+async def _judged(body: _Body, request: Request, protocol: Protocol, take: Take, sender: int | None) -> Answer | None:
     """The answer to a request; None when its sender went away."""
     refuse = protocol.refuse
     try:
@@ -78,12 +91,12 @@ async def _judged(scope: Scope, receive: Receive, request: Request, protocol: Pr
             await start()
         if request.method not in ("GET", "HEAD"):
             throttled = _throttled(sender) if protocol.metered else None
-            body = await _body(scope, receive, protocol.largest, sender, kept=throttled is None)
+            read = await body.read(protocol.largest, sender, kept=throttled is None)
             if throttled is not None:
                 return refuse(str(throttled), protocol.overloaded, throttled.seconds)
-            if body is None:
+            if read is None:
                 return None
-            request.body = compression.unpacked(body, compression.encoding_of(request.headers), protocol.largest)
+            request.body = compression.unpacked(read, compression.encoding_of(request.headers), protocol.largest)
         return await take(request)
     except InvalidError as invalid:
         return invalid.answer
@@ -147,47 +160,90 @@ class _SlowError(Exception):
     pass
 
 
-async def _body(scope: Scope, receive: Receive, largest: int, sender: int | None = None, *, kept: bool = True) -> bytes | None:
-    """The whole body; None when the sender went away. One that is not kept is read to its end all the same. Raises _TooLargeError, _SlowError."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and (not value.isdigit() or int(value) > DRAINED):
-            raise _TooLargeError
-    parts: list[bytes] = []
-    size = 0
-    try:
-        if kept and (state.held > MOST_HELD or state.held_of[sender] > MOST_HELD_OF_ONE):
-            raise OverloadedError
-        async with asyncio.timeout(BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    return None
-                part = message.get("body", b"")
-                size += len(part)
-                if size > largest:
-                    parts.clear()  # what is too large is read to its end all the same: else most clients never see the answer
-                    if size > DRAINED or not message.get("more_body"):
-                        raise _TooLargeError
-                    continue
-                if kept:
-                    parts.append(part)
-                    state.held += len(part)
-                    state.held_of[sender] += len(part)
-                    scope["tocsin.held"] = size
-                if not message.get("more_body"):
-                    return parts[0] if len(parts) == 1 else b"".join(parts)
-    except TimeoutError:
-        raise _SlowError from None
+class _Body:
+    """A body that is read within limits; `held`: the bytes of it that count as held."""
+
+    held = 0
+
+    async def read(self, largest: int, sender: int | None, *, kept: bool = True) -> bytes | None:
+        """The whole of it; None when the sender went away. One that is not kept is read to its end all the same. Raises _TooLargeError, _SlowError."""
+        raise NotImplementedError
+
+    def hold(self, size: int, sender: int | None) -> None:
+        """So many bytes more are held."""
+        self.held += size
+        state.held += size
+        state.held_of[sender] += size
 
 
-async def _answer(send: Send, answer: Answer) -> None:
+def _refuse_what_cannot_be_held(sender: int | None) -> None:
+    if state.held > MOST_HELD or state.held_of[sender] > MOST_HELD_OF_ONE:
+        raise OverloadedError
+
+
+class _Arrived(_Body):
+    """It is there already."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    async def read(self, largest: int, sender: int | None, *, kept: bool = True) -> bytes | None:
+        """See _Body."""
+        if kept:
+            _refuse_what_cannot_be_held(sender)
+            if len(self.body) > largest:
+                raise _TooLargeError
+            self.hold(len(self.body), sender)
+        return self.body
+
+
+class _Streamed(_Body):
+    """It arrives in pieces."""
+
+    def __init__(self, headers: list[tuple[bytes, bytes]], receive: Receive) -> None:
+        self.headers, self.receive = headers, receive
+
+    async def read(self, largest: int, sender: int | None, *, kept: bool = True) -> bytes | None:
+        """See _Body."""
+        for name, value in self.headers:
+            if name == b"content-length" and (not value.isdigit() or int(value) > DRAINED):
+                raise _TooLargeError
+        if kept:
+            _refuse_what_cannot_be_held(sender)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._pieces(largest, sender, kept)
+        except TimeoutError:
+            raise _SlowError from None
+
+    async def _pieces(self, largest: int, sender: int | None, kept: bool) -> bytes | None:
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                return None
+            part = message.get("body", b"")
+            size += len(part)
+            if size > largest:
+                parts.clear()  # what is too large is read to its end all the same: else most clients never see the answer
+                if size > DRAINED or not message.get("more_body"):
+                    raise _TooLargeError
+                continue
+            if kept:
+                parts.append(part)
+                self.hold(len(part), sender)
+            if not message.get("more_body"):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
     headers = [(b"content-length", str(len(answer.body)).encode()), *answer.headers]
     if not any(name == b"content-type" for name, _ in answer.headers):
         headers.append(JSON)
     if answer.retry_after:
         headers.append((b"retry-after", str(answer.retry_after).encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    return headers
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

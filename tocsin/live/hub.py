@@ -70,12 +70,16 @@ class Hub:
             if not self.by_topic[topic]:
                 del self.by_topic[topic]
 
-    async def close(self) -> None:
-        """Stop listening; open streams end."""
+    def end_streams(self) -> None:
+        """Open streams end; their readers come again, to whoever listens then."""
         for listener in self.readers:
             listener.slow = True
             with contextlib.suppress(asyncio.QueueFull):
                 listener.queue.put_nowait(b"")
+
+    async def close(self) -> None:
+        """Stop listening; open streams end."""
+        self.end_streams()
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)

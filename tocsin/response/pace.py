@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 
 PATIENCE_SECONDS = 20.0  # nothing rests that has waited for longer
-REST_TIMES = 2.0  # as long as the batch took, so many times
-LONGEST_REST = 0.5  # seconds
+REST_TIMES = 5.0  # as long as the batch took, so many times
+LONGEST_REST = 1.0  # seconds
 
 
 class Pace:
