@@ -48,7 +48,8 @@ DATABASES = {
     "default": {
         **_database,
         "ENGINE": "tocsin.lib.database",
-        "CONN_MAX_AGE": 60,
+        # A new session of PostgreSQL is slow at first: the pager keeps its own for long.
+        "CONN_MAX_AGE": 600 if PROCESS == "worker" else 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             **_database.get("OPTIONS", {}),

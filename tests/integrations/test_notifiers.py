@@ -17,7 +17,7 @@ from aiosmtpd.controller import Controller
 from tests.integrations.test_egress import Stranger, stranger  # noqa: F401 - a fixture
 from tocsin.domain.ports import Message, Outcome
 from tocsin.integrations.email.notifier import NOTIFIER as email
-from tocsin.integrations.registry import NOTIFIERS
+from tocsin.integrations.registry import CHANNELS, GATEWAYS, NOTIFIERS
 from tocsin.integrations.screen.notifier import NOTIFIER as screen
 from tocsin.integrations.webhook.notifier import NOTIFIER as webhook
 from tocsin.integrations.webhook.notifier import secret
@@ -183,3 +183,7 @@ def test_a_screen_is_not_delivered_before_it_says_so():
 def test_an_address_that_cannot_work_is_refused(kind, address):
     with pytest.raises(ValueError, match=r"\w"):
         NOTIFIERS[kind].check_address(address)
+
+
+def test_which_channels_accounts_serve_is_known_without_importing_what_serves_them():
+    assert {gateway.channel for gateway in GATEWAYS.values()} == CHANNELS

@@ -2,11 +2,12 @@
 """How long from "accepted" to the first call of a provider, while nothing else happens or a storm comes in? Prints p50, p99 and the median of
 several runs.
 
-    python -m tests.performance.intake_latency [--events 60] [--runs 3] [--storm 5000]
+    python -m tests.performance.intake_latency [--events 60] [--runs 3] [--storm 5000 | --rate 1000]
 
 Starts a whole `tocsin up`; each event is a new cause on a service whose on-call person is reached by webhook. The clock starts when the
 sender has its 2xx, ends when the webhook is called; both ends are this one process. With --storm another process sends so many other alerts,
-one a request over 16 connections, to another service; a new cause comes each quarter of a second until all of them are folded.
+one a request over 16 connections, to another service; a new cause comes each quarter of a second until all of them are folded. With --rate so many other
+alerts come in each second instead, evenly, for as long as the causes do.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--storm", type=int, default=0)
+    parser.add_argument("--rate", type=int, default=0)
     options = parser.parse_args()
     tocsin, phone, runs = LiveServer(), Phone(), []
     try:
@@ -53,8 +55,11 @@ def main() -> None:
             # A service of its own person for each event: a person is called at most once a minute (R9), which is not what is measured.
             keys = [organisation_for(tocsin, phone, f"{run}-{number}") for number in range(options.events)]
             time.sleep(1)
-            measured = in_storm if options.storm else alone
-            runs.append(figure(measured(tocsin, phone, keys, f"cause-{run}", options.storm)))
+            if options.storm or options.rate:
+                found = in_storm(tocsin, phone, keys, f"cause-{run}", (options.storm or options.rate, bool(options.rate)))
+            else:
+                found = alone(tocsin, phone, keys, f"cause-{run}")
+            runs.append(figure(found))
             print(json.dumps({"run": run + 1, **runs[-1]}), flush=True)
         print(
             json.dumps(
@@ -69,7 +74,7 @@ def main() -> None:
         tocsin.stop()
 
 
-def alone(tocsin: LiveServer, phone: Phone, keys: list[str], name: str, _: int) -> list[float]:
+def alone(tocsin: LiveServer, phone: Phone, keys: list[str], name: str) -> list[float]:
     """Milliseconds of one cause after the other."""
     found = []
     for number, key in enumerate(keys):
@@ -82,10 +87,12 @@ def alone(tocsin: LiveServer, phone: Phone, keys: list[str], name: str, _: int) 
     return found
 
 
-def in_storm(tocsin: LiveServer, phone: Phone, keys: list[str], name: str, alerts: int) -> list[float]:
-    """Milliseconds of causes that come in while a storm does, or waits to be folded."""
+def in_storm(tocsin: LiveServer, phone: Phone, keys: list[str], name: str, others: tuple[int, bool]) -> list[float]:
+    """Milliseconds of causes that come in while `others` do, or wait to be folded: so many, at once or (True) each second."""
+    alerts, evenly = others
+    how, much = (send_evenly, (alerts, 2.0 + len(keys) / 4)) if evenly else (send, (alerts,))
     key = organisation_for(tocsin, phone, f"{name}-storm", kind="alertmanager_api_v2")
-    storm = multiprocessing.get_context("spawn").Process(target=send, args=(f"{tocsin.url}/api/v2/alerts", key, alerts))
+    storm = multiprocessing.get_context("spawn").Process(target=how, args=(f"{tocsin.url}/api/v2/alerts", key, *much))
     with psycopg.connect(postgres.app_url(tocsin.folder / "data"), autocommit=True) as database:
         before, until = counted(database, "true"), time.monotonic() + 60
         storm.start()
@@ -115,6 +122,14 @@ def counted(database: psycopg.Connection[Any], which: str) -> int:
 def send(url: str, key: str, alerts: int) -> None:
     """The storm."""
     measure(Requests(url, key, 1, True), 16, 60, most=alerts)
+
+
+def send_evenly(url: str, key: str, rate: int, seconds: float) -> None:
+    """So many a second for so long, a fifth of them each fifth of a second."""
+    requests, begun = Requests(url, key, 1, True), time.monotonic()
+    for turn in range(int(seconds * 5)):
+        time.sleep(max(0.0, begun + turn / 5 - time.monotonic()))
+        measure(requests, 4, 5, most=rate // 5)
 
 
 def figure(values: list[float]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tocsin.accounts.actor import Actor
-from tocsin.incidents import operations as incidents
+from tocsin.incidents import queries as incidents
 from tocsin.oncall import operations_roles
 from tocsin.response.assign_role import assign_role
 from tocsin.response.change_severity import change_severity

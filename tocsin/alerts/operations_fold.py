@@ -56,7 +56,9 @@ def fold_events(
 
     `place` decides for the new alerts whether they join a cause or lead one; before they are written.
     """
-    batch = _Batch(integration, _load(integration, readings), directory or queries.directory(now), procedure, now)
+    known, free = _load(integration, readings)
+    batch = _Batch(integration, known, directory or queries.directory(now), procedure, now)
+    batch.free = free
     batch.early = _early(integration, readings, batch.rows)
     for reading in readings:
         batch.take(reading)
@@ -67,6 +69,7 @@ def fold_events(
 class _Batch:
     def __init__(self, integration: Integration, rows: dict[str, Row], directory: Directory, procedure: Procedure, now: datetime) -> None:
         self.integration, self.rows, self.directory, self.procedure, self.now = integration, rows, directory, procedure, now
+        self.free: list[int] = []  # ids for new alerts
         self.ended: list[Row] = []  # resolved and followed by a new alert of the same key within the batch
         self.early: dict[str, EarlyResolution] = {}
         self.new_early: dict[str, EarlyResolution] = {}
@@ -147,7 +150,7 @@ class _Batch:
         """Write alerts, change events and outcomes. Resolved ones go first: only one alert of a key may be open."""
         rows = self.all_rows()
         new = [row for row in rows if row.new]
-        stored.number(new)
+        stored.number(new, self.free)
         for row in rows:
             row.stale_at = self._stale_at(row)
         if place and new:
@@ -204,9 +207,10 @@ def stale_at(integration: Integration, seen: datetime) -> datetime | None:
     return seen + timedelta(hours=min(known)) if known else None
 
 
-def _load(integration: Integration, readings: Iterable[Reading]) -> dict[str, Row]:
+def _load(integration: Integration, readings: Iterable[Reading]) -> tuple[dict[str, Row], list[int]]:
     keys = {event.dedup_key for reading in readings for event in reading.events if event.status in ("firing", "resolved", "acknowledged")}
-    return {row.state.dedup_key: row for row in stored.newest(integration.pk, list(keys))} if keys else {}
+    found, free = stored.newest(integration.pk, list(keys)) if keys else ([], [])
+    return {row.state.dedup_key: row for row in found}, free
 
 
 def _early(integration: Integration, readings: Iterable[Reading], known: dict[str, Row]) -> dict[str, EarlyResolution]:

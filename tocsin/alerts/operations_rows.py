@@ -13,6 +13,7 @@ from django.db import connection
 
 from tocsin.alerts.models import RawEvent
 from tocsin.domain.alerts import AlertState, Change
+from tocsin.lib import together
 
 _STATE = {
     "dedup_key": "text", "status": "text", "title": "text", "source_severity": "text", "link": "text", "runbook": "text", "labels": "jsonb",
@@ -97,6 +98,11 @@ _NEWEST = (
     f"SELECT {_SELECT} FROM alerts_alert a WHERE a.id = ANY(ARRAY(SELECT (SELECT max(k.id) FROM alerts_alert k"  # noqa: S608
     " WHERE k.integration_id = %s AND k.dedup_key = key) FROM unnest(%s::text[]) AS key)) ORDER BY a.id FOR UPDATE"
 )
+FEW = 10  # keys
+_FREE = (
+    "SELECT nextval(pg_get_serial_sequence('alerts_alert', 'id')) FROM unnest(%s::text[]) AS key"
+    " WHERE NOT EXISTS (SELECT 1 FROM alerts_alert k WHERE k.integration_id = %s AND k.dedup_key = key)"
+)
 _EXPIRED = (
     f"SELECT {_SELECT} FROM alerts_alert a WHERE a.status = 'firing' AND a.ends_at <= %s AND a.integration_id <> ALL(%s::bigint[])"  # noqa: S608
     " ORDER BY a.ends_at LIMIT %s FOR UPDATE SKIP LOCKED"
@@ -116,8 +122,11 @@ _SETS = ", ".join(
 _UPDATE = f"UPDATE alerts_alert a SET {_SETS} FROM json_to_recordset(%s::json) AS u({_RECORD}) WHERE a.id = u.id"  # noqa: S608
 
 
-def number(rows: Sequence[Row]) -> None:
-    """Give new rows their ids, so that they can name each other before they are written."""
+def number(rows: Sequence[Row], ids: list[int]) -> None:
+    """Give new rows their ids, so that they can name each other before they are written: the free ones that were read with the others, then
+    further ones."""
+    while rows and ids:
+        rows[0].id, rows = ids.pop(0), rows[1:]
     if rows:
         with connection.cursor() as cursor:
             cursor.execute("SELECT nextval(pg_get_serial_sequence('alerts_alert', 'id')) FROM generate_series(1, %s)", [len(rows)])
@@ -125,11 +134,14 @@ def number(rows: Sequence[Row]) -> None:
                 row.id = id
 
 
-def newest(integration_id: int, keys: Sequence[str]) -> list[Row]:
-    """The newest alert of each of these keys, locked."""
-    with connection.cursor() as cursor:
-        cursor.execute(_NEWEST, [integration_id, list(keys)])
-        return [_row(values) for values in cursor.fetchall()]
+def newest(integration_id: int, keys: list[str]) -> tuple[list[Row], list[int]]:
+    """The newest alert of each of these keys, locked; and free ids for keys that have none, where they are few: one may be a page, which has
+    no time to ask once more."""
+    questions: list[tuple[str, tuple[Any, ...]]] = [(_NEWEST, (integration_id, keys))]
+    if len(keys) <= FEW:
+        questions.append((_FREE, (keys, integration_id)))
+    found, *free = together.several(*questions)
+    return [_row(values) for values in found], [id for rows in free for (id,) in rows]
 
 
 def expired(now: datetime, except_integrations: Sequence[int], limit: int) -> list[Row]:

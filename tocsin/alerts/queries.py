@@ -16,6 +16,7 @@ from tocsin.alerts.models import Alert, Integration, RawEvent, Service, Silence
 from tocsin.domain.grouping import Topology
 from tocsin.domain.routing import Directory, Matcher, ServiceFacts, SilenceRule, Subject
 from tocsin.lib.statements import Read
+from tocsin.lib.together import Question
 
 LOCK_CLASS = 0x70C51  # advisory locks of this room: one worker at a time folds the events of an integration
 WAITING = """
@@ -116,14 +117,13 @@ class GroupingFacts(NamedTuple):
     of_service: dict[int, tuple[int | None, int | None]]  # minutes, policy
 
 
-def hold_grouping(regions: Collection[int]) -> None:
-    """Become the only one who decides about causes of these regions of services, until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, one) FROM unnest(%s::int[]) AS one", [LOCK_CLASS + 1, sorted(regions)])
+def hold_grouping(regions: Collection[int]) -> Question:
+    """Makes the transaction that asks it the only one that decides about causes of these regions of services, until it ends."""
+    return Question("SELECT pg_advisory_xact_lock(%s, one)::text FROM unnest(%s::int[]) AS one", (LOCK_CLASS + 1, sorted(regions)))
 
 
 FACTS = """
-SELECT coalesce((SELECT group_minutes FROM accounts_organisation WHERE id = 1), 5),
+SELECT {also} coalesce((SELECT group_minutes FROM accounts_organisation WHERE id = 1), 5),
     (SELECT json_agg(json_build_array(s.id, s.name, s.critical, s.severity_map, s.group_minutes, s.escalation_policy_id) ORDER BY s.id)
      FROM alerts_service s WHERE s.removed_at IS NULL)::text,
     (SELECT json_agg(json_build_array(d.from_service_id, d.to_service_id)) FROM alerts_service_depends_on d)::text,
@@ -133,17 +133,19 @@ SELECT coalesce((SELECT group_minutes FROM accounts_organisation WHERE id = 1), 
 
 
 class KnownFacts(NamedTuple):
-    """What routing looks things up in, and what grouping needs to know."""
+    """What routing looks things up in, and what grouping needs to know. `also`: the answers to what was asked besides."""
 
     directory: Directory
     grouping: GroupingFacts
+    also: tuple[Any, ...] = ()
 
 
-def facts(now: datetime) -> KnownFacts:
-    """One question for all of it."""
+def facts(now: datetime, *also: Question) -> KnownFacts:
+    """One question for all of it, and for what other rooms know (`also`)."""
     with connection.cursor() as cursor:
-        cursor.execute(FACTS, [now, now])
-        minutes, stored, edges, silenced, version = cursor.fetchone()
+        asked = FACTS.format(also="".join(f"({one.sql}), " for one in also))
+        cursor.execute(asked, [*(value for one in also for value in one.values), now, now])
+        *answers, minutes, stored, edges, silenced, version = cursor.fetchone()
     services: list[list[Any]] = json.loads(stored or "[]")
     rules = queries_routing.compiled(version, now.year) if version else None
     silences = silences_in_force(now) if silenced else ()
@@ -153,7 +155,8 @@ def facts(now: datetime) -> KnownFacts:
     for user, used in json.loads(edges or "[]"):
         if user in names and used in names:
             depends.setdefault(user, []).append(used)
-    return KnownFacts(directory, GroupingFacts(Topology(depends, names), minutes, {one[0]: (one[4], one[5]) for one in services}))
+    grouping = GroupingFacts(Topology(depends, names), minutes, {one[0]: (one[4], one[5]) for one in services})
+    return KnownFacts(directory, grouping, tuple(answers))
 
 
 def directory(now: datetime) -> Directory:

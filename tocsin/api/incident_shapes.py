@@ -60,7 +60,7 @@ def brief(incident: Incident) -> dict[str, Any]:
 def full(incident: Incident) -> dict[str, Any]:
     """An incident by itself: its people, its situation, its alerts, and where it stands in the procedure."""
     procedure = procedures.document(incident.procedure_version)
-    held = {row.role: row for row in incident.role_assignments.filter(ended_at=None).select_related("user")}
+    held = queries.holders(incident)
     return {
         **brief(incident),
         "resolution": incident.resolution,
@@ -79,11 +79,11 @@ def full(incident: Incident) -> dict[str, Any]:
         ],
         "responders": [
             {"user": person(row.user), "joined_at": stamp(row.joined_at), "task": row.task, "task_state": row.task_state}
-            for row in incident.responders.select_related("user").order_by("joined_at", "id")
+            for row in queries.responders(incident)
         ],
         "alerts": [
             {"id": id, "title": title, "status": status}
-            for id, title, status in incident.alert_links.order_by("-cause", "id").values_list("alert_id", "alert__title", "alert__status")
+            for id, title, status in queries.alert_titles(incident)
         ],
         **steps(incident),
     }  # fmt: skip

@@ -189,7 +189,7 @@ class Supervisor:
     def _environment(self, process: str) -> dict[str, str]:
         own = {
             "TOCSIN_DATA_DIR": str(self.data_dir), "TOCSIN_PROCESS": process, MARK: str(self.data_dir),
-            "TOCSIN_URL": os.environ.get("TOCSIN_URL") or self.address(), "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2",
+            "TOCSIN_URL": os.environ.get("TOCSIN_URL") or self.address(), "PYTHONUNBUFFERED": "1", **processes.GIVE_BACK,
         }  # fmt: skip
         return {**os.environ, **own}
 

@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from dataclasses import replace
 from threading import Event, Thread
 from typing import Any
 
@@ -67,14 +68,12 @@ class Worker:
         thread.start()
 
     def _watched(self, loop: Any) -> Any:
-        from tocsin.lib.due import Loop
-
         def take() -> int:
             taken = loop.take()
             self.rounds[loop.name] = time.monotonic()
             return taken
 
-        return Loop(loop.name, take, loop.next_due, loop.threads)
+        return replace(loop, take=take)
 
     def _silent(self) -> dict[str, float]:
         """Seconds since each loop last went round, counted from our start where it never did."""
@@ -106,15 +105,17 @@ class Worker:
         from django.db import Error, close_old_connections, connection
 
         from tocsin.jobs import heartbeat
+        from tocsin.lib.database.shared import borrowed
 
         while not self.stop.is_set():
-            try:
-                close_old_connections()
-                heartbeat.beat(self.name, {name: round(time.monotonic() - at, 1) for name, at in self.rounds.items()})
-            except Error as error:
-                log.warning("the heartbeat could not be written: %s", error)
-                with contextlib.suppress(Error):
-                    connection.close()
+            with borrowed():
+                try:
+                    close_old_connections()
+                    heartbeat.beat(self.name, {name: round(time.monotonic() - at, 1) for name, at in self.rounds.items()})
+                except Error as error:
+                    log.warning("the heartbeat could not be written: %s", error)
+                    with contextlib.suppress(Error):
+                        connection.close()
             for name, (thread, work) in list(self.threads.items()):
                 if not thread.is_alive():
                     log.error("the thread %s ended and is started again", name)

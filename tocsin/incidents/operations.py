@@ -11,7 +11,7 @@ from django.db import connection
 from tocsin.accounts.models import Team, User
 from tocsin.alerts.models import Alert, Service
 from tocsin.incidents.models import ChecklistTick, Incident, IncidentAlert, Responder, RoleAssignment, SeverityChange
-from tocsin.lib import statements
+from tocsin.lib import statements, together
 from tocsin.procedures.models import ProcedureVersion
 
 LOCKED = statements.Read(
@@ -25,10 +25,9 @@ NUMBERS = 7_468_102  # the advisory lock under which numbers and channel names a
 
 def next_number(table: str = Incident._meta.db_table) -> int:
     """The next free number of incidents (or tickets). Two declarations at once wait for each other, so they never clash."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBERS])
-        cursor.execute(f'SELECT coalesce(max(number), 0) + 1 FROM "{table}"')  # noqa: S608 - a table's name, from the model
-        return cursor.fetchone()[0]
+    lock, next_one = ("SELECT pg_advisory_xact_lock(%s)::text", (NUMBERS,)), f'SELECT coalesce(max(number), 0) + 1 FROM "{table}"'  # noqa: S608
+    _, ((number,),) = together.several(lock, (next_one, ()))
+    return number
 
 
 def create(*, number: int, now: datetime, by: User | None, **fields: Any) -> Incident:
@@ -100,12 +99,6 @@ def change_severity(incident: Incident, *, after: str, reason: str, by: User | N
 
 
 # -- people -------------------------------------------------------------------------------------------------------------
-
-
-def holders(incident: Incident) -> dict[str, RoleAssignment]:
-    """Who holds which role now."""
-    rows = RoleAssignment.objects.filter(incident=incident, ended_at=None).select_related("user")
-    return {row.role: row for row in rows}
 
 
 def holder(incident: Incident, role: str) -> User | None:

@@ -15,8 +15,9 @@ from tocsin.alerts.models import Alert
 from tocsin.domain import checklist
 from tocsin.domain.lifecycle import Standing
 from tocsin.domain.procedure.model import Procedure
-from tocsin.incidents.models import ChecklistTick, Incident, RoleAssignment, Subscriber, Update
+from tocsin.incidents.models import ChecklistTick, Incident, Responder, RoleAssignment, Subscriber, Update
 from tocsin.lib.refusal import missing
+from tocsin.lib.statements import Read
 from tocsin.paging.models import Escalation
 from tocsin.timeline.models import Entry
 
@@ -26,6 +27,20 @@ ANY_WATCHED = (
     " OR EXISTS (SELECT 1 FROM incidents_incident WHERE status = 'resolved' AND watch_until IS NULL)"
 )
 UNREAD = ("procedure_version__document",)  # large, and kept in memory by procedures.document
+
+
+HOLDERS = Read(
+    "SELECT {r}, {u} FROM incidents_roleassignment r JOIN accounts_user u ON u.id = r.user_id WHERE r.incident_id = %s AND r.ended_at IS NULL",
+    r=RoleAssignment, u=User,
+)  # fmt: skip
+RESPONDERS = Read(
+    "SELECT {r}, {u} FROM incidents_responder r JOIN accounts_user u ON u.id = r.user_id WHERE r.incident_id = %s ORDER BY r.joined_at, r.id",
+    r=Responder, u=User,
+)  # fmt: skip
+TICKS = Read(
+    "SELECT {t}, {u} FROM incidents_checklisttick t LEFT JOIN accounts_user u ON u.id = t.by_id WHERE t.incident_id = %s AND t.undone_at IS NULL",
+    t=ChecklistTick, u=User,
+)  # fmt: skip
 
 
 def visible_to(who: Actor | User | None) -> QuerySet[Incident]:
@@ -98,6 +113,40 @@ def known_of_alert(alert: Alert, who: Actor | User | None) -> tuple[QuerySet[Ent
     return entries.exclude(pk__in=telling.values("pk")), escalations.exclude(incident_id__in=hidden)
 
 
+def alert_titles(incident: Incident) -> list[tuple[int, str, str]]:
+    """Id, title and status of its alerts, the one that it was declared from first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT a.id, a.title, a.status FROM incidents_incidentalert l JOIN alerts_alert a ON a.id = l.alert_id WHERE l.incident_id = %s"
+            " ORDER BY l.cause DESC, l.id",
+            [incident.pk],
+        )
+        return cursor.fetchall()
+
+
+def channels_from(start: str) -> set[str]:
+    """The names of channels that begin so."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT channel FROM incidents_incident WHERE starts_with(channel, %s)", [start])
+        return {channel for (channel,) in cursor.fetchall()}
+
+
+def holders(incident: Incident) -> dict[str, RoleAssignment]:
+    """Who holds which role now."""
+    held = {}
+    for row, row.user in HOLDERS.all(incident.pk):
+        held[row.role] = row
+    return held
+
+
+def responders(incident: Incident) -> list[Responder]:
+    """Who works it, in the order in which they came."""
+    found = []
+    for row, row.user in RESPONDERS.all(incident.pk):
+        found.append(row)
+    return found
+
+
 def roles_held(incident: Incident, user: User | None) -> set[str]:
     """The roles that this person holds now."""
     if user is None:
@@ -117,8 +166,10 @@ def standing(incident: Incident, by: Actor, commander_role: str = "incident_comm
 
 def ticks_of(incident: Incident) -> dict[tuple[str, str], ChecklistTick]:
     """The ticks that stand, by step and item."""
-    rows = ChecklistTick.objects.filter(incident=incident, undone_at=None).select_related("by")
-    return {(row.step, row.item): row for row in rows}
+    found = {}
+    for row, row.by in TICKS.all(incident.pk):
+        found[row.step, row.item] = row
+    return found
 
 
 def newest_public_update(incident: Incident) -> Update | None:
@@ -134,7 +185,9 @@ def subscribers_of(incident: Incident) -> QuerySet[Subscriber]:
 
 def current_step(incident: Incident, procedure: Procedure) -> int:
     """The number of the step of the procedure where the incident stands."""
-    communicated = incident.updates.exists()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM incidents_update WHERE incident_id = %s)", [incident.pk])
+        (communicated,) = cursor.fetchone()
     restored = incident.restored_at is not None and not incident.restored_partially  # what is back in part is still being mitigated
     return checklist.current_step(procedure, status=incident.status, restored=restored, communicated=communicated)
 

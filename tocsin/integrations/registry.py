@@ -97,6 +97,15 @@ GATEWAYS: Lazy[Gateway] = Lazy(
     }
 )
 
+# Their channels, known without importing anybody's module: a page that goes another way does not wait for all of them.
+CHANNELS = frozenset({"email", "sms", "voice", "webpush", "pushover", "slack", "mattermost", "teams", "teams_room", "matrix", "telegram"})
+
+
+def through_accounts(channel: str) -> bool:
+    """Whether that channel is served by accounts at providers."""
+    return channel in CHANNELS or any(one.channel == channel for one in GATEWAYS.made.values())
+
+
 # Ways whose messages are changed when somebody has what they are about (domain.ports.Changing): asked while an acknowledgement is stored,
 # without importing anybody's module.
 CHANGED = ("slack", "mattermost", "matrix", "telegram", "pushover", "webpush", "ntfy", "voice")

@@ -9,10 +9,12 @@ from threading import Event
 from typing import Any
 
 from django.db import close_old_connections
-from procrastinate import App
+from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app as django_app
+from procrastinate.contrib.django.utils import connector_params
 
 from tocsin.jobs import QUEUES
+from tocsin.lib.database.shared import borrowed
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +36,8 @@ def run(stop: Event, name: str) -> None:
 
 async def _work(stop: Event, name: str) -> None:
     # An App of its own: the one of Django keeps the connector that defers jobs inside Django's transactions.
-    connector: Any = django_app.connector
-    app = django_app.with_connector(connector.get_worker_connector())
+    connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=CONCURRENCY + 1, max_idle=30.0)
+    app = django_app.with_connector(connector)
     async with app.open_async():
         work = asyncio.create_task(
             app.run_worker_async(
@@ -62,11 +64,12 @@ async def _work(stop: Event, name: str) -> None:
 
 def _fresh_connection(call: Any, context: Any, worker: Any) -> Any:
     """Around each job: no connection is used that broke, or grew old, in an earlier one."""
-    close_old_connections()
-    try:
-        return call()
-    finally:
+    with borrowed():
         close_old_connections()
+        try:
+            return call()
+        finally:
+            close_old_connections()
 
 
 async def _rescue(app: App) -> None:

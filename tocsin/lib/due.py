@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
@@ -17,6 +18,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 
 from tocsin.lib.database import tell
 from tocsin.lib.database.base import HEARD, OWN
+from tocsin.lib.database.shared import borrowed
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +33,15 @@ LONGEST_AWAY = 2.0  # seconds, while the database is away: the work that waited 
 class Loop:
     """`take` carries out what is due and returns how much that was; `next_due` is the earliest time something is due, None for nothing.
 
-    `threads`: so many of a worker carry it out side by side, as several workers do.
+    `threads`: so many of a worker carry it out side by side, as several workers do. `shares`: it asks so little that it needs no session of
+    its own in the database; one that pages wait for has one.
     """
 
     name: str
     take: Callable[[], int]
     next_due: Callable[[], datetime | None]
     threads: int = 1
+    shares: bool = True
 
 
 def wake(name: str, *, at: datetime | None = None, now: datetime | None = None) -> None:
@@ -113,20 +117,21 @@ def run(loop: Loop, stop: Event, woken: Event) -> None:
     failures = 0
     while not stop.is_set():
         woken.clear()  # before looking: what is set while we look is looked at again
-        try:
-            close_old_connections()
-            pause = 0.0 if loop.take() else _pause(loop.next_due())
-            failures = 0
-        except Exception as error:
-            failures += 1
-            away = isinstance(error, OperationalError | InterfaceError)
-            pause = min(LONGEST_AWAY if away else LONGEST_BACK_OFF, 0.5 * 2 ** min(failures, 6))
-            # Once with its whole story: a loop that meets the same wall for ten minutes would fill the log with it.
-            log.error("the loop %s failed, next try in %.1f s: %s", loop.name, pause, error, exc_info=not away or failures == 1)
-            _drop_connection()
+        with borrowed() if loop.shares else nullcontext():
+            try:
+                close_old_connections()
+                pause = 0.0 if loop.take() else _pause(loop.next_due())
+                failures = 0
+            except Exception as error:
+                failures += 1
+                away = isinstance(error, OperationalError | InterfaceError)
+                pause = min(LONGEST_AWAY if away else LONGEST_BACK_OFF, 0.5 * 2 ** min(failures, 6))
+                # Once with its whole story: a loop that meets the same wall for ten minutes would fill the log with it.
+                log.error("the loop %s failed, next try in %.1f s: %s", loop.name, pause, error, exc_info=not away or failures == 1)
+                _drop_connection()
+        if failures:
             stop.wait(pause)  # a wake-up does not cut the back-off short
-            continue
-        if pause:
+        elif pause:
             woken.wait(pause)
 
 

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
+# For the environment of a child: glibc gives back what was freed. By itself it keeps what a burst needed, for each thread apart.
+GIVE_BACK = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 

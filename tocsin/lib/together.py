@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -9,7 +10,7 @@ from django.db.models import QuerySet
 
 
 class Question(NamedTuple):
-    """A SELECT of one column and at most one row, with its values. Its words are ours; what comes from outside is a value."""
+    """A SELECT with its values, of one column and at most one row where it is part of another one. Its words are ours; what comes from outside is a value."""
 
     sql: str
     values: tuple[Any, ...] = ()
@@ -26,3 +27,14 @@ def ask(*questions: Question) -> tuple[Any, ...]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT " + ", ".join(f"({one.sql})" for one in questions), [value for one in questions for value in one.values])
         return cursor.fetchone()
+
+
+def several(*statements: tuple[str, Sequence[Any]]) -> list[list[tuple[Any, ...]]]:
+    """The rows of several statements that go to the database in one message. Each sees what was committed before it began itself, so that
+    what follows a lock sees what was done under it. Call it inside a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("; ".join(sql for sql, _ in statements), [value for _, values in statements for value in values])
+        found = [cursor.fetchall()]
+        while cursor.nextset():
+            found.append(cursor.fetchall())
+        return found

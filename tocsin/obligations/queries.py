@@ -10,6 +10,7 @@ from django.db import connection
 from tocsin.accounts.models import Organisation, Team
 from tocsin.domain.calendars import BusinessCalendar
 from tocsin.domain.obligations import Judgement, Owed, Promise, judge
+from tocsin.domain.procedure.model import Severity
 from tocsin.lib import holidays
 from tocsin.lib.statements import Read
 from tocsin.obligations.models import Obligation
@@ -25,6 +26,11 @@ def calendar_of(team: Team | None, at: datetime) -> BusinessCalendar:
     country, subdivision = (team.country, team.subdivision) if own and team else (organisation.country, organisation.subdivision)
     year = at.astimezone(ZoneInfo(zone)).year
     return BusinessCalendar(zone, organisation.day_starts, organisation.day_ends, holidays.dates(country, subdivision, year=year))
+
+
+def calendar_for(level: Severity, team: Team | None, at: datetime) -> BusinessCalendar:
+    """The calendar by which the response to that severity is counted; where it counts no business days any will do, and nothing is asked."""
+    return calendar_of(team, at) if level.response.business_days is not None else BusinessCalendar()
 
 
 def time_zone() -> str:

@@ -11,6 +11,7 @@ from tocsin.accounts.actor import Actor
 from tocsin.accounts.audit import audit
 from tocsin.accounts.models import Team
 from tocsin.lib.refusal import invalid
+from tocsin.lib.statements import Read
 from tocsin.oncall.models import RoleSchedule, Schedule
 
 
@@ -34,9 +35,13 @@ def fill_from(roles: Mapping[str, int | None], *, known: Mapping[str, str], team
         audit("role.schedule", "schedule", id or "", said, by=by, now=now, role=role)
 
 
-def schedule_for(role: str, team_id: int | None) -> Schedule | None:
-    """The schedule that fills a role: the team's own, else everybody's; None where people take it."""
-    rows = RoleSchedule.objects.filter(role=role, schedule__removed_at=None).select_related("schedule")
-    own = rows.filter(team=team_id).first() if team_id else None
-    found = own or rows.filter(team=None).first()
-    return found.schedule if found else None
+FILLING = Read(
+    "SELECT {s}, r.role FROM oncall_roleschedule r JOIN oncall_schedule s ON s.id = r.schedule_id AND s.removed_at IS NULL"
+    " WHERE r.team_id IS NULL OR r.team_id = %s ORDER BY r.team_id IS NOT NULL, r.id DESC",
+    s=Schedule,
+)
+
+
+def schedules_for(team_id: int | None) -> dict[str, Schedule]:
+    """The schedules that fill roles: the team's own, else everybody's. A role that is not named is taken by people."""
+    return {role: schedule for schedule, role in FILLING.all(team_id)}

@@ -36,7 +36,7 @@ from tocsin.paging.operations_contacts import (
 )
 from tocsin.paging.operations_notifications import shown
 from tocsin.paging.operations_policies import change_policy, create_policy, policy_of, remove_policy
-from tocsin.timeline.operations import record
+from tocsin.timeline.operations import note, record
 
 __all__ = [
     "acknowledge", "add_method", "add_rule", "attach", "change_method", "change_policy", "create_policy", "expire_at", "invitation", "notice", "page_person",
@@ -68,13 +68,14 @@ def start(
     reason: str = "",
     urgency: str = "",
     since: datetime | None = None,
+    begins: bool = False,
     by: Actor = SYSTEM,
     now: datetime,
 ) -> Escalation:
     """Start a policy on a snapshot of it and page its first step, in the caller's transaction. The running one of that subject and track,
     if there is one, is returned as it is. Without a policy the fallback people are paged (R6). `since`: when it should have started.
-    `urgency`: as the policy says, unless it is given."""
-    before = _runs(track, "", alert.id if alert else None, incident_id)
+    `urgency`: as the policy says, unless it is given. `begins`: its subject is made in this transaction and was not paged about yet."""
+    before = [] if begins else _runs(track, "", alert.id if alert else None, incident_id)
     if running := next((row for row in before if row.status == Status.RUNNING), None):
         if incident_id and running.incident_id is None:
             attach(alert_ids=[running.alert_id], incident_id=incident_id, subject=subject, now=now)
@@ -154,7 +155,7 @@ def _start_track(
 
 
 def _tell(escalation: Escalation, kind: str, text: str, now: datetime, by: Actor = SYSTEM, **data: Any) -> None:
-    record(
+    note(
         kind, text, by=by, now=now, alert_id=escalation.alert_id, incident_id=escalation.incident_id,
         data={"escalation": escalation.id, "track": escalation.track, **data},
     )  # fmt: skip
@@ -199,7 +200,9 @@ def _exhausted(escalation: Escalation, now: datetime) -> None:
 
 def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
     """Make the rows of one step; how many people and places they reach."""
-    found, missing = people.find([target for target in page.targets if target.kind not in rules.POSTS], escalation.subject, now)
+    found, missing = people.find(
+        [target for target in page.targets if target.kind not in rules.POSTS], escalation.subject, now, escalation.urgency
+    )
     places, gone = posts.find(page.targets)
     late = catch_up.late_by(escalation.due_at or now, now)
     step = "The fallback" if page.fallback else f"Step {page.step + 1}" + (f", round {page.round + 1}" if page.round else "")
@@ -216,7 +219,7 @@ def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
         rows = notifications.plan(
             one.user, group=f"{group}:u{one.user.id}", subject=escalation.subject, why=_why(escalation, page, one.via), now=now,
             kind="fallback" if page.fallback else "page", urgency=escalation.urgency, escalation=escalation,
-            alert_id=escalation.alert_id, incident_id=escalation.incident_id, late=late,
+            alert_id=escalation.alert_id, incident_id=escalation.incident_id, late=late, by_ways=one.ways,
         )  # fmt: skip
         if rows:
             reached.append(one)

@@ -6,7 +6,8 @@ and then cancels its rows, so a claim that commits later sees the acknowledgemen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from tocsin.domain import delivery as rules
 from tocsin.domain.ports import Outcome, Receipt
 from tocsin.domain.replies import HIGHEST_CODE
 from tocsin.integrations.registry import NOTIFIERS
-from tocsin.lib import due, statements
+from tocsin.lib import due, statements, together
 from tocsin.lib.conflicts import again_on_conflict
 from tocsin.oncall.changed import changed_for
 from tocsin.paging import low_urgency
@@ -33,14 +34,19 @@ from tocsin.timeline.operations import announce, record
 LOOP = "notifications"
 PAGES = ("page", "fallback")
 State = Notification.State
-CLAIM = statements.Read(
+_CLAIM = (
     "SELECT {n}, {u}, {m}, {e}, (SELECT a.member_count FROM alerts_alert a WHERE a.id = n.alert_id) FROM paging_notification n"
     " LEFT JOIN accounts_user u ON u.id = n.user_id LEFT JOIN paging_contactmethod m ON m.id = n.contact_method_id"
     " LEFT JOIN paging_escalation e ON e.id = n.escalation_id"
-    " WHERE n.method_kind = %s AND n.state = 'pending' AND n.due_at <= %s ORDER BY n.kind = 'notice', n.due_at, n.id LIMIT %s"
-    " FOR UPDATE OF n SKIP LOCKED",
-    n=Notification, u=User, m=ContactMethod, e=Escalation,
-)  # fmt: skip
+    " WHERE n.state = 'pending' AND n.due_at <= %s AND {which} ORDER BY n.kind = 'notice', n.due_at, n.id LIMIT %s FOR UPDATE OF n SKIP LOCKED"
+)
+_CLAIMED: Any = {"n": Notification, "u": User, "m": ContactMethod, "e": Escalation}
+CLAIM = statements.Read(_CLAIM.replace("{which}", "n.method_kind = %s"), **_CLAIMED)
+CLAIM_ANY = statements.Read(_CLAIM.replace("{which}", "n.method_kind <> ALL(%s)"), **_CLAIMED)
+SENT = (  # when pages went out by a method lately
+    "SELECT sent_at FROM paging_notification WHERE contact_method_id = %s AND kind IN ('page', 'fallback') AND sent_at > %s"
+    " AND state <> 'failed' AND id <> %s ORDER BY sent_at"
+)
 CONCERNED = statements.Read(
     "SELECT {e} FROM paging_escalation e WHERE e.id IN"
     " (SELECT n.escalation_id FROM paging_notification n WHERE n.id = %s OR n.merged_into_id = %s) ORDER BY e.id FOR UPDATE",
@@ -66,13 +72,14 @@ def plan(
     alert_id: int | None = None,
     incident_id: int | None = None,
     late: int = 0,
+    by_ways: list[Way] | None = None,
 ) -> list[Notification]:
     """The rows of one page to one person by their own rules; rows that exist already are not made again (R7). Empty: no usable method.
 
-    `late`: so many seconds after it should have been made, where that is to be told.
+    `late`: so many seconds after it should have been made, where that is to be told. `by_ways`: the ways to reach them, where these are known.
     """
     made, opens = [], low_urgency.opens_at(user, now) if urgency == "low" else now
-    for way in ways(user, urgency):
+    for way in ways(user, urgency) if by_ways is None else by_ways:
         row = _row(
             user, way.method, group=group, turn=way.turn, kind=kind, title=rules.page_title(subject), text=rules.page_text(subject, why), reason=why,
             due_at=opens + timedelta(seconds=way.after_seconds), now=now, escalation=escalation, alert_id=alert_id, incident_id=incident_id,
@@ -166,16 +173,29 @@ def next_due() -> datetime | None:
 
 def claim_within(kind: str, limit: int, owner: str, now: datetime) -> list[Notification]:
     """Up to `limit` due rows of that channel, now `sending` under a new fence, pages before all else. What no longer counts is cancelled."""
+    return _claimed(CLAIM.all(now, kind, limit * 4), lambda _: limit, owner, now)
+
+
+def claim_any_within(limit: int, room: Callable[[str], int], full: list[str], owner: str, now: datetime) -> tuple[list[Notification], bool]:
+    """The same of every channel but those that are `full`, as many of each as it has `room` for; and whether that may not have been all."""
+    found = CLAIM_ANY.all(now, full, limit)
+    claimed = _claimed(found, room, owner, now)
+    return claimed, len(found) >= limit or any(room(kind) <= count for kind, count in Counter(row.method_kind for row in claimed).items())
+
+
+def _claimed(found: list[tuple[Any, ...]], room: Callable[[str], int], owner: str, now: datetime) -> list[Notification]:
     claimed: list[Notification] = []
     leading: dict[int, Notification] = {}
-    for row, row.user, row.contact_method, row.escalation, row.joined in CLAIM.all(kind, now, limit * 4):
+    taken: Counter[str] = Counter()
+    for row, row.user, row.contact_method, row.escalation, row.joined in found:
         if outdated := _outdated(row):
             _withdraw(row, outdated, now)
         elif row.kind in PAGES and row.attempt == 0 and row.contact_method_id in leading:
             merge(row, leading[row.contact_method_id], now)
-        elif len(claimed) < limit and _may_go(row, now):
+        elif taken[row.method_kind] < room(row.method_kind) and _may_go(row, now):
             _take(row, owner, now)
             claimed.append(row)
+            taken[row.method_kind] += 1
             if row.kind in PAGES and row.contact_method_id:
                 leading[row.contact_method_id] = row
     return claimed
@@ -200,11 +220,13 @@ def _may_go(row: Notification, now: datetime) -> bool:
     # R9: one page a minute per person and method; what comes sooner waits and is merged by the next claim.
     if row.kind not in PAGES or row.attempt or not row.contact_method_id:
         return True
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(7421, %s)", [row.contact_method_id % 2**31])
-        if not cursor.fetchone()[0]:
-            return False  # another process is claiming for the same person and method: it merges or holds
-    until = _held_until(row, now)
+    ((alone,),), sent = together.several(
+        ("SELECT pg_try_advisory_xact_lock(7421, %s)", (row.contact_method_id % 2**31,)),
+        (SENT, (row.contact_method_id, now - timedelta(seconds=rules.QUARTER_SECONDS), row.pk)),
+    )
+    if not alone:
+        return False  # another process is claiming for the same person and method: it merges or holds
+    until = _held_until(row, [at for (at,) in sent], now)
     if until:
         row.due_at = until
         row.history = [*row.history, line(State.PENDING, f"held back until {until:%H:%M:%S} UTC: enough pages by this method for now", now)]
@@ -212,14 +234,7 @@ def _may_go(row: Notification, now: datetime) -> bool:
     return until is None
 
 
-def _held_until(row: Notification, now: datetime) -> datetime | None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT sent_at FROM paging_notification WHERE contact_method_id = %s AND kind IN ('page', 'fallback') AND sent_at > %s"
-            " AND state <> 'failed' AND id <> %s ORDER BY sent_at",
-            [row.contact_method_id, now - timedelta(seconds=rules.QUARTER_SECONDS), row.pk],
-        )
-        sent = [at for (at,) in cursor.fetchall()]
+def _held_until(row: Notification, sent: list[datetime], now: datetime) -> datetime | None:
     most = rules.MOST_IN_A_QUARTER.get(row.method_kind)
     if most and len(sent) >= most:
         pages = Notification.objects.filter(contact_method=row.contact_method_id, kind__in=PAGES, sent_at__isnull=False).exclude(pk=row.pk)

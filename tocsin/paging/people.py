@@ -16,28 +16,13 @@ from tocsin.oncall import queries as oncall
 from tocsin.oncall.models import Schedule
 from tocsin.paging.models import ContactMethod, NotificationRule
 
-USER = Read("SELECT {u} FROM accounts_user u WHERE u.id = %s", u=User)
-WAYS = Read(
-    "SELECT {m}, r.after_seconds, r.repeats, r.repeat_seconds FROM paging_contactmethod m"
+USER = Read(  # with the ways to reach them, as whoever looks for them to page them needs both
+    "SELECT {u}, {m}, r.after_seconds, r.repeats, r.repeat_seconds FROM accounts_user u"
+    " LEFT JOIN paging_contactmethod m ON m.user_id = u.id AND m.enabled AND m.removed_at IS NULL AND m.verified_at IS NOT NULL"
     " LEFT JOIN paging_notificationrule r ON r.contact_method_id = m.id AND r.user_id = m.user_id AND r.urgency = %s"
-    " WHERE m.user_id = %s AND m.enabled AND m.removed_at IS NULL AND m.verified_at IS NOT NULL ORDER BY r.after_seconds, r.id, m.id",
-    m=ContactMethod,
-)
-
-
-@dataclass(frozen=True)
-class Found:
-    """A person to page and the last part of the path that led to them ("schedule Payments primary")."""
-
-    user: User
-    via: str
-
-
-@dataclass(frozen=True)
-class NotFound:
-    """A target that leads to nobody, with the reason in words."""
-
-    reason: str
+    " WHERE u.id = %s ORDER BY r.after_seconds, r.id, m.id",
+    u=User, m=ContactMethod,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,12 +34,29 @@ class Way:
     turn: int = 0
 
 
-def find(targets: Iterable[Target], subject: dict[str, Any], now: datetime) -> tuple[list[Found], list[NotFound]]:
-    """The people behind targets, each once, and the targets that lead to nobody."""
+@dataclass(frozen=True)
+class Found:
+    """A person to page and the last part of the path that led to them ("schedule Payments primary"); with the ways to reach them, where
+    these were read with the person."""
+
+    user: User
+    via: str
+    ways: list[Way] | None = None
+
+
+@dataclass(frozen=True)
+class NotFound:
+    """A target that leads to nobody, with the reason in words."""
+
+    reason: str
+
+
+def find(targets: Iterable[Target], subject: dict[str, Any], now: datetime, urgency: str = "high") -> tuple[list[Found], list[NotFound]]:
+    """The people behind targets, each once, and the targets that lead to nobody. `urgency`: of the page that they are looked for."""
     found: dict[int, Found] = {}
     missing: list[NotFound] = []
     for target in targets:
-        for answer in _several(target, subject, now):
+        for answer in _several(target, subject, now, urgency):
             if isinstance(answer, Found):
                 found.setdefault(answer.user.id, answer)
             else:
@@ -72,7 +74,7 @@ def _team(id: Any) -> Team | None:
     return Team.objects.filter(pk=int(id or 0), removed_at=None).select_related("fallback_user").first()
 
 
-def _several(target: Target, subject: dict[str, Any], now: datetime) -> list[Found | NotFound]:
+def _several(target: Target, subject: dict[str, Any], now: datetime, urgency: str) -> list[Found | NotFound]:
     if target.kind == "team":
         team = _team(target.id)
         members = User.objects.filter(memberships__team=team, is_active=True, removed_at=None).order_by("name", "id") if team else ()
@@ -86,24 +88,24 @@ def _several(target: Target, subject: dict[str, Any], now: datetime) -> list[Fou
         return [Found(user, f"everyone of schedule {schedule.name}") for user in everybody] or [
             NotFound(f"nobody takes turns in schedule {schedule.name}")
         ]
-    return [_one(target, subject, now)]
+    return [_one(target, subject, now, urgency)]
 
 
-def _one(target: Target, subject: dict[str, Any], now: datetime) -> Found | NotFound:
+def _one(target: Target, subject: dict[str, Any], now: datetime, urgency: str) -> Found | NotFound:
     if target.kind == "schedule":
-        return _of_schedule(target.id, now)
+        return _of_schedule(target.id, now, urgency)
     if target.kind == "user":
-        return _checked(_user(target.id), "named in the policy", "a person who no longer exists")
+        return _checked(*_user(target.id, urgency), "named in the policy", "a person who no longer exists")
     if target.kind == "team_fallback":
         team = _team(subject.get("team_id"))
         if not team:
             return NotFound("no team owns it, so there is no team's fallback person")
-        return _checked(team.fallback_user, f"fallback person of team {team.name}", f"team {team.name} has no fallback person")
+        return _checked(team.fallback_user, None, f"fallback person of team {team.name}", f"team {team.name} has no fallback person")
     organisation = Organisation.objects.select_related("fallback_user").get(pk=1)
-    return _checked(organisation.fallback_user, "fallback person of the organisation", "the organisation has no fallback person")
+    return _checked(organisation.fallback_user, None, "fallback person of the organisation", "the organisation has no fallback person")
 
 
-def _of_schedule(id: int, now: datetime) -> Found | NotFound:
+def _of_schedule(id: int, now: datetime, urgency: str) -> Found | NotFound:
     schedule = Schedule.objects.filter(pk=id).first()
     if schedule is None or schedule.removed_at is not None:
         return NotFound(f"schedule {schedule.name if schedule else id} has been removed")
@@ -111,20 +113,20 @@ def _of_schedule(id: int, now: datetime) -> Found | NotFound:
     if holder is None:
         return NotFound(f"schedule {schedule.name} has nobody on call")
     via = f"schedule {schedule.name}" + (" (override)" if holder.source == "override" else "")
-    return _checked(_user(holder.user), via, f"schedule {schedule.name} has nobody on call")
+    return _checked(*_user(holder.user, urgency), via, f"schedule {schedule.name} has nobody on call")
 
 
-def _user(id: int) -> User | None:
-    found = USER.first(id)
-    return found[0] if found else None
+def _user(id: int, urgency: str) -> tuple[User | None, list[Way] | None]:
+    rows = USER.all(urgency, id)
+    return (rows[0][0], _ways([row[1:] for row in rows if row[1]])) if rows else (None, None)
 
 
-def _checked(user: User | None, via: str, absent: str) -> Found | NotFound:
+def _checked(user: User | None, ways: list[Way] | None, via: str, absent: str) -> Found | NotFound:
     if user is None:
         return NotFound(absent)
     if not user.is_active or user.removed_at is not None:
         return NotFound(f"{user.name} ({via}) is no longer active")
-    return Found(user, via)
+    return Found(user, via, ways)
 
 
 def usable_methods(user: User) -> list[ContactMethod]:
@@ -140,7 +142,10 @@ def reachable(people: Collection[int]) -> set[int]:
 
 def ways(user: User, urgency: str = "high") -> list[Way]:
     """How a page reaches that person: by their own rules for that urgency, else by every usable method at once; empty when there is none."""
-    usable = WAYS.all(urgency, user.pk)
+    return _user(user.pk, urgency)[1] or []
+
+
+def _ways(usable: list[tuple[Any, ...]]) -> list[Way]:
     chosen: list[Way] = []
     turns: dict[int, int] = {}
     for method, after, repeats, every in usable:

@@ -267,6 +267,7 @@ class Server:
                 [self.binaries / "postgres", "-D", self.cluster.resolve()], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder.resolve(), start_new_session=True,
                 user=account.pw_uid if account else None, group=account.pw_gid if account else None, extra_groups=[] if account else None,
                 preexec_fn=lambda: processes.die_with_parent(signal.SIGINT), umask=0o077,
+                env={**os.environ, **processes.GIVE_BACK},
             )  # fmt: skip
 
     def _wait(self, stopping: Callable[[], bool]) -> bool:

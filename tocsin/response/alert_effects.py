@@ -20,7 +20,7 @@ from tocsin.paging import operations as paging
 from tocsin.paging.models import EscalationPolicy
 from tocsin.response import alert_reach, causes, reopen
 from tocsin.response.acknowledge import acknowledge_alert
-from tocsin.timeline.operations import Line, announce, record, record_of_alerts
+from tocsin.timeline.operations import Line, announce, gathered, record, record_of_alerts
 
 WITH_SERVICES = Read(
     "SELECT {a}, {s}, {t}, {p}, {l}, {o} FROM alerts_alert a LEFT JOIN alerts_service s ON s.id = a.service_id"
@@ -34,10 +34,10 @@ WITH_SERVICES = Read(
 def folded(done: Folded, integration: Integration, procedure: Procedure, *, now: datetime, watched: bool = True) -> None:
     """Put on the record what a batch did, and reach whom that demands: once for a cause, however many alerts are of it. `watched`: whether
     there is an incident that an alert could open again."""
-    record_of_alerts([line for row in done.rows for line in _lines(row)], now=now)
-    leads = [row for row in done.rows if row.new and row.firing and not row.suppressed_by and row.lead_id is None]
-    if leads:
-        known = _with_services(row.id for row in leads)
+    with gathered(now):
+        record_of_alerts([line for row in done.rows for line in _lines(row)], now=now)
+        leads = [row for row in done.rows if row.new and row.firing and not row.suppressed_by and row.lead_id is None]
+        known = _with_services(row.id for row in leads) if leads else {}
         for row in leads:
             alert_reach.first(known[row.id], procedure, accepted_at=row.accepted_at or now, now=now, watched=watched)
     joined = [row for row in done.rows if row.new and row.lead_id is not None]

@@ -14,7 +14,7 @@ from tocsin.incidents import operations_work as work
 from tocsin.incidents.models import Incident, Ticket
 from tocsin.obligations import operations as obligations
 from tocsin.obligations.models import Obligation
-from tocsin.obligations.queries import calendar_of
+from tocsin.obligations.queries import calendar_for
 from tocsin.paging import operations as paging
 from tocsin.paging import operations_rooms as rooms
 from tocsin.paging.models import EscalationPolicy
@@ -36,7 +36,7 @@ def first(
     if incident and not restarted:
         text = f"It came back: {incident.ref} is open again"
         record("recurrence", text, by=SYSTEM, now=now, alert_id=alert.pk, data={"ref": incident.ref})
-    _reach(alert, procedure, incident, now, since=accepted_at)
+    _reach(alert, procedure, incident, now, since=accepted_at, begins=not restarted)
 
 
 def again(alert: Alert, procedure: Procedure, *, now: datetime) -> None:
@@ -63,11 +63,14 @@ def subject(alert: Alert) -> dict[str, object]:
 
 def _promise(alert: Alert, procedure: Procedure, started_at: datetime, now: datetime) -> None:
     team = alert.service.team if alert.service else None
-    promised = rules.acknowledgement(procedure, severity_of(alert), started_at, calendar_of(team, now))
+    severity = severity_of(alert)
+    promised = rules.acknowledgement(procedure, severity, started_at, calendar_for(procedure.severity(severity), team, now))
     obligations.owe([promised], alert_id=alert.pk)
 
 
-def _reach(alert: Alert, procedure: Procedure, incident: Incident | None, now: datetime, *, since: datetime | None = None) -> None:
+def _reach(
+    alert: Alert, procedure: Procedure, incident: Incident | None, now: datetime, *, since: datetime | None = None, begins: bool = False
+) -> None:
     severity = severity_of(alert)
     demanded = procedure.severity(severity).escalation
     for track in demanded.page:
@@ -79,7 +82,8 @@ def _reach(alert: Alert, procedure: Procedure, incident: Incident | None, now: d
             continue
         paging.start(
             policy=policy, track=track, subject={**subject(alert), **({"incident_ref": incident.ref} if incident else {})}, alert=alert,
-            incident_id=incident.pk if incident else None, reason=f"{severity}: {demanded.text}", since=since, now=now,
+            incident_id=incident.pk if incident else None, reason=f"{severity}: {demanded.text}", since=since,
+            begins=begins and incident is None, now=now,
         )  # fmt: skip
     if demanded.team_channel:
         _tell_team(alert, severity, now)
@@ -111,7 +115,8 @@ def _make_ticket(alert: Alert, severity: str, procedure: Procedure, now: datetim
     if Ticket.objects.filter(alert=alert).exists():
         return
     team = alert.service.team if alert.service else None
-    due = rules.response_due(procedure.severity(severity), now, calendar_of(team, now))
+    level = procedure.severity(severity)
+    due = rules.response_due(level, now, calendar_for(level, team, now))
     ticket = work.create_ticket(title=alert.title, alert=alert, team=team, due_at=due, now=now)
     text = f"Ticket T-{ticket.number} created, due {due:%Y-%m-%d %H:%M} UTC"
     record("ticket", text, by=SYSTEM, now=now, alert_id=alert.pk, data={"ticket": ticket.pk})

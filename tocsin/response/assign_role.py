@@ -32,7 +32,7 @@ def assign_role(*, incident: Incident, role: str, user: User | None, handover: s
             raise invalid(user=f"{user} cannot take a role: only active responders and administrators can.")
         current = incidents.holder(incident, role)
         if user is not None and current == user:
-            return incidents.holders(incident)[role]
+            return frame.queries.holders(incident)[role]
         _may_take(incident, by, current, known[role].title)
         return give(incident, procedure, role=role, user=user, handover=handover, by=by, now=now)
 

@@ -14,6 +14,7 @@ from tocsin.alerts.operations import Row
 from tocsin.domain.alerts import AlertState
 from tocsin.domain.grouping import Cause, Causes, Joins, Newcomer, decide
 from tocsin.domain.procedure.model import Procedure
+from tocsin.lib import together
 
 MOST_CAUSES = 500
 LONGEST_WINDOW = timedelta(minutes=1440)
@@ -37,9 +38,7 @@ def place(rows: Sequence[Row], integration: Integration, procedure: Procedure, f
         return
     newcomers = [_newcomer(row, facts, procedure) for row in rows]
     services = {row.service_id for row in rows if row.service_id is not None}
-    if services:
-        queries.hold_grouping({facts.topology.region(one) for one in services})
-    causes = open_causes(facts.topology.near(services), integration.pk, facts, procedure, now)
+    causes = open_causes(services, integration.pk, facts, procedure, now)
     new_leads: dict[int, Row] = {}
     joined: dict[int, list[Row]] = {}
     for row, newcomer in zip(rows, newcomers, strict=True):
@@ -76,10 +75,11 @@ def _cause_of(row: Row, new: Newcomer) -> Cause:
 def open_causes(
     services: Collection[int], integration_id: int, facts: queries.GroupingFacts, procedure: Procedure, now: datetime
 ) -> Causes:
-    """The causes that alerts of these services (or of the integration, where no service is known) could join."""
-    with connection.cursor() as cursor:
-        cursor.execute(OPEN, [now - LONGEST_WINDOW, list(services), integration_id, MOST_CAUSES])
-        found = cursor.fetchall()
+    """The causes that alerts of these services (or of the integration, where no service is known) could join; nobody else decides about
+    them until the transaction ends."""
+    lock = queries.hold_grouping({facts.topology.region(one) for one in services})
+    near = list(facts.topology.near(services))
+    _, found = together.several(lock, (OPEN, (now - LONGEST_WINDOW, near, integration_id, MOST_CAUSES)))
     causes = []
     levels = {level.id: level for level in procedure.severities}
     for id, service, integration, key, severity, began, joined, policy, fires, answered, incident in found:

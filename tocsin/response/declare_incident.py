@@ -16,11 +16,12 @@ from tocsin.domain import obligations as rules
 from tocsin.domain.procedure.model import Procedure, Severity
 from tocsin.domain.severity import propose, worse_of
 from tocsin.incidents import operations as incidents
+from tocsin.incidents import queries
 from tocsin.incidents.models import Incident
 from tocsin.lib.refusal import Refused, invalid
 from tocsin.obligations import operations as obligations
 from tocsin.obligations.models import Obligation
-from tocsin.obligations.queries import calendar_of, time_zone
+from tocsin.obligations.queries import calendar_for, time_zone
 from tocsin.paging import operations as paging
 from tocsin.paging.models import Escalation
 from tocsin.procedures import operations as procedures
@@ -98,7 +99,7 @@ def declare(
         _tick(incident, procedure, alert, by, now)
         open_checks(incident, procedure, now)
         offer(incident, procedure)
-        reach.reach(incident, procedure, alert=alert, by=by, now=now)
+        reach.reach(incident, procedure, alert=alert, begins=alert is None, by=by, now=now)
         return incident
 
 
@@ -119,8 +120,9 @@ def channel_for(procedure: Procedure, severity: Severity, title: str, zone: str,
         return ""
     day = now.astimezone(ZoneInfo(zone)).date()
     start = f"#{procedure.settings.channel_prefix}-{day:%Y%m%d}-"
-    taken = set(Incident.objects.filter(channel__startswith=start).values_list("channel", flat=True))
-    return messages.channel_name(procedure.settings.channel_prefix, day, title, taken, procedure.settings.channel_length)
+    return messages.channel_name(
+        procedure.settings.channel_prefix, day, title, queries.channels_from(start), procedure.settings.channel_length
+    )
 
 
 def _wanted(
@@ -180,7 +182,7 @@ def _check_commander(user: User | None) -> None:
 
 def _owe(incident: Incident, procedure: Procedure, alert: Alert | None, now: datetime) -> None:
     """Open what the severity obliges to. The acknowledgement of an alert is owed already, from its first event on."""
-    calendar = calendar_of(incident.team, now)
+    calendar = calendar_for(procedure.severity(incident.severity), incident.team, now)
     owed = Obligation.objects.filter(alert_id=alert.pk, kind="acknowledge") if alert else Obligation.objects.none()
     acknowledgement = rules.acknowledgement(procedure, incident.severity, now, calendar)
     for row in owed.filter(state=Obligation.State.OPEN).select_for_update():

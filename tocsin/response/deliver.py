@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
@@ -21,13 +21,15 @@ from tocsin import clock
 from tocsin.domain import providers as rules
 from tocsin.domain.delivery import SEND_LIMIT_SECONDS
 from tocsin.domain.ports import Alone, Message, Notifier, Outcome, Receipt
-from tocsin.integrations.registry import GATEWAYS, NOTIFIERS
+from tocsin.integrations.registry import GATEWAYS, NOTIFIERS, through_accounts
 from tocsin.lib import due
+from tocsin.lib.database.shared import borrowed
 from tocsin.lib.due import Loop
 from tocsin.paging import messages, operations_canary, operations_mail, operations_notifications
 from tocsin.paging import operations_providers as providers
 from tocsin.paging.addresses import address_of
-from tocsin.paging.models import Notification, Provider
+from tocsin.paging.models import ContactMethod, Notification, Provider
+from tocsin.procedures import operations as procedures
 from tocsin.response import catch_up
 from tocsin.response.send_post import send_post
 
@@ -52,7 +54,7 @@ def send(row: Notification, now: datetime) -> Receipt:
         return Receipt(Outcome.FAILED, f"there is no channel {row.method_kind}")
     address = address_of(row.contact_method) if row.contact_method else ""
     message = messages.message(row, now)
-    if any(GATEWAYS[kind].channel == row.method_kind for kind in GATEWAYS):
+    if through_accounts(row.method_kind):
         return _through_accounts(row, notifier, address, message)
     try:
         return notifier.send(address, message, key=messages.key(row))
@@ -162,14 +164,15 @@ class Lane:
 
     def _work(self, row: Notification, now: datetime) -> None:
         try:
-            close_old_connections()
-            receipt = send(row, now)
+            with borrowed():
+                close_old_connections()
+                receipt = send(row, now)
             with self.lock:
                 self.given_up.add((row.id, row.fence))  # its result is known: it cannot become overdue any more
-            settle(row, receipt)
+            with borrowed():
+                settle(row, receipt)
         except Exception:
             log.exception("page %s could not be settled; its lease brings it back", row.id)
-            connection.close()
         finally:
             with self.lock:
                 self.sending.pop((row.id, row.fence), None)
@@ -234,24 +237,33 @@ def open_lanes() -> None:
     _open = True
 
 
+@cache
+def _prepare() -> None:
+    """What the first page of a process would wait for: the session that marks its claims, the parts that speak to the channels in use, and
+    the procedure in force."""
+    presence.owner()
+    for kind in set(ContactMethod.objects.filter(removed_at=None).values_list("kind", flat=True).distinct()):
+        NOTIFIERS.get(kind)
+    for kind in set(Provider.objects.filter(removed_at=None).values_list("kind", flat=True)):
+        GATEWAYS.get(kind)
+    procedures.document(procedures.current())
+
+
 def claim_own(now: datetime) -> None:
     """Claim in the caller's transaction, at its end, the pages that it has made due, and hand them to the lanes once it is committed: a page
     is spared a second commit and the way through the loop. Where the lanes are closed or full it is the loop that finds them."""
     if not _open or not due.is_woken(operations_notifications.LOOP) or not catch_up.PAGES.is_open():
         return
-    left = False
-    for kind in operations_notifications.kinds_due(now):
-        lane = _lane(kind)
-        rows = operations_notifications.claim_within(kind, lane.free, presence.owner(), now) if lane.free > 0 else []
-        transaction.on_commit(partial(_submit, lane, rows, now))
-        left = left or len(rows) >= lane.free
-    if not left:
+    full = [lane.kind for lane in list(_lanes.values()) if lane.free <= 0]
+    rows, left = operations_notifications.claim_any_within(LANE_WIDTH * 4, lambda kind: _lane(kind).free, full, presence.owner(), now)
+    transaction.on_commit(partial(_submit, rows, now))
+    if not left and not full:
         due.let_sleep(operations_notifications.LOOP)
 
 
-def _submit(lane: Lane, rows: list[Notification], now: datetime) -> None:
+def _submit(rows: list[Notification], now: datetime) -> None:
     for row in rows:
-        lane.submit(row, now)
+        _lane(row.method_kind).submit(row, now)
 
 
 def _lane(kind: str) -> Lane:
@@ -260,6 +272,8 @@ def _lane(kind: str) -> Lane:
 
 def take() -> int:
     """Hand what is due to the lanes, as much as each has room for; how many rows were handed over or taken back."""
+    if _open:
+        _prepare()
     if catch_up.PAGES.closed():
         return 0
     now = clock.now()
@@ -290,4 +304,4 @@ def next_due() -> datetime | None:
     return earliest
 
 
-LOOP = Loop(operations_notifications.LOOP, take, catch_up.PAGES.next_due(next_due))
+LOOP = Loop(operations_notifications.LOOP, take, catch_up.PAGES.next_due(next_due), shares=False)

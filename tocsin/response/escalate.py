@@ -30,4 +30,4 @@ def take() -> int:
     return done
 
 
-LOOP = Loop(operations.LOOP, take, catch_up.STEPS.next_due(operations.next_due))
+LOOP = Loop(operations.LOOP, take, catch_up.STEPS.next_due(operations.next_due), shares=False)

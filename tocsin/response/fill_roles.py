@@ -8,7 +8,6 @@ from tocsin.accounts.actor import SYSTEM, Actor
 from tocsin.accounts.models import User
 from tocsin.domain import obligations as rules
 from tocsin.domain.procedure.model import Procedure
-from tocsin.incidents import operations as incidents
 from tocsin.incidents.models import Incident
 from tocsin.oncall import operations_roles, queries
 from tocsin.oncall.models import Schedule
@@ -19,11 +18,12 @@ from tocsin.response.assign_role import give
 
 def fill(incident: Incident, procedure: Procedure, *, by: Actor, now: datetime) -> None:
     """In the caller's transaction: each role that the severity demands and nobody holds. An empty schedule leaves it free, and says so."""
-    held = incidents.holders(incident)
+    free = {promise.owner_role for promise in rules.roles(procedure, incident.severity, now) if promise.owner_role}
+    schedules = operations_roles.schedules_for(incident.team_id) if free else {}
+    held = frame.queries.holders(incident) if schedules else {}
     for promise in rules.roles(procedure, incident.severity, now):
         role = promise.owner_role
-        schedule = operations_roles.schedule_for(role, incident.team_id) if role and role not in held else None
-        if schedule is not None:
+        if role not in held and (schedule := schedules.get(role)):
             _fill(incident, procedure, role, schedule, by, now)
 
 

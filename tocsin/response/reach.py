@@ -11,22 +11,24 @@ from tocsin.domain.procedure.model import Procedure
 from tocsin.incidents import operations_work as work
 from tocsin.incidents.models import Incident, Ticket
 from tocsin.obligations import operations as obligations
-from tocsin.obligations.queries import calendar_of
+from tocsin.obligations.queries import calendar_for
 from tocsin.paging import operations as paging
 from tocsin.paging import operations_rooms as rooms
 from tocsin.paging.models import Escalation
 from tocsin.response import frame
 from tocsin.response.rehearse import policy_of
 from tocsin.timeline.models import Entry
-from tocsin.timeline.operations import record
+from tocsin.timeline.operations import gathered, record
 
 
-def reach(incident: Incident, procedure: Procedure, *, alert: Alert | None, by: Actor, now: datetime) -> None:
-    """Carry out what the incident's severity demands, in the caller's transaction; a track that was started before is not started again."""
+def reach(incident: Incident, procedure: Procedure, *, alert: Alert | None, begins: bool = False, by: Actor, now: datetime) -> None:
+    """Carry out what the incident's severity demands, in the caller's transaction; a track that was started before is not started again.
+    `begins`: the incident is made in this transaction, of no alert, so that nobody was paged about it yet."""
     demanded = procedure.severity(incident.severity).escalation
-    for track in demanded.page:
-        if not _started(incident, alert, track):
-            _page(incident, alert, track, by, now)
+    with gathered(now):
+        for track in demanded.page:
+            if begins or not _started(incident, alert, track):
+                _page(incident, alert, track, begins, by, now)
     if demanded.team_channel:
         _tell_team(incident, by, now)
     if demanded.ticket:
@@ -40,7 +42,7 @@ def _started(incident: Incident, alert: Alert | None, track: str) -> bool:
     return runs.exists()
 
 
-def _page(incident: Incident, alert: Alert | None, track: str, by: Actor, now: datetime) -> None:
+def _page(incident: Incident, alert: Alert | None, track: str, begins: bool, by: Actor, now: datetime) -> None:
     policy = policy_of(incident.service, track)
     if policy is None and track != "on_call" and _started(incident, alert, "on_call"):
         frame.tell(
@@ -49,7 +51,7 @@ def _page(incident: Incident, alert: Alert | None, track: str, by: Actor, now: d
         return
     paging.start(
         policy=policy, track=track, subject=frame.subject(incident), alert=alert if track == "on_call" else None, incident_id=incident.pk,
-        reason=f"{incident.ref} declared {incident.severity}", by=by, now=now,
+        reason=f"{incident.ref} declared {incident.severity}", begins=begins, by=by, now=now,
     )  # fmt: skip
 
 
@@ -72,7 +74,8 @@ def _ticket(incident: Incident, procedure: Procedure, alert: Alert | None, by: A
     """The built-in ticket, due with the severity's response; the promise of it is kept at once."""
     if Ticket.objects.filter(incident=incident).exists():
         return
-    due = rules.response_due(procedure.severity(incident.severity), now, calendar_of(incident.team, now))
+    level = procedure.severity(incident.severity)
+    due = rules.response_due(level, now, calendar_for(level, incident.team, now))
     ticket = work.create_ticket(title=incident.title, alert=alert, incident=incident, team=incident.team, due_at=due, now=now)
     entry = frame.tell(
         "ticket", f"Ticket T-{ticket.number} created, due {due:%Y-%m-%d %H:%M} UTC", incident, by=by, now=now, ticket=ticket.pk

@@ -19,6 +19,7 @@ from tocsin.domain.procedure.model import Procedure
 from tocsin.heartbeats import queries as heartbeats
 from tocsin.incidents import queries as incidents
 from tocsin.lib.due import Loop
+from tocsin.lib.together import Question
 from tocsin.paging import operations_canary
 from tocsin.procedures import operations as procedures
 from tocsin.response import act_on_alert, alert_effects, canary, causes, deliver, stale, verify_sns, watch_heartbeats
@@ -113,32 +114,35 @@ def _receive_or_halve(integration: Integration, rows: Sequence[RawEvent], now: d
 
 
 def _receive(integration: Integration, rows: Sequence[RawEvent], now: datetime) -> None:
-    version, dogs, watched = _facts(integration.pk, now)
+    facts = queries.facts(
+        now, Question(procedures.NEWEST), Question(heartbeats.ANY_WATCHDOG, (integration.pk,)), Question(incidents.ANY_WATCHED, (now,))
+    )
+    version, dogs, watched = facts.also
     procedure = procedures.in_force(version)
     for acts, group in groupby(rows, key=lambda row: row.protocol == act_on_alert.PROTOCOL):
         if acts:
             for row in group:
                 act_on_alert.carry_out(integration, row, procedure=procedure, now=now)
         else:
-            _fold(integration, list(group), procedure, now, dogs=dogs, watched=watched)
-
-
-def _facts(integration_id: int, now: datetime) -> tuple[int | None, bool, bool]:
-    """In one question: the version of the procedure in force, whether alerts of this integration feed heartbeats, and whether an incident
-    that is over would open again if its alert came back."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT ({procedures.NEWEST}), ({heartbeats.ANY_WATCHDOG}), ({incidents.ANY_WATCHED})", [integration_id, now])
-        return cursor.fetchone()
+            _fold(integration, list(group), procedure, facts, now, dogs=dogs, watched=watched)
 
 
 def _fold(
-    integration: Integration, rows: Sequence[RawEvent], procedure: Procedure, now: datetime, *, dogs: bool = True, watched: bool = True
+    integration: Integration,
+    rows: Sequence[RawEvent],
+    procedure: Procedure,
+    facts: queries.KnownFacts,
+    now: datetime,
+    *,
+    dogs: bool,
+    watched: bool,
 ) -> None:
+    """`dogs`: whether alerts of this integration feed heartbeats. `watched`: whether an incident that is over would open again if its alert
+    came back."""
     readings = [read(integration, row) for row in rows]
     operations_deliveries.drop_repeated(integration, readings, now)
     if dogs:
         watch_heartbeats.hear_watchdogs(integration, readings, now)
-    facts = queries.facts(now)
     done = alerts.fold_events(
         integration, readings, procedure=procedure, now=now, directory=facts.directory,
         place=lambda new: causes.place(new, integration, procedure, facts.grouping, now),
@@ -202,4 +206,4 @@ def _next_due() -> datetime | None:
 
 
 # Two threads: while one folds a storm of one integration, the other takes what the others send.
-LOOP = Loop(alerts.LOOP_NAME, take, _next_due, threads=2)
+LOOP = Loop(alerts.LOOP_NAME, take, _next_due, threads=2, shares=False)

@@ -33,7 +33,7 @@ def resolve(*, incident: Incident, resolution: str, by: Actor, now: datetime) ->
         owed = [rules.verification(procedure, incident.severity, now)]
         if procedure.settings.postmortem_counts_from == "resolved" and (due := rules.postmortem(procedure, incident.severity, now)):
             owed.append(due)
-        held = incidents.holders(incident)
+        held = frame.queries.holders(incident)
         owners = {role: row.user for role, row in held.items()}
         obligations.owe(owed, incident_id=incident.pk, owners=owners)
         obligations.not_applicable("next_internal_update", incident_id=incident.pk, reason="Resolved", at=now)

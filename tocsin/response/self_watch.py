@@ -20,6 +20,7 @@ from tocsin.domain import self_watch as rules
 from tocsin.domain.self_watch import Problem, Seen, Told
 from tocsin.jobs import heartbeat
 from tocsin.lib import http
+from tocsin.lib.database.shared import borrowed
 from tocsin.paging import operations_canary, operations_state
 from tocsin.response import alarm, audit, lateness
 
@@ -44,12 +45,13 @@ class Watch:
     def run(self, stop: Event) -> None:
         """Look until told to stop. Whatever goes wrong in a look is a reason to look again."""
         while not stop.wait(LOOK_EVERY):
-            try:
-                self.round()
-            except Exception:
-                log.exception("a look at the state of this process failed")
-            finally:
-                close_old_connections()
+            with borrowed():
+                try:
+                    self.round()
+                except Exception:
+                    log.exception("a look at the state of this process failed")
+                finally:
+                    close_old_connections()
 
     def round(self) -> None:
         """One look, and what follows from it."""
