@@ -59,11 +59,11 @@ def measured(causes: int, *, show: bool) -> dict[str, float]:
     phone = Phone()
     NOTIFIERS.add("webhook", phone)
     deliver.open_lanes()
-    catch_up.PAGES.closed()
     taken: list[tuple[float, float, float, int, float]] = []
     for number in range(causes):
         store(cause(number, clock.now()), number)
         phone.called.clear()
+        catch_up.PAGES.closed()  # looks whether paging is at work, as its loop does every few seconds
         session = Session()
         statements: list[tuple[float, float, str, str]] = []
         with watched(statements) if show and number == causes - 1 else counted(statements):

@@ -1,8 +1,8 @@
 """How long do declare, acknowledge and resolve take over HTTP? The median of single requests, one after the other, against a live server.
 
-    python -m tests.performance.verbs http://127.0.0.1:8000 TOKEN [ROUNDS]
+    python -m tests.performance.verbs [http://127.0.0.1:8000 TOKEN [ROUNDS]]
 
-The token needs the scopes read and respond; the incidents it makes are drills, so that they stay out of figures. Goal: 25 ms each.
+Without an address a whole `tocsin up` of its own is measured. The token needs the scopes read and respond; the incidents it makes are drills, so that they stay out of figures. Goal: 25 ms each.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import statistics
 import sys
 import time
 from urllib.parse import urlsplit
+
+from tests.live import TOKEN, LiveServer
 
 
 class Server:
@@ -55,10 +57,16 @@ def measure(server: Server, rounds: int) -> dict[str, list[float]]:
 
 def main() -> None:
     """Print median and 95th percentile of each verb."""
-    if len(sys.argv) < 3:
+    if len(sys.argv) == 2:
         raise SystemExit(__doc__)
     rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 50
-    for name, values in measure(Server(sys.argv[1], sys.argv[2]), rounds).items():
+    own = None if len(sys.argv) > 2 else LiveServer()
+    try:
+        taken = measure(Server(own.url, TOKEN) if own else Server(sys.argv[1], sys.argv[2]), rounds)
+    finally:
+        if own:
+            own.stop()
+    for name, values in taken.items():
         print(f"{name:12} p50 {statistics.median(values):6.1f} ms   p95 {statistics.quantiles(values, n=20)[-1]:6.1f} ms   n={len(values)}")
 
 

@@ -25,7 +25,7 @@ from tocsin.lib import processes
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0777",  # the folder around it is closed
-    "max_connections": "200",  # a worker holds about 25: several fit beside web
+    "max_connections": "200",  # a worker holds about 15: several fit beside web
     "reserved_connections": "30",  # for the worker and the owner (D13)
     "shared_buffers": "48MB",
     "work_mem": "8MB",
