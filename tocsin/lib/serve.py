@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -193,21 +192,15 @@ def serve(application: str, host: str, port: int, processes: int = 1) -> bool:
     The address is taken before the application is loaded, so that whoever comes in between waits a moment instead of being refused.
     """
     config = configured(application, processes)
-    try:
-        listening = socket.create_server((host, port), family=_family(host), backlog=BACKLOG)
-    except OSError as error:
-        sys.exit(f"tocsin: {host}:{port} cannot be listened on: {error.strerror or error}")
+    config.host, config.port = host, port
+    listening = config.bind_socket()  # where that fails it says why and ends the process
+    listening.listen(BACKLOG)
     if processes == 1:
         uvicorn.Server(config).run([listening])
         return True
-    listening.set_inheritable(True)
     several = _Several(config, [listening])
     several.run()
     return not several.refused
-
-
-def _family(host: str) -> Any:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 if __name__ == "__main__":  # python -m tocsin.lib.serve MODULE:NAME PORT, for tests and measurements of one part alone
