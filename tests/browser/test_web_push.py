@@ -44,13 +44,13 @@ class Installed:
 
     def shown(self, words: str) -> dict:
         for turn in range(1, 301):
-            for one in self.page.evaluate(SHOWN):
+            there = self.page.evaluate(SHOWN)
+            for one in there:
                 if words in f"{one['title']} {one['body']}":
                     return one
             self.page.wait_for_timeout(50)
-            if turn % 60 == 0 and not self.page.evaluate(
-                SHOWN
-            ):  # what DevTools delivers while the worker is being started is lost; a push service keeps it
+            # What DevTools delivers while the worker is being started is lost; a push service keeps it.
+            if turn % 60 == 0 and not any(one["tag"] == self.last["tag"] and one["body"] == self.last["body"] for one in there):
                 self.push(**self.last)
         raise AssertionError(f"no notification says {words!r}; there are {self.page.evaluate(SHOWN)}")
 
