@@ -27,7 +27,7 @@ from tocsin.domain.escalation import (
     rehearse,
     still_asked,
 )  # fmt: skip
-from tocsin.domain.ports import Outcome, Receipt
+from tocsin.domain.ports import Outcome, Receipt, Report
 
 NOW = datetime(2026, 11, 23, 3, 14, tzinfo=UTC)
 policies = st.builds(
@@ -151,6 +151,19 @@ def test_what_follows_from_a_receipt():
     assert after(Outcome.RETRY, 1, retry_after=86400.0) == delivery.NextMethod()
     assert after(Outcome.UNKNOWN) == delivery.RetryAt(NOW, possible_duplicate=True)
     assert after(Outcome.UNKNOWN, was_unknown=True) == delivery.NextMethod()
+
+
+def test_who_owes_a_report_is_asked_soon_and_silence_comes_to_an_end_either_way():
+    def after(seconds, *, awaits_report):
+        return delivery.after_silence(NOW, NOW + timedelta(seconds=seconds), awaits_report=awaits_report)
+
+    assert delivery.looked_at(NOW, awaits_report=True) == NOW + timedelta(seconds=60)
+    assert [after(seconds, awaits_report=True) for seconds in (60, 179, 180, 700)] == ["wait", "wait", "next method", "next method"]
+    assert after(delivery.UNCONFIRMED_SECONDS - 1, awaits_report=False) == "wait"
+    assert after(delivery.UNCONFIRMED_SECONDS, awaits_report=False) == "unconfirmed"
+    assert delivery.looked_at(NOW, awaits_report=False) == NOW + timedelta(seconds=delivery.UNCONFIRMED_SECONDS)
+    for outcome in (Outcome.DELIVERED, Outcome.FAILED):  # what is said after all counts
+        assert delivery.after_report(Report(outcome), "unconfirmed", same=True, sequence=None) == outcome.value
 
 
 def test_a_page_is_held_back_for_the_rest_of_the_minute_only():

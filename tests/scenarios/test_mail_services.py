@@ -19,10 +19,11 @@ from django.test import Client
 
 from tests.integrations.standing_in import Asked, StandIn, running
 from tests.integrations.test_notifiers import free_port, mailbox  # noqa: F401 - a fixture
+from tocsin.alerts.models import Alert
 from tocsin.domain.ports import Message, Outcome
 from tocsin.integrations.email import services
 from tocsin.integrations.registry import NOTIFIERS
-from tocsin.paging import messages, operations_mail, queries_providers
+from tocsin.paging import messages, operations_mail, operations_reports, queries_providers
 from tocsin.paging import operations as paging
 from tocsin.paging.models import ContactMethod, Notification, Provider
 
@@ -187,6 +188,53 @@ def test_a_soft_bounce_fails_the_page_and_keeps_the_address_and_a_delay_changes_
     by_mail.phone.expect(by_mail.ana)
     assert page(by_mail).state == "failed" and "it was sent back (smtp;452 4.2.2 mailbox full)" in page(by_mail).outcome
     assert method(by_mail).verified_at is not None
+
+
+def test_a_mail_of_which_nobody_ever_speaks_ends_as_unconfirmed_and_holds_back_no_step(by_mail, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    phone = by_mail.method(by_mail.ben, "+491")
+    paging.add_rule(by_mail.ben, contact_method=method(by_mail).pk, by=by_mail.by, now=by_mail.now)
+    paging.add_rule(by_mail.ben, contact_method=phone.pk, after_seconds=1800, by=by_mail.by, now=by_mail.now)
+    by_mail.policy([by_mail.ben], [by_mail.ana])
+    by_mail.alert()
+    by_mail.advance(seconds=300)
+    by_mail.phone.expect(by_mail.ana)  # the next step came when it was due
+    by_mail.advance(seconds=299)
+    assert page(by_mail).state == "accepted"
+    by_mail.advance(seconds=2)
+    end = page(by_mail)
+    assert (end.state, end.outcome) == ("unconfirmed", "the mail server took it; nobody has said within 10 min whether it arrived")
+    assert [line["state"] for line in end.history] == ["pending", "sending", "accepted", "unconfirmed"] and end.final_at
+    assert len(mail.outbox) == 1 and not Notification.objects.filter(report_due_at__isnull=False).exists()
+    by_mail.phone.silent()  # it may have arrived: the other way keeps its own delay
+
+
+def test_a_bounce_after_that_end_still_starts_the_next_way_at_once_and_a_delivery_ends_it_better(by_mail, postmark):
+    phone = by_mail.method(by_mail.ben, "+491")
+    paging.add_rule(by_mail.ben, contact_method=method(by_mail).pk, by=by_mail.by, now=by_mail.now)
+    paging.add_rule(by_mail.ben, contact_method=phone.pk, after_seconds=1800, by=by_mail.by, now=by_mail.now)
+    by_mail.policy([by_mail.ben])
+    by_mail.alert("First")
+    by_mail.advance(seconds=601)
+    assert page(by_mail).state == "unconfirmed"
+    call(postmark_says("Delivery", page(by_mail)))
+    assert page(by_mail).state == "delivered"
+    by_mail.acknowledge(Alert.objects.get(), by_mail.ben)
+    by_mail.alert("Second")
+    by_mail.advance(seconds=601)
+    call(postmark_says("Bounce", page(by_mail)))
+    by_mail.settle()
+    by_mail.phone.expect(by_mail.ben, "Second", number="+491")
+    assert page(by_mail).state == "failed"
+
+
+def test_whoever_answers_a_mail_that_nobody_spoke_of_had_it(by_mail, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    by_mail.policy([by_mail.ben])
+    by_mail.alert()
+    by_mail.advance(seconds=601)
+    operations_reports.reached(page(by_mail).pk, "Ben answered", by_mail.now)
+    assert page(by_mail).state == "delivered"
 
 
 def test_what_is_marked_as_spam_had_arrived_and_reaches_nobody_any_more(by_mail, postmark):

@@ -302,6 +302,8 @@ def test_without_any_report_the_next_method_is_used_after_three_minutes_and_a_la
     sms = world.pages(user=ana, method_kind="sms")[0]
     assert row.method_kind == "phone" and "no report of delivery within 3 min" in sms.outcome
     assert len([asked for asked in twilio.asked if asked.method == "GET"]) == 2
+    world.advance(seconds=420)
+    assert world.pages(user=ana, method_kind="sms")[0].state == "unconfirmed"
     twilio.report(twilio.texts[0], "delivered")
     assert world.pages(user=ana, method_kind="sms")[0].state == "delivered"
 

@@ -18,6 +18,7 @@ LEASE_SECONDS = 30
 SEND_LIMIT_SECONDS = 20
 REPORT_ASKED_SECONDS = 60  # after that without a report the provider is asked, and again as often
 REPORT_LIMIT_SECONDS = 180  # after that without a report the next method is used
+UNCONFIRMED_SECONDS = 600  # after that nobody waits for a report any more, also where none was to be expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def after_report(report: Report, state: str, *, same: bool, sequence: int | None
     what comes twice, late, out of order or about another attempt is noted.
     """
     older = report.sequence is not None and sequence is not None and report.sequence <= sequence
-    if not same or older or state not in ("pending", "sending", "accepted"):
+    if not same or older or state not in ("pending", "sending", "accepted", "unconfirmed"):
         return "noted"
     match report.outcome:
         case Outcome.DELIVERED:
@@ -78,6 +79,19 @@ def after_report(report: Report, state: str, *, same: bool, sequence: int | None
         case Outcome.FAILED if state != "pending":  # else another try is planned already
             return "failed"
     return "noted"
+
+
+def looked_at(taken_at: datetime, *, awaits_report: bool) -> datetime:
+    """When somebody first looks whether a page that its provider took then was spoken of: soon where a report is to be expected."""
+    return taken_at + timedelta(seconds=REPORT_ASKED_SECONDS if awaits_report else UNCONFIRMED_SECONDS)
+
+
+def after_silence(taken_at: datetime, now: datetime, *, awaits_report: bool) -> Literal["wait", "next method", "unconfirmed"]:
+    """What follows while nobody has said what became of a page that its provider took then. It ends as "unconfirmed", which stands in nobody's
+    way: it may have arrived, so that no other page is sent for it, and it holds back no step."""
+    if awaits_report:
+        return "next method" if now >= taken_at + timedelta(seconds=REPORT_LIMIT_SECONDS) else "wait"
+    return "unconfirmed" if now >= taken_at + timedelta(seconds=UNCONFIRMED_SECONDS) else "wait"
 
 
 def held_until(last_page_at: datetime | None, now: datetime, *, sent: Sequence[datetime] = (), most: int | None = None) -> datetime | None:

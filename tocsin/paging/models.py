@@ -170,6 +170,7 @@ class Notification(models.Model):
         PENDING = "pending"
         SENDING = "sending"
         ACCEPTED = "accepted"
+        UNCONFIRMED = "unconfirmed"  # accepted, and nobody has said in time whether it arrived
         DELIVERED = "delivered"
         FAILED = "failed"
         CANCELLED = "cancelled"
@@ -186,7 +187,7 @@ class Notification(models.Model):
     title = models.CharField(max_length=300)
     text = models.TextField(max_length=4000)
     reason = models.CharField(max_length=1000, blank=True, default="")  # why this person is paged: the whole path in one sentence
-    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.PENDING)
     due_at = models.DateTimeField(null=True, blank=True)
     attempt = models.PositiveSmallIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0)
@@ -228,7 +229,7 @@ class Notification(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(state__in=["pending", "sending"], due_at__isnull=False)
-                | models.Q(state__in=["accepted", "delivered", "failed", "cancelled"], due_at__isnull=True),
+                | models.Q(state__in=["accepted", "unconfirmed", "delivered", "failed", "cancelled"], due_at__isnull=True),
                 name="notification_due_while_open",
             ),
             models.CheckConstraint(
@@ -240,6 +241,8 @@ class Notification(models.Model):
                 name="notification_to_a_person_or_a_place",
             ),
         ]
+
+    OUT = (State.ACCEPTED, State.UNCONFIRMED, State.DELIVERED)  # it has left the house and may be with its person
 
     @property
     def whom(self) -> str:

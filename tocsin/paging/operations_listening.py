@@ -53,7 +53,7 @@ def waiting(account: Provider, now: datetime) -> list[str]:
         return []
     running = Q(escalation__status__in=(Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED), created_at__gt=now - LISTENING_LIFETIME)
     rows = Notification.objects.filter(running | Q(escalation=None, created_at__gt=now - BY_HAND_LIFETIME), account=account)
-    rows = rows.filter(kind__in=("page", "fallback", "post"), state__in=(Notification.State.ACCEPTED, Notification.State.DELIVERED))
+    rows = rows.filter(kind__in=("page", "fallback", "post"), state__in=Notification.OUT)
     return list(rows.exclude(provider_id="").order_by("-id").values_list("provider_id", flat=True)[:MOST_ROOMS])
 
 

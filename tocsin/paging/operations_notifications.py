@@ -127,7 +127,7 @@ def line(state: str, reason: str, now: datetime) -> dict[str, str]:
 def become(row: Notification, state: str, reason: str, now: datetime, *, due_at: datetime | None = None) -> None:
     """Give a locked row another state, with a line of its history. `due_at` for what is still to be sent."""
     row.state, row.due_at, row.lease_until, row.claimed_by = state, due_at, None, ""
-    row.report_due_at = now + timedelta(seconds=rules.REPORT_ASKED_SECONDS) if row.awaits_report and state == State.ACCEPTED else None
+    row.report_due_at = rules.looked_at(now, awaits_report=row.awaits_report) if state == State.ACCEPTED else None
     row.outcome = reason[:500]
     row.final_at = None if due_at else now
     row.history = [*row.history, line(state, reason, now)]
@@ -342,7 +342,7 @@ def settle(id: int, fence: int, receipt: Receipt, now: datetime) -> str:
             become(row, State.FAILED, receipt.reason or "failed", now)
             tell(row, f"{_word(row)}_failed", f"{row.whom} could not be reached by {row.method_kind}: {row.outcome}.", now)
             instead(row, escalations, now)
-    if receipt.lasts and row.state in (State.ACCEPTED, State.DELIVERED):
+    if receipt.lasts and row.state in Notification.OUT:
         polling.begin(row, receipt.lasts, now)
     if (receipt.gone or receipt.stopped) and row.contact_method:
         lose(row.contact_method, receipt.reason, now, stopped=receipt.stopped)
@@ -412,7 +412,7 @@ def _next_method(row: Notification, now: datetime) -> bool:
             other.save(update_fields=["due_at"])
             due.wake(LOOP)
             return True
-    if any(other.state in (State.PENDING, State.SENDING, State.ACCEPTED, State.DELIVERED) for other in others):
+    if any(other.state in (State.PENDING, State.SENDING, *Notification.OUT) for other in others):
         return True  # another way is under way or has reached them
     used = {row.contact_method_id, *(other.contact_method_id for other in others)}
     user = row.user
@@ -440,4 +440,4 @@ def of_subject(alert_id: int | None, incident_id: int | None) -> Q:
 
 def live_in_group(rows: Iterable[Notification]) -> bool:
     """Whether one of the rows may still reach somebody or has."""
-    return any(row.state in (State.PENDING, State.SENDING, State.ACCEPTED, State.DELIVERED) for row in rows)
+    return any(row.state in (State.PENDING, State.SENDING, *Notification.OUT) for row in rows)

@@ -6,6 +6,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from tocsin.domain import delivery as rules
 from tocsin.domain.ports import Outcome, Report
@@ -76,7 +77,7 @@ def _note(row: Notification, reason: str, now: datetime) -> None:
 def reached(id: int, why: str, now: datetime) -> None:
     """The person answered: the page is with them, whatever its provider says later."""
     row, _ = locked(id)
-    if row.state in (State.SENDING, State.ACCEPTED):
+    if row.state in (State.SENDING, State.ACCEPTED, State.UNCONFIRMED):
         become(row, State.DELIVERED, why, now)
     else:
         _note(row, why, now)
@@ -86,15 +87,17 @@ def reached(id: int, why: str, now: datetime) -> None:
 
 
 def next_due() -> datetime | None:
-    """When a provider must be asked next."""
+    """When a provider must be asked, or nobody waits for it any more."""
     return (
         Notification.objects.filter(report_due_at__isnull=False).order_by("report_due_at").values_list("report_due_at", flat=True).first()
     )
 
 
 def give_up(now: datetime) -> int:
-    """Three minutes without a report: the next method; what is said later still counts. For how many."""
-    silent = Notification.objects.filter(report_due_at__lte=now, final_at__lte=now - timedelta(seconds=rules.REPORT_LIMIT_SECONDS))
+    """Three minutes without a report that was to be expected: the next method. At last, or where none was: unconfirmed. What is said later
+    still counts. For how many."""
+    waited = Q(awaits_report=False) | Q(final_at__lte=now - timedelta(seconds=rules.REPORT_LIMIT_SECONDS))
+    silent = Notification.objects.filter(waited, report_due_at__lte=now)
     ids = list(silent.order_by("report_due_at").values_list("id", flat=True)[:AT_ONCE])
     for id in ids:
         _give_up(id, now)
@@ -105,19 +108,25 @@ def give_up(now: datetime) -> int:
 @transaction.atomic
 def _give_up(id: int, now: datetime) -> None:
     row, escalations = locked(id)
-    if row.state != State.ACCEPTED or row.report_due_at is None:
+    if row.state != State.ACCEPTED or row.report_due_at is None or row.final_at is None:
         return
-    minutes = rules.REPORT_LIMIT_SECONDS // 60
-    row.report_due_at, row.outcome = None, f"{row.outcome}; no report of delivery within {minutes} min"[:500]
-    row.history = [*row.history, line(row.state, f"no report of delivery within {minutes} min", now)]
-    row.save(update_fields=["report_due_at", "outcome", "history"])
-    instead(row, escalations, now)
+    match rules.after_silence(row.final_at, now, awaits_report=row.awaits_report):
+        case "next method":
+            silence = f"no report of delivery within {rules.REPORT_LIMIT_SECONDS // 60} min"
+            row.awaits_report, row.outcome = False, f"{row.outcome}; {silence}"[:500]
+            row.report_due_at = rules.looked_at(row.final_at, awaits_report=False)
+            row.history = [*row.history, line(row.state, silence, now)]
+            row.save(update_fields=["awaits_report", "report_due_at", "outcome", "history"])
+            instead(row, escalations, now)
+        case "unconfirmed":
+            silence = f"nobody has said within {rules.UNCONFIRMED_SECONDS // 60} min whether it arrived"
+            become(row, State.UNCONFIRMED, f"{row.outcome}; {silence}", now)
 
 
 @transaction.atomic
 def to_ask(now: datetime) -> list[Notification]:
     """The pages whose providers are to be asked now; each is asked again a minute later, by whichever process."""
-    rows = Notification.objects.select_for_update(skip_locked=True, of=("self",)).filter(report_due_at__lte=now)
+    rows = Notification.objects.select_for_update(skip_locked=True, of=("self",)).filter(report_due_at__lte=now, awaits_report=True)
     found = list(rows.select_related("account").order_by("report_due_at")[:AT_ONCE])
     for row in found:
         end = (row.final_at or now) + timedelta(seconds=rules.REPORT_LIMIT_SECONDS)

@@ -32,7 +32,7 @@ REFRESH_LIFETIME = timedelta(hours=24)  # after that a message stays as it is
 
 def refresh(rows: QuerySet[Notification], now: datetime) -> None:
     """What those of `rows` say that can be changed is not true any more. Call it in the transaction that makes it so."""
-    shown = rows.filter(method_kind__in=CHANGED, state__in=(Notification.State.ACCEPTED, Notification.State.DELIVERED))
+    shown = rows.filter(method_kind__in=CHANGED, state__in=Notification.OUT)
     shown = shown.exclude(method_kind=CALLED, state=Notification.State.DELIVERED)
     if shown.exclude(provider_id="").update(refresh_due_at=now):
         due.wake(LOOP)

@@ -78,7 +78,7 @@ def _carry_out(page: Notification, verb: Verb, user: User | None, channel: str, 
     if user is None or not user.is_active or user.removed_at:
         return Said(False, "This person is no longer active.")
     by = Actor.of(user, channel)
-    if user.pk == page.user_id and page.state in (Notification.State.SENDING, Notification.State.ACCEPTED):
+    if user.pk == page.user_id and page.state in (Notification.State.SENDING, Notification.State.ACCEPTED, Notification.State.UNCONFIRMED):
         reports.reached(page.pk, f"{by.label} answered: {verb}", now)
     if verb is Verb.ACKNOWLEDGE and user.pk == page.user_id and messages.asks(page):
         acknowledge_page(incident_id=None, alert_id=None, page=page, by=by, now=now)
