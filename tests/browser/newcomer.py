@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Page, expect
 
 PASSWORD = "correct horse battery"
+ON_TOP = '[data-live="my-pages"]'
 
 
 @dataclass
@@ -50,7 +51,7 @@ def make_known(ana: Newcomer, link: str) -> None:
 
 
 def be_reachable(ana: Newcomer) -> None:
-    """Step 3: on screen, at once; a test page shows on the open page and is delivered."""
+    """Step 3: on screen, at once; a test page shows on the open page and is acknowledged there."""
     ana.go("People and teams")
     ana.page.locator("main").get_by_role("link", name="Ana Berg").first.click()
     ana.page.get_by_label("Kind").select_option(label="On screen")
@@ -58,8 +59,10 @@ def be_reachable(ana: Newcomer) -> None:
     expect(ana.page.locator("section:has(#ways)")).to_contain_text("Proved")
     ana.press("Add", "section:has(#r-h)")
     expect(ana.page.locator("section:has(#r-h)")).to_contain_text("At once")
-    ana.press("Send a test page")
-    expect(ana.page.locator('[data-live="my-pages"]')).to_contain_text(re.compile("test", re.I))
+    ana.press("Send a test page to acknowledge")
+    expect(ana.page.locator(ON_TOP)).to_contain_text("Test page: acknowledge it")
+    ana.press("Acknowledge", ON_TOP)
+    expect(ana.page.locator("#ready")).to_contain_text("A test page was acknowledged")
 
 
 def be_on_call(ana: Newcomer) -> None:
@@ -115,14 +118,14 @@ def connect(ana: Newcomer) -> None:
     address = ana.page.locator("#address").input_value()
     expect(ana.page.locator("#try")).to_contain_text(address)
     send(address, {"title": "Checkout fails", "severity": "critical"})
-    banner = ana.page.locator('[data-live="my-pages"] [role=alert]')
+    banner = ana.page.locator(f"{ON_TOP} [role=alert]")
     expect(banner).to_contain_text(re.compile("You are paged: .*Checkout fails"), timeout=10_000)
 
 
 def acknowledge_and_declare(ana: Newcomer) -> None:
     """Step 6: acknowledge from the banner, say that it is real, declare."""
-    ana.press("Acknowledge", '[data-live="my-pages"]')
-    expect(ana.page.locator('[data-live="my-pages"] [role=alert]')).to_have_count(0)
+    ana.press("Acknowledge", ON_TOP)
+    expect(ana.page.locator(f"{ON_TOP} [role=alert]")).to_have_count(0)
     ana.go("Alerts")
     ana.page.locator("main").get_by_role("link", name="Checkout fails").first.click()
     ana.press("Open the page", "aside.drawer")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
@@ -15,10 +13,7 @@ from tocsin.incidents import queries as incidents
 from tocsin.incidents.models import Incident
 from tocsin.lib import together
 from tocsin.paging import queries as paging
-from tocsin.paging.models import Escalation, Notification
-from tocsin.web import filters, house, pages
-
-READABLE = timedelta(minutes=1)  # a test or a notice stays on open pages for so long after it was shown
+from tocsin.web import filters, house, on_screen, pages
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -30,7 +25,7 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
     ours = house.of(request)
     facts: dict[str, Any] = {
         "organisation": ours.name, "held_since": ours.held_since, "now": ours.now,
-        "incidents": 0, "alerts": "", "pages": [], "notes": [], "to_confirm": [], "pinned": [],
+        "incidents": 0, "alerts": "", "on_screen": on_screen.OnScreen(), "pinned": [],
     }  # fmt: skip
     if request.user.is_authenticated:
         person = request.user.pk
@@ -38,31 +33,12 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
         facts["incidents"], waiting, anything, pinned = together.ask(
             together.how_many(running),
             listing.waiting(),
-            paging.anything_on_screen(person, READABLE),
+            paging.anything_on_screen(person, on_screen.ANSWERABLE),
             operations_views.pinned_for(pages.actor(request)),
         )
         facts["pinned"] = [(view["name"], reverse("alerts") + filters.address_of(view["filters"])) for view in pinned or ()]
         if waiting[0]:
             facts["alerts"] = str(listing.waiting_of(waiting))
         if anything:
-            facts["pages"] = _pages(person)
-            facts["notes"], facts["to_confirm"] = _on_screen(person, ours.now)
+            facts["on_screen"] = on_screen.of(person, ours.now)
     return facts
-
-
-def _pages(user_id: int) -> list[Notification]:
-    """The pages to this person that nobody has answered yet: shown on top of whatever page is open, the way of the screen."""
-    rows = Notification.objects.filter(user_id=user_id, kind__in=("page", "fallback"), escalation__status=Escalation.Status.RUNNING)
-    newest: dict[int | None, Notification] = {}
-    for row in rows.exclude(state=Notification.State.CANCELLED).order_by("id")[:50]:
-        newest[row.escalation_id] = row
-    return list(newest.values())[-3:]
-
-
-def _on_screen(user_id: int, now: datetime) -> tuple[list[Notification], list[int]]:
-    """What the way of the screen has for this person: tests and notices to be read, and the ids that an open page is to confirm."""
-    state = Notification.State
-    fresh = Q(state__in=(state.PENDING, state.SENDING)) | Q(state=state.DELIVERED, final_at__gte=now - READABLE)
-    rows = list(Notification.objects.filter(fresh, user_id=user_id, method_kind="screen").order_by("-id")[:20])
-    waiting = [row.pk for row in rows if row.state != state.DELIVERED and (row.attempt or (row.due_at and row.due_at <= now))]
-    return [row for row in rows if row.kind in ("test", "notice") and (row.pk in waiting or row.state == state.DELIVERED)][:3], waiting

@@ -93,6 +93,7 @@ urlpatterns = [
     # paging
     path("page/", page_person.page_person, name="page_person"),
     path("notifications/<int:notification_id>/shown/", page_person.shown, name="notification_shown"),
+    path("notifications/<int:notification_id>/acknowledge/", page_person.acknowledge_test, name="notification_acknowledge"),
     path("asks/<int:ask_id>/answer/", asks.answer, name="ask_answer"),
     path("asks/<int:ask_id>/withdraw/", asks.withdraw, name="ask_withdraw"),
     path("ack/<str:token>/", page_to_acknowledge.page_to_acknowledge, name="page_to_acknowledge"),

@@ -1,4 +1,4 @@
-"""Whose attention is needed now? Paging somebody by hand, with the reason they read first."""
+"""Whose attention is needed now? Paging somebody by hand, with the reason they read first; and what their own screen says back."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tocsin.paging import operations
 from tocsin.paging.models import Notification
 from tocsin.response.hold import hand_over
 from tocsin.response.page_someone import Wanted, page_people
+from tocsin.response.ready import acknowledge_test as carry_out
 from tocsin.web import holding, pages
 
 WHO = {"role": "user", "team": "user", "schedule": "user"}  # all of them are chosen in one field
@@ -79,3 +80,15 @@ def shown(request: HttpRequest, notification_id: int) -> HttpResponse:
         raise Http404
     operations.shown(row, pages.now(request))
     return HttpResponse(status=204)
+
+
+@needs(Needs.SELF)
+@require_POST
+def acknowledge_test(request: HttpRequest, notification_id: int) -> HttpResponse:
+    """ "I have it", said to a test page where an open page shows it."""
+    by, now = pages.actor(request), pages.now(request)
+    row = Notification.objects.filter(pk=notification_id, user_id=request.user.pk or 0, kind="test").first()
+    if row is None or by.user is None:
+        raise Http404
+    user, said = by.user, "You have acknowledged the test: pages are acknowledged in the same way."
+    return pages.act(request, lambda: carry_out(user, row, now=now), pages.back(request, "/"), said)
