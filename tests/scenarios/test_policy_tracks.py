@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from tocsin.accounts.models import User
 from tocsin.alerts.models import Service
 from tocsin.cli import configuration
 from tocsin.domain import escalation as rules
+from tocsin.domain.ports import Outcome
 from tocsin.domain.replies import Verb
 from tocsin.lib.refusal import Refused
 from tocsin.oncall.models import Readiness
@@ -24,7 +26,7 @@ from tocsin.paging import operations as paging
 from tocsin.paging import operations_policies as policies
 from tocsin.paging import operations_policy_tests as policy_tests
 from tocsin.paging.messages import ack_link
-from tocsin.paging.models import Escalation, Notification
+from tocsin.paging.models import ContactMethod, Escalation, Notification
 from tocsin.response.acknowledge import acknowledge_by_link
 from tocsin.response.answer_page import _carry_out
 from tocsin.response.ready import rehearse as send_rehearsal
@@ -189,6 +191,158 @@ def test_tracks_never_hurry_delay_or_silence_one_another(world: World, own, othe
     world.advance(hours=3)
     assert Notification.objects.count() == before
     world.phone.unread.clear()  # each of them was looked at above
+
+
+# -- somebody who stands in two tracks ------------------------------------------------------------------------------------
+
+
+def test_whoever_stands_in_two_tracks_is_told_once_and_both_tracks_go_on(world: World):
+    world.policy([world.ana], [world.ben])
+    beside(world, world.step(world.ana), world.step(world.lea))
+    alert = world.alert()
+    message = world.phone.expect(world.ana, "policy Payments")
+    assert "more" not in message.title and "Also:" not in message.text
+    first, second = world.pages(user=world.ana)
+    assert (second.state, second.merged_into) == ("cancelled", first)
+    assert second.outcome == f"told at this moment already, by page {first.pk}"
+    [said] = Entry.objects.filter(alert_id=alert.pk, kind="told_already")
+    assert said.text == (
+        "Track Leadership, step 1 counts as told: Ana (named in the policy), whom on call pages about this at the same moment. Once is enough."
+    )
+    world.advance(seconds=300)
+    world.phone.expect(world.ben)
+    world.phone.expect(world.lea)
+    assert world.acknowledge(alert, world.ana).taken
+    assert runs(alert, "") == runs(alert, "Leadership") == ["acknowledged"]
+
+
+def test_the_procedures_own_tracks_tell_somebody_once_too_and_others_are_told_as_ever(world: World):
+    world.policy([world.ana, world.ben])
+    alert = world.alert()
+    world.phone.expect(world.ana)
+    world.phone.expect(world.ben)
+    world.advance(seconds=20)
+    leadership = paging.create_policy(name="Heads", team=None, steps=[world.step(world.ana, world.lea)], by=world.by, now=world.now)
+    paging.start(policy=leadership, track="leadership", subject={"title": alert.title}, alert=alert, now=world.now)
+    world.settle()
+    world.phone.expect(world.lea)
+    world.phone.silent()
+    world.acknowledge(alert, world.lea)
+
+
+def test_another_moment_another_subject_and_another_person_are_told_as_ever(world: World):
+    world.policy([world.ana], wait=600)
+    beside(world, world.step(world.lea, wait=61), world.step(world.ana))
+    alert = world.alert("First")
+    world.phone.expect(world.ana, "First")
+    world.phone.expect(world.lea)
+    world.advance(seconds=61)
+    world.phone.expect(world.ana, "First")  # a minute later it is a reminder
+    world.acknowledge(alert, world.ana)
+    world.advance(seconds=120)
+    second, third = world.alert("Second", page=False), world.alert("Third", page=False)
+    for one in (second, third):
+        world.page(one)
+    world.settle()
+    assert "Also: SEV2 Third" in world.phone.expect(world.ana, "Second").text  # merged with a true count (R9), as before
+    world.phone.expect(world.lea)
+    for one in (second, third):
+        world.acknowledge(one, world.ana)
+
+
+def test_what_is_more_urgent_wins_and_what_waited_is_told_with_it(world: World):
+    policy = world.policy([world.ana])
+    paging.change_policy(policy, low_severities=["SEV3"], by=world.by, now=world.now)
+    world.service.refresh_from_db()
+    world.advance(seconds=(datetime(2026, 11, 28, 3, 0, tzinfo=world.now.tzinfo) - world.now).total_seconds() % 604_800)  # a Saturday
+    alert = world.alert(severity="SEV3")
+    world.phone.silent()
+    [waiting] = world.pages(user=world.ana)
+    assert waiting.state == "pending"
+    heads = paging.create_policy(name="Heads", team=None, steps=[world.step(world.ana)], by=world.by, now=world.now)
+    paging.start(policy=heads, track="leadership", subject={"title": alert.title, "severity": "SEV3"}, alert=alert, now=world.now)
+    world.settle()
+    world.phone.expect(world.ana, "policy Heads")
+    waiting.refresh_from_db()
+    urgent = world.pages(user=world.ana)[1]
+    assert (waiting.state, waiting.merged_into) == ("cancelled", urgent) and "more urgent" in waiting.outcome
+    again = paging.create_policy(name="Low", team=None, steps=[world.step(world.ana)], by=world.by, now=world.now)
+    paging.change_policy(again, low_severities=["SEV3"], by=world.by, now=world.now)
+    again.refresh_from_db()
+    paging.start(policy=again, track="person", subject={"title": alert.title, "severity": "SEV3"}, alert=alert, now=world.now)
+    assert world.pages(user=world.ana)[2].merged_into == urgent  # the other way round: what can wait was told by what could not
+    world.acknowledge(alert, world.ana)
+    world.advance(days=4)
+
+
+def test_where_the_page_that_stands_for_both_fails_both_tracks_go_on_at_once(world: World):
+    world.phone.answer(f"+{world.ana.pk}", then=Outcome.FAILED)
+    world.policy([world.ana], [world.ben])
+    beside(world, world.step(world.ana), world.step(world.lea))
+    alert = world.alert()
+    world.phone.expect(world.ben)
+    world.phone.expect(world.lea)
+    assert world.timeline(alert).count("nobody_reached") == 2
+    world.acknowledge(alert, world.ben)
+
+
+def test_their_next_way_is_used_for_both_before_either_track_goes_on(world: World):
+    world.method(world.ana, "+second")
+    world.phone.answer(f"+{world.ana.pk}", then=Outcome.FAILED)
+    first, second = ContactMethod.objects.filter(user=world.ana).order_by("id")
+    paging.add_rule(world.ana, contact_method=first.pk, by=world.by, now=world.now)
+    paging.add_rule(world.ana, contact_method=second.pk, after_seconds=900, by=world.by, now=world.now)
+    world.policy([world.ana], [world.ben])
+    beside(world, world.step(world.ana), world.step(world.lea))
+    alert = world.alert()
+    world.phone.expect(world.ana, number="+second")
+    world.phone.silent()
+    world.acknowledge(alert, world.ana)
+
+
+def test_passing_it_on_passes_on_both(world: World):
+    world.policy([world.ana], [world.ben], wait=900)
+    beside(world, world.step(world.ana, wait=900), world.step(world.lea))
+    alert = world.alert()
+    world.phone.expect(world.ana)
+    with transaction.atomic():
+        assert paging.hurry(Escalation.objects.get(alert=alert, policy_track="").pk, by=world.by, now=world.now)
+    world.settle()
+    world.phone.expect(world.ben)
+    world.phone.expect(world.lea)
+    world.acknowledge(alert, world.lea)
+
+
+def test_where_all_must_acknowledge_who_was_told_once_is_asked_by_both(world: World):
+    world.written([world.step(world.ana, world.ben, need=0)])
+    beside(world, world.step(world.ana, world.lea, need=0))
+    alert = world.alert()
+    for person in (world.ana, world.ben, world.lea):
+        world.phone.expect(person)
+    world.acknowledge(alert, world.ana)
+    assert (runs(alert, ""), runs(alert, "Leadership")) == (["running"], ["running"])
+    world.acknowledge(alert, world.ben)
+    assert (runs(alert, ""), runs(alert, "Leadership")) == (["acknowledged"], ["running"])
+    world.acknowledge(alert, world.lea)
+    assert runs(alert, "Leadership") == ["acknowledged"]
+
+
+def test_what_was_merged_into_a_page_that_is_merged_itself_is_not_lost(world: World):
+    """Two tracks tell Ana once; in a storm that page waits behind another alert's, which fails: every track of both goes on."""
+    world.policy([world.ana], [world.ben])
+    beside(world, world.step(world.ana), world.step(world.lea))
+    world.phone.answer(f"+{world.ana.pk}", then=Outcome.FAILED)
+    first, second = world.alert("First", page=False), world.alert("Second", page=False)
+    for one in (first, second):
+        world.page(one)
+    world.settle()
+    for one in (first, second):
+        assert {run.step for run in Escalation.objects.filter(alert=one)} == {2}, "each track of each has gone on"
+    world.phone.expect(world.ben)
+    world.phone.expect(world.lea)
+    assert {page.merged_into_id for page in world.pages(user=world.ben, state="cancelled")} == {world.pages(user=world.ben)[0].pk}
+    for one in (first, second):
+        world.acknowledge(one, world.ben)
 
 
 # -- tiers ----------------------------------------------------------------------------------------------------------------

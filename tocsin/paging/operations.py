@@ -20,6 +20,7 @@ from tocsin.domain import escalation_policy as policies
 from tocsin.lib import due, statements
 from tocsin.paging import low_urgency, operations_canary, people, posts, several
 from tocsin.paging import operations_notifications as notifications
+from tocsin.paging import operations_once as once
 from tocsin.paging import operations_shown as showing
 from tocsin.paging.models import Escalation, EscalationPolicy, Notification
 from tocsin.paging.operations_contacts import (
@@ -208,7 +209,8 @@ def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
     step = "The fallback" if page.fallback else f"Step {page.step + 1}" + (f", round {page.round + 1}" if page.round else "")
     step = f"Track {escalation.policy_track}, {step[:1].lower()}{step[1:]}" if escalation.policy_track else step
     group = f"esc:{escalation.id}:e{escalation.episode}:s{page.step}:r{page.round}"
-    reached, before = [], several.answered(escalation)
+    reached, before, already = [], several.answered(escalation), []
+    ahead = once.told(escalation, [one.user.id for one in found], now)
     for one in found:
         if one.user.id in before:
             missing.append(people.NotFound(f"{one.user.name} has acknowledged already, and more must"))
@@ -219,9 +221,11 @@ def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
         rows = notifications.plan(
             one.user, group=f"{group}:u{one.user.id}", subject=escalation.subject, why=_why(escalation, page, one.via), now=now,
             kind="fallback" if page.fallback else "page", urgency=escalation.urgency, escalation=escalation,
-            alert_id=escalation.alert_id, incident_id=escalation.incident_id, late=late, by_ways=one.ways,
+            alert_id=escalation.alert_id, incident_id=escalation.incident_id, late=late, by_ways=one.ways, told=ahead.get(one.user.id, ()),
         )  # fmt: skip
-        if rows:
+        if rows and all(row.merged_into_id for row in rows):
+            already.append(f"{one.user.name} ({one.via}), whom {ahead[one.user.id][0].by} pages about this at the same moment")
+        elif rows:
             reached.append(one)
         else:
             missing.append(people.NotFound(f"{one.user.name} ({one.via}) has no usable contact method"))
@@ -231,12 +235,14 @@ def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
         because = f" Because: {escalation.reason}." if escalation.reason else ""
         delay = f" {catch_up.words(late).capitalize()} late: Tocsin itself was away." if late else ""
         _tell(escalation, kind, f"{step} pages {names}.{because}{delay}", now, step=page.step, users=[one.user.id for one in reached])
+    if already:
+        _tell(escalation, "told_already", f"{step} counts as told: {'; '.join(already)}. Once is enough.", now, step=page.step)
     if places:
         posts.plan(places, escalation=escalation, group=group, why=_why(escalation, page, "", "this place"), now=now)
         _tell(escalation, "posted", f"{step} tells {', '.join(one.name for one in places)}.", now, step=page.step)
     for nobody in [*missing, *gone] or ([] if found or places else [people.NotFound("the step names nobody")]):
         _tell(escalation, "nobody_reached", f"{step} does not reach anybody: {nobody.reason}.", now, step=page.step)
-    return len(reached) + len(places)
+    return len(reached) + len(already) + len(places)
 
 
 def _why(escalation: Escalation, page: rules.Page, via: str, to: str = "you") -> str:
@@ -330,7 +336,7 @@ def unreached(row: Notification, escalation: Escalation | None, now: datetime) -
     )
     policy = rules.Policy.from_plain(escalation.policy_snapshot)
     following = rules.advance(policy, rules.State(step, round_, now), now).state
-    if notifications.live_in_group(same_step) or (following.step, following.round) != (escalation.step, escalation.round):
+    if once.group_is_live(list(same_step)) or (following.step, following.round) != (escalation.step, escalation.round):
         return
     escalation.due_at = now
     escalation.save(update_fields=["due_at"])
@@ -338,15 +344,19 @@ def unreached(row: Notification, escalation: Escalation | None, now: datetime) -
 
 
 def hurry(id: int, *, by: Actor, now: datetime) -> bool:
-    """Somebody who was paged passes it on: the next step starts now. False when nobody else is to come, or somebody has it already."""
-    escalation = Escalation.objects.select_for_update(of=("self",)).get(pk=id)
-    if escalation.status != Status.RUNNING or escalation.due_at is None:
+    """Somebody who was paged passes it on: the next step starts now, of each track that this page told them of. False when nobody else is to
+    come, or somebody has it already."""
+    also = once.told_through(Escalation.objects.get(pk=id), by.user.id) if by.user else []
+    found = list(Escalation.objects.select_for_update(of=("self",)).filter(pk__in=[id, *also]).order_by("id"))
+    running = [one for one in found if one.status == Status.RUNNING and one.due_at is not None]
+    if id not in [one.pk for one in running]:
         return False
-    escalation.due_at = now
-    escalation.save(update_fields=["due_at"])
-    _tell(escalation, "passed_on", f"{by.label} passed it on: the next step starts now.", now, by)
-    if by.user:
-        notifications.cancel(escalation.notifications.filter(user=by.user), f"passed on by {by.label}", now)
+    for escalation in running:
+        escalation.due_at = now
+        escalation.save(update_fields=["due_at"])
+        _tell(escalation, "passed_on", f"{by.label} passed it on: the next step starts now.", now, by)
+        if by.user:
+            notifications.cancel(escalation.notifications.filter(user=by.user), f"passed on by {by.label}", now)
     due.wake(LOOP)
     return True
 

@@ -7,7 +7,7 @@ and then cancels its rows, so a claim that commits later sees the acknowledgemen
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 from tocsin.accounts.actor import SYSTEM
 from tocsin.accounts.models import User
 from tocsin.domain import delivery as rules
+from tocsin.domain import telling as one_page
 from tocsin.domain.ports import Outcome, Receipt
 from tocsin.domain.replies import HIGHEST_CODE
 from tocsin.integrations.registry import NOTIFIERS
@@ -24,6 +25,7 @@ from tocsin.lib import due, statements, together
 from tocsin.lib.conflicts import again_on_conflict
 from tocsin.oncall.changed import changed_for
 from tocsin.paging import low_urgency
+from tocsin.paging import operations_once as once
 from tocsin.paging import operations_polling as polling
 from tocsin.paging import operations_shown as showing
 from tocsin.paging.messages import asks
@@ -73,13 +75,17 @@ def plan(
     incident_id: int | None = None,
     late: int = 0,
     by_ways: list[Way] | None = None,
+    told: Sequence[once.Page] = (),
 ) -> list[Notification]:
     """The rows of one page to one person by their own rules; rows that exist already are not made again (R7). Empty: no usable method.
 
     `late`: so many seconds after it should have been made, where that is to be told. `by_ways`: the ways to reach them, where these are known.
+    `told`: what other tracks page them with about the same: those rows stand for the new ones, or the more urgent new ones for those.
     """
     made, opens = [], low_urgency.opens_at(user, now) if urgency == "low" else now
-    for way in ways(user, urgency) if by_ways is None else by_ways:
+    chosen = ways(user, urgency) if by_ways is None else by_ways
+    telling = one_page.once([(way.method.id, way.turn) for way in chosen], urgency, [page.told for page in told], now)
+    for way in chosen:
         row = _row(
             user, way.method, group=group, turn=way.turn, kind=kind, title=rules.page_title(subject), text=rules.page_text(subject, why), reason=why,
             due_at=opens + timedelta(seconds=way.after_seconds), now=now, escalation=escalation, alert_id=alert_id, incident_id=incident_id,
@@ -87,9 +93,30 @@ def plan(
         )  # fmt: skip
         if opens > now:
             row.history[0]["reason"] = f"planned; it can wait for the working hours of {user}"
+        if lead := telling.counted.get((way.method.id, way.turn)):
+            _stand_for(row, lead, f"told at this moment already, by page {lead}", now)
         made.append(row)
     insert(made)
+    if telling.replaced:
+        _replace([page.row for page in told if page.told.page in telling.replaced and page.told.waits], telling.replaced, made, now)
     return made
+
+
+def _stand_for(row: Notification, lead: int, why: str, now: datetime) -> None:
+    """`row` is not sent: page `lead` tells the same person the same."""
+    row.state, row.due_at, row.final_at, row.merged_into_id, row.outcome = State.CANCELLED, None, now, lead, why
+    row.history = [*row.history, line(State.CANCELLED, why, now)]
+
+
+def _replace(rows: list[Notification], by: Mapping[int, one_page.Way], made: list[Notification], now: datetime) -> None:
+    """Less urgent pages of other tracks are told by these more urgent ones instead."""
+    ids = dict(Notification.objects.filter(identity__in=[row.identity for row in made]).values_list("identity", "pk"))
+    leads = {(row.contact_method_id or 0, turn): ids[row.identity] for row, turn in ((row, once.turn_of(row)) for row in made)}
+    for row in rows:
+        lead = leads[by[row.pk]]
+        _stand_for(row, lead, f"told at this moment by page {lead}, which is more urgent", now)
+        statements.update(row)
+        Notification.objects.filter(merged_into=row).update(merged_into=lead)  # what it stood for
 
 
 def plan_test(user: User, ways: list[Way], *, group: str, title: str, text: str, at: datetime, now: datetime) -> list[Notification]:
@@ -148,7 +175,7 @@ def _withdraw(row: Notification, reason: str, now: datetime) -> None:
     if not row.merged_count:
         return
     for page in Notification.objects.select_for_update(of=("self",)).filter(merged_into=row).select_related("escalation").order_by("id"):
-        if not _outdated(page):
+        if not _outdated(page) and (page.alert_id, page.incident_id) != (row.alert_id, row.incident_id):
             page.merged_into = None
             become(page, State.PENDING, "the page that it waited behind was withdrawn", now, due_at=now)
             due.wake(LOOP)
@@ -247,7 +274,8 @@ def merge(row: Notification, into: Notification, now: datetime) -> None:
     """One page stands for both: `row` is not sent, `into` says so with a true count."""
     row.merged_into = into
     become(row, State.CANCELLED, f"merged into page {into.id}", now)
-    into.merged_count += 1
+    Notification.objects.filter(merged_into=row).update(merged_into=into)  # what it stood for
+    into.merged_count += 1 + row.merged_count
     into.text = f"{into.text}\nAlso: {row.title}"[:4000]
     into.late_seconds = max(into.late_seconds, row.late_seconds)
     into.save(update_fields=["merged_count", "text", "late_seconds"])
@@ -412,7 +440,7 @@ def _next_method(row: Notification, now: datetime) -> bool:
             other.save(update_fields=["due_at"])
             due.wake(LOOP)
             return True
-    if any(other.state in (State.PENDING, State.SENDING, *Notification.OUT) for other in others):
+    if once.group_is_live(others):
         return True  # another way is under way or has reached them
     used = {row.contact_method_id, *(other.contact_method_id for other in others)}
     user = row.user
@@ -436,8 +464,3 @@ def shown(row: Notification, now: datetime) -> None:
 def of_subject(alert_id: int | None, incident_id: int | None) -> Q:
     """The rows about that alert or incident."""
     return Q(incident_id=incident_id) if incident_id else Q(alert_id=alert_id)
-
-
-def live_in_group(rows: Iterable[Notification]) -> bool:
-    """Whether one of the rows may still reach somebody or has."""
-    return any(row.state in (State.PENDING, State.SENDING, *Notification.OUT) for row in rows)

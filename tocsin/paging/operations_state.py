@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.audit import audit
@@ -109,7 +110,8 @@ def _steps_again(now: datetime) -> None:
     )
     newest: dict[int, tuple[datetime, bool]] = {}  # when its newest pages were made, and whether none of them was tried
     rows = Notification.objects.filter(escalation__in=overdue.values("pk")).order_by("created_at", "id")
-    for id, at, state, attempt in rows.values_list("escalation_id", "created_at", "state", "attempt"):
+    told = Coalesce("merged_into__state", "state"), Coalesce("merged_into__attempt", "attempt")  # by the page that stands for it
+    for id, at, state, attempt in rows.values_list("escalation_id", "created_at", *told):
         fresh = state == Notification.State.PENDING and attempt == 0
         newest[id] = (at, fresh and (id not in newest or newest[id][0] != at or newest[id][1]))
     for escalation in overdue:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from django.db.models.functions import Coalesce
+
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import User
 from tocsin.domain import escalation as rules
@@ -50,7 +52,8 @@ def _asked(escalation: Escalation) -> dict[tuple[int, int], list[int]]:
     """By round and step, the people whom it has paged; who could not be reached by any method is left out."""
     asked: dict[tuple[int, int], dict[int, bool]] = {}
     pages = Notification.objects.filter(escalation=escalation, kind__in=("page", "fallback"), user__isnull=False).order_by("id")
-    for identity, user, state in pages.values_list("identity", "user_id", "state"):
+    told = Coalesce("merged_into__state", "state")  # by the page that stands for it
+    for identity, user, state in pages.values_list("identity", "user_id", told):
         if place := IDENTITY.match(identity):
             people = asked.setdefault((int(place[2]), int(place[1])), {})
             people[user] = people.get(user, False) or state != Notification.State.FAILED

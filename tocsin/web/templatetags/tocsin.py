@@ -325,7 +325,7 @@ _ENTRIES = {
     "paged": ("bell", "", "Paged"), "page": ("bell", "", "Paged"), "alert": ("alert", "bad", "Alert"), "opened": ("alert", "bad", "Alert"),
     "exhausted": ("alert", "bad", "Nobody answered"), "pin": ("pin", "", "Pinned"), "unpin": ("pin", "", "Unpinned"), "ticket": ("doc", "", "Ticket"),
     "action_item": ("check", "", "Action item"), "team_message": ("users", "", "Team told"),
-    "asked": ("users", "", "Asked"), "unacknowledged": ("undo", "warn", "Given back"), "posted": ("hash", "", "Told"),
+    "asked": ("users", "", "Asked"), "unacknowledged": ("undo", "warn", "Given back"), "posted": ("hash", "", "Told"), "told_already": ("users", "", "Told once"),
     "step_passed_over": ("info", "", "Step passed over"), "acknowledged_partly": ("check", "", "Acknowledged by one of several"),
 }  # fmt: skip
 
