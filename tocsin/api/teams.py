@@ -33,7 +33,7 @@ class NewTeam(Body):
 
 
 class Room(Body):
-    """A room of a chat: the account (a provider of the kind slack, mattermost, matrix or teams_room) and the room's address there."""
+    """A room of a chat: the account (a provider of the kind slack, mattermost, matrix, teams_bot or teams_room) and the room's address there."""
 
     account: int
     address: str = Field(max_length=500)

@@ -40,8 +40,13 @@ def refused(answer: http.Answer, reason: str = "", *, retry_after: float | None 
 
 def plain(answer: http.Answer) -> dict[str, Any]:
     """The JSON object of an answer; empty where there is none."""
+    return object_of(answer.body)
+
+
+def object_of(body: str | bytes) -> dict[str, Any]:
+    """The JSON object of a body; empty where there is none."""
     try:
-        found = json.loads(answer.body)
+        found = json.loads(body)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

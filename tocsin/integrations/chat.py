@@ -18,11 +18,11 @@ CALL_LIMIT = 8.0  # seconds for one call: a page may need two, and 20 are the mo
 
 
 class NotTaken(Exception):
-    """The chat did not take it; the receipt says why, in plain words."""
+    """The chat did not take it; the receipt says why, in plain words. `gone`: see Receipt."""
 
-    def __init__(self, outcome: Outcome, reason: str, retry_after: float | None = None) -> None:
+    def __init__(self, outcome: Outcome, reason: str, retry_after: float | None = None, *, gone: bool = False) -> None:
         super().__init__(reason)
-        self.receipt = Receipt(outcome, reason, retry_after=retry_after)
+        self.receipt = Receipt(outcome, reason, retry_after=retry_after, gone=gone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ NOTIFIERS: Lazy[Notifier] = Lazy(
         "slack": "tocsin.integrations.slack.gateway:CHANNEL",
         "mattermost": "tocsin.integrations.mattermost.gateway:CHANNEL",
         "teams": "tocsin.integrations.teams.gateway:CHANNEL",
+        "teams_bot": "tocsin.integrations.teams.bot:NOTIFIER",
         "matrix": "tocsin.integrations.matrix.gateway:CHANNEL",
         "telegram": "tocsin.integrations.telegram.bot:NOTIFIER",
         "apprise": "tocsin.integrations.apprise.notifier:NOTIFIER",
@@ -91,6 +92,7 @@ GATEWAYS: Lazy[Gateway] = Lazy(
         "mattermost": "tocsin.integrations.mattermost.gateway:GATEWAY",
         "teams": "tocsin.integrations.teams.gateway:GATEWAY",
         "teams_room": "tocsin.integrations.teams.gateway:ROOMS",
+        "teams_bot": "tocsin.integrations.teams.bot:GATEWAY",
         "matrix": "tocsin.integrations.matrix.gateway:GATEWAY",
         "telegram": "tocsin.integrations.telegram.bot:GATEWAY",
         "mail_service": "tocsin.integrations.email.gateway:GATEWAY",
@@ -98,7 +100,9 @@ GATEWAYS: Lazy[Gateway] = Lazy(
 )
 
 # Their channels, known without importing anybody's module: a page that goes another way does not wait for all of them.
-CHANNELS = frozenset({"email", "sms", "voice", "webpush", "pushover", "slack", "mattermost", "teams", "teams_room", "matrix", "telegram"})
+CHANNELS = frozenset(
+    {"email", "sms", "voice", "webpush", "pushover", "slack", "mattermost", "teams", "teams_room", "teams_bot", "matrix", "telegram"}
+)
 
 
 def through_accounts(channel: str) -> bool:
@@ -108,6 +112,6 @@ def through_accounts(channel: str) -> bool:
 
 # Ways whose messages are changed when somebody has what they are about (domain.ports.Changing): asked while an acknowledgement is stored,
 # without importing anybody's module.
-CHANGED = ("slack", "mattermost", "matrix", "telegram", "pushover", "webpush", "ntfy", "voice")
+CHANGED = ("slack", "mattermost", "teams_bot", "matrix", "telegram", "pushover", "webpush", "ntfy", "voice")
 STREAMED = ("slack",)  # those that may bring it over a connection of ours (domain.ports_chat.Streaming)
 HEARD = ("matrix",)  # those that are asked what people have answered (domain.ports_chat.Hearing)

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from tocsin.domain.replies import Wish
 from tocsin.paging import operations_shown as shown
-from tocsin.paging.messages import LINK_LIFETIME, POLICY_TEST, REHEARSAL, asks
+from tocsin.paging.messages import ASKING, LINK_LIFETIME, asks
 from tocsin.paging.models import ContactMethod, Escalation, Notification, Provider
 from tocsin.paging.operations_notifications import PAGES
 
@@ -30,8 +30,7 @@ def pages_meant(methods: Iterable[ContactMethod], wish: Wish, now: datetime) -> 
 
     By their code, else those that wait for an answer, else the newest. Several of them without `all` means that the answer is not clear.
     """
-    tests = Q(kind="test") & (Q(identity__startswith=REHEARSAL) | Q(identity__startswith=POLICY_TEST))
-    sent = Notification.objects.filter(Q(kind__in=PAGES) | tests, contact_method__in=list(methods), sent_at__isnull=False)
+    sent = Notification.objects.filter(Q(kind__in=PAGES) | ASKING, contact_method__in=list(methods), sent_at__isnull=False)
     sent = (
         sent.filter(created_at__gt=now - LINK_LIFETIME).select_related("user", "escalation", "contact_method").order_by("-sent_at", "-id")
     )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 
 from tocsin.domain import catch_up
 from tocsin.domain.ports import Message
@@ -19,6 +20,7 @@ LINK_LIFETIME = timedelta(hours=24)
 PURPOSE = "acknowledge"
 REHEARSAL = "ready:"  # how the identity of a test page begins that is to be acknowledged
 POLICY_TEST = "policy-test:"  # the same of a page of a policy that its reader tries on themselves
+ASKING = Q(kind="test") & (Q(identity__startswith=REHEARSAL) | Q(identity__startswith=POLICY_TEST))  # the rows that `asks` is true of
 CALLBACK = "callback"
 CALLBACK_LIFETIME = timedelta(hours=24)
 INBOUND = "inbound"

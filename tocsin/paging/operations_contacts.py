@@ -78,10 +78,10 @@ def link(linked: Linked, *, kind: str, now: datetime) -> ContactMethod:
         right = hmac.compare_digest(link_code(method).encode(), linked.code.encode())
         method.verification_tries += 1
         if right:
-            ContactMethod.objects.filter(user=method.user, kind=kind, address=linked.address, removed_at=None).exclude(pk=method.pk).update(
-                removed_at=now, enabled=False
-            )
-            method.address, method.label = linked.address, method.label or linked.name[:120]
+            method.address, method.sealed = addresses.kept(kind, linked.address)
+            method.label = method.label or linked.name[:120]
+            same = ContactMethod.objects.filter(user=method.user, kind=kind, address=method.address, removed_at=None)
+            same.exclude(pk=method.pk).update(removed_at=now, enabled=False)
             _prove(method, now)
         method.save()
     if not right:

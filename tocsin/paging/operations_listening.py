@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from tocsin.lib import due
+from tocsin.paging.messages import ASKING
 from tocsin.paging.models import Answered, Escalation, Notification, Provider
 
 LOOP = "listening"
@@ -20,7 +21,7 @@ AFTER_FAILURE = timedelta(seconds=15)
 MOST_ROOMS = 100
 LISTENING_LIFETIME = timedelta(hours=24)
 ANSWERS_KEPT = timedelta(days=7)  # no provider brings one again after that
-BY_HAND_LIFETIME = timedelta(hours=1)  # of a page without an escalation, which nothing ends
+BY_HAND_LIFETIME = timedelta(hours=1)  # of a page without an escalation, which nothing ends, and of a test page
 
 
 def begin(account: Provider, now: datetime) -> None:
@@ -53,7 +54,7 @@ def waiting(account: Provider, now: datetime) -> list[str]:
         return []
     running = Q(escalation__status__in=(Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED), created_at__gt=now - LISTENING_LIFETIME)
     rows = Notification.objects.filter(running | Q(escalation=None, created_at__gt=now - BY_HAND_LIFETIME), account=account)
-    rows = rows.filter(kind__in=("page", "fallback", "post"), state__in=Notification.OUT)
+    rows = rows.filter(Q(kind__in=("page", "fallback", "post")) | ASKING, state__in=Notification.OUT)
     return list(rows.exclude(provider_id="").order_by("-id").values_list("provider_id", flat=True)[:MOST_ROOMS])
 
 

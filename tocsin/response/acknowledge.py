@@ -33,7 +33,7 @@ from tocsin.timeline.operations import announce, record
 
 VIA = {"api": "the API", "web": "the page", "link": "the link in a page", "cli": "the command line", "chat": "chat"}
 VIA |= {"sms": "a text message", "voice": "a key in a call", "pushover": "the Pushover app", "telegram": "Telegram"}
-VIA |= {"slack": "Slack", "mattermost": "Mattermost", "matrix": "Matrix"}
+VIA |= {"slack": "Slack", "mattermost": "Mattermost", "matrix": "Matrix", "teams_bot": "Microsoft Teams"}
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ def _show(row: Notification) -> Receipt:
         return Receipt(Outcome.FAILED, f"{door.label} cannot change messages")
     account = providers.account(provider) if provider else Account(0, door.label, {})
     try:
-        sent = Sent(address_of(row.contact_method) if row.contact_method else "", row.provider_id, messages.key(row))
+        address = address_of(row.contact_method) if row.contact_method else str((row.target or {}).get("address") or "")
+        sent = Sent(address, row.provider_id, messages.key(row))
         return door.change(account, sent, messages.message(row, clock.now()), note)
     except Exception as error:
         log.exception("what was sent by %s could not be changed", row.method_kind)

@@ -117,7 +117,7 @@ class Mattermost:
         """A pressed button. Mattermost signs nothing: the address that it calls, made and signed by us for one page, is the proof."""
         if "/callbacks/pages/" not in call.url:
             raise ForgedError("Mattermost calls about one page only")
-        said = _json(call.body)
+        said = answers.object_of(call.body)
         context = said.get("context")
         verb = VERBS.get(str(context.get("do"))) if isinstance(context, dict) else None
         person = str(said.get("user_id") or "")
@@ -181,14 +181,6 @@ def _id(said: dict[str, Any]) -> str:
     if not ID.match(found):
         raise chat.NotTaken(Outcome.RETRY, "what answered is not Mattermost's API")
     return found
-
-
-def _json(body: bytes) -> dict[str, Any]:
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
 
 
 ABILITIES = Abilities(

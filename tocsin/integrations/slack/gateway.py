@@ -159,7 +159,7 @@ class Slack:
             return Receipt(Outcome.REFUSED, str(error))
 
     def _brought(self, account: Account, socket: websocket.Socket, text: str, take: Callable[[Sequence[Reply]], Sequence[Said]]) -> None:
-        envelope = _json(text)
+        envelope = answers.object_of(text)
         if envelope.get("type") == "disconnect":
             if envelope.get("reason") == "link_disabled":
                 raise chat.NotTaken(Outcome.REFUSED, "Socket Mode is switched off for the app")
@@ -243,19 +243,11 @@ def _prove(account: Account, call: Callback) -> None:
 def _payload(call: Callback) -> dict[str, Any]:
     """The JSON of the form's `payload`, or of the body; empty for what is neither."""
     if call.headers.get("content-type", "").startswith("application/json"):
-        return _json(call.body)
+        return answers.object_of(call.body)
     try:
-        return _json(parse_qs(call.body.decode(), max_num_fields=20).get("payload", ["{}"])[0])
+        return answers.object_of(parse_qs(call.body.decode(), max_num_fields=20).get("payload", ["{}"])[0])
     except ValueError:
         return {}
-
-
-def _json(text: str | bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 ABILITIES = Abilities(

@@ -1,4 +1,4 @@
-"""How is a page sent by Microsoft Teams? As a card through a workflow (Power Automate): Teams takes messages of others in no other way.
+"""How is a page sent by Microsoft Teams without a bot? As a card through a workflow (Power Automate).
 
 A workflow that was begun by "When a Teams webhook request is received" answers 202 when it has begun, which proves no more. The buttons of
 such a card can open addresses only: acknowledging is our page behind the link.
@@ -12,8 +12,8 @@ from typing import Any
 
 from tocsin.domain.ports import Abilities, Account, Field, Message, Outcome, Receipt
 from tocsin.integrations import answers, chat
+from tocsin.integrations.teams import cards
 
-LONGEST_BODY = 1500  # characters; a card has 28 KB, in which one character may take twelve bytes
 EMAIL = re.compile(r"^[^\s@]{1,64}@[^\s@]{1,189}$")
 FORMS = ("message", "card")
 URL = Field(
@@ -69,8 +69,8 @@ class TeamsRoom(Teams):
 
 
 def _send(account: Account, more: Mapping[str, str], message: Message) -> Receipt:
-    shown = card(message)
-    body: dict[str, Any] = {"type": "message", "summary": message.title[:200], "attachments": [_attached(shown)]}
+    shown = cards.card(message)
+    body: dict[str, Any] = {"type": "message", "summary": message.title[:200], "attachments": [cards.attached(shown)]}
     told = chat.call("POST", account.values["url"], body={**(shown if account.values["form"] == "card" else body), **more}, posts=True)
     if told.status in (200, 202):
         return Receipt(Outcome.ACCEPTED, "the workflow took it; whether Teams shows it, it does not say")
@@ -82,29 +82,6 @@ def _send(account: Account, more: Mapping[str, str], message: Message) -> Receip
         case 404 | 410:
             raise chat.NotTaken(Outcome.REFUSED, f"the workflow is gone or switched off: {why or told.status}")
     raise chat.NotTaken(Outcome.FAILED, f"the workflow refuses the card: {why or told.status}")
-
-
-def _attached(card: dict[str, Any]) -> dict[str, Any]:
-    return {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
-
-
-def card(message: Message) -> dict[str, Any]:
-    """The Adaptive Card. Texts are runs of rich text, which read neither Markdown nor mentions."""
-    lines = chat.body_of(message, LONGEST_BODY).splitlines()[:40]
-    body = [_line(message.title[:300], size="Large", weight="Bolder"), *(_line(line) for line in lines if line.strip())]
-    actions = []
-    if message.link:
-        actions.append({"type": "Action.OpenUrl", "title": "Acknowledge", "url": message.link, "style": "positive"})
-    if url := chat.where(message):
-        actions.append({"type": "Action.OpenUrl", "title": "Open", "url": url})
-    return {
-        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4",
-        "msteams": {"width": "Full"}, "body": body, "actions": actions,
-    }  # fmt: skip
-
-
-def _line(text: str, **look: str) -> dict[str, Any]:
-    return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": text, **look}]}
 
 
 ABILITIES = Abilities(

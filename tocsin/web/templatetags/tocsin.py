@@ -40,6 +40,7 @@ _CHANNEL_ICONS = {
     "mattermost": "hash",
     "matrix": "hash",
     "teams": "hash",
+    "teams_bot": "hash",
     "ntfy": "push",
     "pushover": "push",
     "apprise": "plug",
