@@ -163,12 +163,23 @@ def dry_run(request: HttpRequest, id: int, given: Query[As]) -> dict[str, Any]:
     return {"items": [asdict(line) for line in lines], "next": None}
 
 
+class Try(Schema):
+    """What a test does beside paging whoever asks."""
+
+    rooms: bool = Field(False, description="Post to the policy's rooms and webhooks as well, marked as a test.")
+
+
 @router.post("/{int:id}/test", response={202: dict})
 @needs(Needs.RESPOND)
-def test_policy(request: HttpRequest, id: int) -> Any:
-    """Page yourself, and nobody else, by every step of the policy, one each 30 seconds, marked as a test. Acknowledging one page ends it."""
-    rows = try_policy(operations.policy_of(id), by=acting(request), now=clock.now())
-    return Status(202, {"items": [_trace(row) for row in rows], "next": None})
+def test_policy(request: HttpRequest, id: int, given: Query[Try]) -> Any:
+    """Page yourself, and nobody else, by every step of the policy, one each 30 seconds, marked as a test. Acknowledging one page ends it.
+
+    The pages go out whatever the hours; `working_hours` says what these would do in earnest.
+    """
+    policy, now = operations.policy_of(id), clock.now()
+    rows = try_policy(policy, rooms=given.rooms, by=acting(request), now=now)
+    hours = [{"track": track, "step": step, "notes": notes} for (track, step), notes in policy_tests.working_hours(policy, now).items()]
+    return Status(202, {"items": [_trace(row) for row in rows], "working_hours": hours, "next": None})
 
 
 @router.get("/{int:id}/test")
@@ -182,7 +193,7 @@ def last_test(request: HttpRequest, id: int) -> dict[str, Any]:
 
 def _trace(row: Notification) -> dict[str, Any]:
     return {
-        "id": row.pk, "title": row.title, "method": row.method_kind, "state": row.state, "due_at": rfc3339(row.due_at), "outcome": row.outcome,
+        "id": row.pk, "title": row.title, "method": row.method_kind, "to": row.whom, "state": row.state, "due_at": rfc3339(row.due_at), "outcome": row.outcome,
         "history": row.history,
     }  # fmt: skip
 

@@ -47,15 +47,18 @@ def explain(
     """Show who would be paged if an alert of this service fired now, step by step, and why."""
     with django(data):
         from tocsin import clock
+        from tocsin.accounts.models import Organisation
         from tocsin.alerts.models import Service
         from tocsin.lib.refusal import Refused
         from tocsin.response.rehearse import rehearse, shape
+        from tocsin.web.words import moment, zone
 
         row = Service.objects.filter(name__iexact=service, removed_at=None).select_related("escalation_policy", "team").first()
         if row is None:
             raise Failed(f"there is no service {service}")
         try:
-            tracks = [shape(track) for track in rehearse(row, severity=severity, now=clock.now())]
+            now = clock.now()
+            tracks = [shape(track) for track in rehearse(row, severity=severity, now=now)]
         except Refused as refused:
             raise Failed(refused.detail) from refused
         for track in tracks if not as_json else []:
@@ -67,6 +70,9 @@ def explain(
             for track in tracks
             for line in track["steps"]
         ]
+        where = Organisation.objects.get(pk=1).time_zone
+        for line in lines if not as_json else []:
+            line["at"] = f"{moment(line['at'], now, where)} {line['at'].astimezone(zone(where)):%Z}"
         several = ("track",) if len(tracks) > 1 else ()
         own = ("policy_track",) if any(line["policy_track"] for line in lines) else ()
         waits = ("waits",) if any(line["waits"] for line in lines) else ()

@@ -74,7 +74,7 @@ def message(row: Notification, now: datetime) -> Message:
         where = settings.TOCSIN_URL + where
     joined = getattr(row, "joined", None) or 0  # alerts of the same cause, by now: a claim reads it
     facts: dict[str, Any] = {
-        "notification": row.id, "kind": row.kind, "escalation": row.escalation_id, "incident": subject.get("incident_ref") or None,
+        "notification": row.id, "kind": "test" if row.identity.startswith(POLICY_TEST) else row.kind, "escalation": row.escalation_id, "incident": subject.get("incident_ref") or None,
         "alert": row.alert_id, "severity": subject.get("severity"), "service": subject.get("service"), "reason": row.reason,
         "subject_url": where or None, "merged_count": row.merged_count,
         "alerts_joined": joined, "attempt": row.attempt, "possible_duplicate": row.possible_duplicate,

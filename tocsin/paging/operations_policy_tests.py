@@ -1,30 +1,34 @@
-"""What is a policy like for whoever it pages? Its pages, all of them to the one person who tries it, marked as a test. Writes their rows."""
+"""What is a policy like for whoever it pages? Its pages, all of them to the one person who tries it, marked as a test; on their wish its posts to
+rooms and webhooks as well. Writes their rows."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import QuerySet
 
 from tocsin.accounts.models import User
-from tocsin.domain.escalation_policy import tracks
+from tocsin.domain.escalation_policy import Policy, tracks
 from tocsin.lib.refusal import Refused
+from tocsin.paging import low_urgency, people, posts, rehearsal
 from tocsin.paging import operations_notifications as notifications
 from tocsin.paging import operations_shown as shown
 from tocsin.paging import operations_telephones as telephones
-from tocsin.paging import people, rehearsal
 from tocsin.paging.messages import POLICY_TEST
 from tocsin.paging.models import EscalationPolicy, Notification
 
 MOST_STEPS = 5  # of each track: whoever tries it need not be rung for an hour
 BETWEEN = timedelta(seconds=30)  # steps follow one another so fast, whatever they wait in earnest
+LONGEST = 4000  # characters of a page's text
 LASTS = timedelta(hours=24)  # as long as the link of a page
 ACKNOWLEDGED = "acknowledged"
 
 
-def send(policy: EscalationPolicy, user: User, now: datetime) -> None:
+def send(policy: EscalationPolicy, user: User, now: datetime, *, rooms: bool = False) -> None:
     """Page that person, and nobody else, by every step of the first round as the policy would page its people: by their own rules, a step
-    each 30 seconds. Refused where no way leads to them, and while a test of theirs is under way."""
+    each 30 seconds. `rooms`: what the steps tell rooms and webhooks is posted there too, marked as a test. Refused where no way leads to the
+    person, and while a test of theirs is under way."""
     ways = people.ways(user)
     if not ways:
         raise Refused(f"No way leads to {user.name} yet: prove a contact method first.", status=409, code="unreachable")
@@ -34,22 +38,63 @@ def send(policy: EscalationPolicy, user: User, now: datetime) -> None:
     for method in {way.method.id: way.method for way in ways}.values():
         telephones.refuse_test(method, now)
     run = before.count() + 1  # rows are never taken away, so that no two runs have the same
-    lines = _lines(policy, now)
+    lines = [line for line in _lines(policy, now) if line.people or (rooms and line.places)]
     if not lines:
         raise Refused("No step of the policy pages anybody: there is nothing to try.", status=409, code="empty")
-    rows = []
+    hours, rows = working_hours(policy, now), []
     for line in lines:
         step = line.step or 0
         place = list(tracks(policy.plain)).index(line.track)
         group = f"{POLICY_TEST}{policy.pk}:u{user.pk}:r{run}:t{place}:s{step}"
-        at, words = now + BETWEEN * (step - 1), {"title": _title(policy, line), "text": _text(user, line)}
-        rows += notifications.plan_test(user, ways, group=group, **words, at=at, now=now)
+        at = now + BETWEEN * (step - 1)
+        if line.people:
+            text = " ".join([_text(user, line, rooms), *hours.get((line.track, step), [])])[:LONGEST]
+            rows += notifications.plan_test(user, ways, group=group, title=_title(policy, line), text=text, at=at, now=now)
+        if rooms:
+            rows += _posts(policy, line, user, group=group, at=at, now=now)
     notifications.insert(rows)
 
 
-def _lines(policy: EscalationPolicy, now: datetime) -> list[rehearsal.Line]:
-    found = rehearsal.dry_run(policy.plain, team=policy.team_id, name=policy.name, now=now)
-    return [line for line in found if line.people and line.step and line.step <= MOST_STEPS and not line.round]
+def _posts(policy: EscalationPolicy, line: rehearsal.Line, user: User, *, group: str, at: datetime, now: datetime) -> list[Notification]:
+    step = Policy.from_plain(tracks(policy.plain)[line.track]).steps[(line.step or 1) - 1]
+    words = {
+        "title": _title(policy, line),
+        "text": f"This is a test that {user.name} asked for; nothing is wrong, and there is nothing to do.",
+    }
+    why = f"a test of policy {policy.name} by {user.name}"
+    return [
+        posts.row(place, identity=f"{group}:p{number}", due_at=at, now=now, reason=why, **words)
+        for number, place in enumerate(posts.find(step.targets)[0])
+    ]
+
+
+def _lines(policy: EscalationPolicy, now: datetime, **about: Any) -> list[rehearsal.Line]:
+    """What the steps of the first round that a test tries would do in earnest."""
+    found = rehearsal.dry_run(policy.plain, team=policy.team_id, name=policy.name, now=now, **about)
+    return [line for line in found if line.step and line.step <= MOST_STEPS and not line.round]
+
+
+def working_hours(policy: EscalationPolicy, now: datetime) -> dict[tuple[str, int], list[str]]:
+    """What working hours would do in earnest to each step, by track and step, in sentences: the test itself goes out at once."""
+    found: dict[tuple[str, int], list[str]] = {}
+
+    def say(line: rehearsal.Line, sentence: str) -> None:
+        said = found.setdefault((line.track, line.step or 0), [])
+        if sentence not in said:
+            said.append(sentence)
+
+    for line in _lines(policy, now):
+        if line.passed_over:
+            say(line, f"It would be passed over now: {line.passed_over}.")
+    for severity in policy.low_severities:
+        low = low_urgency.Low.of(policy, severity)
+        for line in _lines(policy, now, subject={"severity": severity}, low=low):
+            if low and low.record_only:
+                say(line, f"{severity} would only be recorded: nobody is paged.")
+            elif line.people:
+                at_once = f"{severity} can wait for working hours, and would be told at once: these are such"
+                say(line, f"{line.waits[:1].upper()}{line.waits[1:]}." if line.waits else f"{at_once}.")
+    return found
 
 
 def _title(policy: EscalationPolicy, line: rehearsal.Line) -> str:
@@ -57,13 +102,19 @@ def _title(policy: EscalationPolicy, line: rehearsal.Line) -> str:
     return f"TEST of policy {policy.name}{track}: step {line.step}"[:300]
 
 
-def _text(user: User, line: rehearsal.Line) -> str:
+def _text(user: User, line: rehearsal.Line, rooms: bool) -> str:
     names = ", ".join(person["user"]["name"] for person in line.people[:10]) + (" and more" if len(line.people) > 10 else "")
     when = "at once" if not line.after_seconds else f"{line.after_seconds / 60:g} minutes after the start"
     return (
         f"This is a test that {user.name} asked for; nothing is wrong, and nobody else is paged. In earnest this step would page {names} {when}."
-        " Acknowledge it, and the rest of the test is withdrawn."
+        f" Acknowledge it, and the rest of the test is withdrawn.{_told(line, rooms)}"
     )
+
+
+def _told(line: rehearsal.Line, rooms: bool) -> str:
+    if not line.places:
+        return ""
+    return f" {'The test tells' if rooms else 'In earnest it would tell'} {', '.join(line.places[:10])} as well."
 
 
 def acknowledge(row: Notification, user: User, now: datetime) -> datetime:
@@ -86,8 +137,8 @@ def acknowledged_at(row: Notification) -> datetime | None:
 
 
 def of_run(row: Notification) -> QuerySet[Notification]:
-    """The pages of the test that this one belongs to."""
-    return Notification.objects.filter(user=row.user_id, identity__startswith=row.identity.rsplit(":t", 1)[0] + ":t")
+    """The pages, and posts to rooms and webhooks, of the test that this one belongs to."""
+    return Notification.objects.filter(identity__startswith=row.identity.rsplit(":t", 1)[0] + ":t")
 
 
 def newest(policy: EscalationPolicy, user: User, now: datetime) -> list[Notification]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from tocsin.domain import delivery
@@ -53,14 +54,17 @@ def plan(places: Iterable[Place], *, escalation: Escalation, group: str, why: st
     if subject.get("private"):
         subject = {"incident_ref": subject.get("incident_ref"), "severity": subject.get("severity"), "title": "A private incident"}
         why = "an escalation of a private incident"
-    rows = [
-        Notification(
-            identity=f"{group}:t{number}"[:200], kind=KIND, escalation=escalation, method_kind=one.channel, created_at=now, due_at=now,
-            target={"kind": one.target.kind, "id": one.target.id, "address": one.target.address, "name": one.name},
-            alert_id=escalation.alert_id, incident_id=escalation.incident_id, title=delivery.page_title(subject),
-            text=delivery.post_text(subject, why), reason=why, history=[notifications.line("pending", "planned", now)],
-        )
-        for number, one in enumerate(places)
-    ]  # fmt: skip
+    words = {"title": delivery.page_title(subject), "text": delivery.post_text(subject, why), "reason": why}
+    about = {"alert_id": escalation.alert_id, "incident_id": escalation.incident_id, "escalation": escalation}
+    rows = [row(one, identity=f"{group}:t{number}", due_at=now, now=now, **words, **about) for number, one in enumerate(places)]
     notifications.insert(rows)
     return rows
+
+
+def row(place: Place, *, identity: str, due_at: datetime, now: datetime, **fields: Any) -> Notification:
+    """The row, not written yet, of one post to a place."""
+    target = {"kind": place.target.kind, "id": place.target.id, "address": place.target.address, "name": place.name}
+    return Notification(
+        identity=identity[:200], kind=KIND, method_kind=place.channel, created_at=now, due_at=due_at, target=target,
+        history=[notifications.line("pending", "planned", now)], **fields,
+    )  # fmt: skip

@@ -87,8 +87,9 @@ def _edit(request: HttpRequest, found: EscalationPolicy | None) -> HttpResponse:
 def _test(request: HttpRequest, found: EscalationPolicy) -> HttpResponse:
     """Page the reader, and nobody else, by the policy as it is saved."""
     here = reverse("escalation_policy", args=[found.pk])
-    said = "Your test is under way. Nobody else is paged."
-    return pages.act(request, lambda: try_policy(found, by=pages.actor(request), now=pages.now(request)), here, said)
+    rooms = bool(request.POST.get("test-rooms"))
+    said = "Your test is under way. Nobody else is paged" + ("; its rooms and webhooks are told that it is one." if rooms else ".")
+    return pages.act(request, lambda: try_policy(found, rooms=rooms, by=pages.actor(request), now=pages.now(request)), here, said)
 
 
 def _context(
@@ -117,6 +118,7 @@ def _context(
         "hours": HOURS, "tiers": TIERS, "all_tiers": ALL_TIERS, "needs": escalation_form.NEEDS, "assumed": assumed,
         "services": [s.name for s in used] if found else [], "tracks": escalation_form.grouped(form), "dry": _drawn(form, dry),
         "checks": _checks(form, dry), "test": _trace(found, request, now) if found else [],
+        "hours_say": _hours(found, now) if found else [], "has_rooms": bool(found and any(line.places for line in dry)),
     }  # fmt: skip
 
 
@@ -135,6 +137,12 @@ def _trace(found: EscalationPolicy, request: HttpRequest, now: Any) -> list[dict
     """What became of the pages of the reader's own last test of this policy."""
     rows = policy_tests.newest(found, request.user, now)  # type: ignore[arg-type]
     return [{"row": row, "waits": row.state in (row.State.PENDING, row.State.SENDING)} for row in rows]
+
+
+def _hours(found: EscalationPolicy, now: Any) -> list[str]:
+    """What working hours would do to the steps of the saved policy, in sentences."""
+    said = policy_tests.working_hours(found, now).items()
+    return [f"{f'{track}, step' if track else 'Step'} {step}: {sentence}" for (track, step), notes in said for sentence in notes]
 
 
 @dataclass(frozen=True)
