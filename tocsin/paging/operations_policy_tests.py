@@ -20,7 +20,6 @@ from tocsin.paging.models import EscalationPolicy, Notification
 
 MOST_STEPS = 5  # of each track: whoever tries it need not be rung for an hour
 BETWEEN = timedelta(seconds=30)  # steps follow one another so fast, whatever they wait in earnest
-LONGEST = 4000  # characters of a page's text
 LASTS = timedelta(hours=24)  # as long as the link of a page
 ACKNOWLEDGED = "acknowledged"
 
@@ -48,7 +47,7 @@ def send(policy: EscalationPolicy, user: User, now: datetime, *, rooms: bool = F
         group = f"{POLICY_TEST}{policy.pk}:u{user.pk}:r{run}:t{place}:s{step}"
         at = now + BETWEEN * (step - 1)
         if line.people:
-            text = " ".join([_text(user, line, rooms), *hours.get((line.track, step), [])])[:LONGEST]
+            text = " ".join([_text(user, line, rooms), *hours.get((line.track, step), [])])[:4000]
             rows += notifications.plan_test(user, ways, group=group, title=_title(policy, line), text=text, at=at, now=now)
         if rooms:
             rows += _posts(policy, line, user, group=group, at=at, now=now)
