@@ -4,12 +4,12 @@ import json
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from tocsin import clock
 from tocsin.accounts.actor import SYSTEM, Actor
 from tocsin.accounts.models import Team, User
-from tocsin.alerts import operations, operations_silences
+from tocsin.alerts import operations, operations_silences, queries
 from tocsin.alerts.models import Alert, ChangeEvent, RawEvent
 from tocsin.incidents.models import Ticket
 from tocsin.integrations.registry import SOURCES
@@ -305,3 +305,21 @@ def test_an_alert_is_ended_by_hand_and_the_next_event_opens_a_new_one():
     assert Escalation.objects.get().status == "stopped"
     house.alert()
     assert Alert.objects.count() == 2
+
+
+def test_what_is_asked_after_every_batch_reads_no_table_as_a_whole_however_many_alerts_there_are():
+    house = House()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO alerts_alert (integration_id, dedup_key, status, title, source_severity, severity, severity_reason, link, runbook, labels,"
+            " details, trace, suppressed_by, started_at, first_seen, last_seen, last_event_at, ends_at, stale_at, event_count, verdict, verdict_note,"
+            " route, links, added_labels, member_count, cause_severity, group_key, group_reason, openings, reopened)"
+            " SELECT %s, 'key-' || n, 'firing', 'Disk', 'critical', 'SEV2', '', '', '', '{}', '{}', '[]', '', now(), now(), now(), now(),"
+            " now() + interval '1 hour', now() + interval '1 day', 1, '', '', '{}', '[]', '{}', 0, '', '', '', '{}', 0 FROM generate_series(1, 3000) n",
+            [house.integration.pk],
+        )
+        cursor.execute("ANALYZE alerts_alert")
+        cursor.execute("EXPLAIN " + queries.OVERDUE)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "alert_expiry" in plan and "alert_stale" in plan
+    assert "Seq Scan on alerts_alert" not in plan, plan

@@ -14,6 +14,7 @@ from django.db import connection
 from tocsin.alerts.models import RawEvent
 from tocsin.domain.alerts import AlertState, Change
 from tocsin.lib import together
+from tocsin.lib.database import large_cursor
 
 _STATE = {
     "dedup_key": "text", "status": "text", "title": "text", "source_severity": "text", "link": "text", "runbook": "text", "labels": "jsonb",
@@ -172,7 +173,7 @@ def _plain(row: Row) -> dict[str, Any]:
 def insert(rows: Sequence[Row], outcomes: Sequence[Outcome], integration_id: int, now: datetime) -> None:
     """Write new rows, what became of the raw events (of one, at least), and when the integration's last one came, in one statement."""
     alerts, told = msgspec.json.encode([_plain(row) for row in rows]).decode(), msgspec.json.encode(_plain_outcomes(outcomes)).decode()
-    with connection.cursor() as cursor:
+    with large_cursor() as cursor:
         cursor.execute(_INSERT, [alerts, outcomes[-1].raw.received_at, integration_id, now, told])
 
 
@@ -183,13 +184,13 @@ def update(rows: Sequence[Row]) -> None:
 
 def _write(statement: str, rows: Sequence[Row]) -> None:
     if rows:
-        with connection.cursor() as cursor:
+        with large_cursor() as cursor:
             cursor.execute(statement, [msgspec.json.encode([_plain(row) for row in rows]).decode()])
 
 
 def write_outcomes(done: Sequence[Outcome], now: datetime) -> None:
     """Give raw events their outcomes: done, or refused where the body or an item of it cannot be read."""
-    with connection.cursor() as cursor:
+    with large_cursor() as cursor:
         cursor.execute(_OUTCOMES, [now, msgspec.json.encode(_plain_outcomes(done)).decode()])
 
 

@@ -82,19 +82,23 @@ IN_GRACE = (
 )
 
 
+# Materialised: else the clock is asked again for each row that is compared with it. The earliest of a column is one step into its index; "is there
+# one before now?" reads the whole table, since PostgreSQL takes it that a third of the rows would answer.
+OVERDUE = (
+    "WITH clock AS MATERIALIZED (SELECT tocsin_now() AS at) "  # noqa: S608
+    f"SELECT (SELECT min(a.ends_at) FROM alerts_alert a WHERE a.status = 'firing') <= clock.at AND NOT {IN_GRACE},"
+    " EXISTS (SELECT 1 FROM alerts_silence s WHERE s.released_at IS NULL AND least(s.ends_at, s.ended_at) <= clock.at),"
+    " (SELECT min(a.calm_at) FROM alerts_alert a) <= clock.at,"
+    f" (SELECT min(a.stale_at) FROM alerts_alert a WHERE a.status = 'firing') <= clock.at AND NOT {IN_GRACE},"
+    f" NOT EXISTS (SELECT 1 FROM alerts_attendance w WHERE w.at > clock_timestamp() - interval '{ATTEND_EVERY}')"
+    " FROM clock"
+)
+
+
 def overdue() -> Overdue:
     """One question, asked after every batch."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            # Materialised: else the clock is asked again for each row that is compared with it.
-            "WITH clock AS MATERIALIZED (SELECT tocsin_now() AS at) "  # noqa: S608
-            f"SELECT EXISTS (SELECT 1 FROM alerts_alert a WHERE a.status = 'firing' AND a.ends_at <= clock.at) AND NOT {IN_GRACE},"
-            " EXISTS (SELECT 1 FROM alerts_silence s WHERE s.released_at IS NULL AND least(s.ends_at, s.ended_at) <= clock.at),"
-            " EXISTS (SELECT 1 FROM alerts_alert a WHERE a.calm_at <= clock.at),"
-            f" EXISTS (SELECT 1 FROM alerts_alert a WHERE a.status = 'firing' AND a.stale_at <= clock.at) AND NOT {IN_GRACE},"
-            f" NOT EXISTS (SELECT 1 FROM alerts_attendance w WHERE w.at > clock_timestamp() - interval '{ATTEND_EVERY}')"
-            " FROM clock"
-        )
+        cursor.execute(OVERDUE)
         return Overdue(*(bool(one) for one in cursor.fetchone()))
 
 

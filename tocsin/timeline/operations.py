@@ -13,7 +13,7 @@ from django.db import connection
 from psycopg.types.json import Jsonb
 
 from tocsin.accounts.actor import SYSTEM, Actor
-from tocsin.lib.database import tell
+from tocsin.lib.database import large_cursor, tell
 from tocsin.timeline.models import Entry
 
 LIVE_CHANNEL = "tocsin_live"
@@ -121,7 +121,7 @@ def record_of_alerts(lines: Sequence[Line], *, now: datetime) -> None:
 
 
 def _append(lines: Sequence[Line], now: datetime) -> None:
-    with connection.cursor() as cursor:
+    with large_cursor() as cursor:
         cursor.execute(APPEND_MANY, [now, msgspec.json.encode(lines).decode()])
         for line, (id,) in zip(lines, cursor.fetchall(), strict=True):
             if line.told:

@@ -11,3 +11,9 @@ def tell(channel: str, *payloads: str) -> None:
     """NOTIFY the listeners of a channel when the current transaction commits, all in one statement at its end; at once outside of one."""
     wrapper: Any = connection
     wrapper.tell(channel, payloads)
+
+
+def large_cursor() -> Any:
+    """As `connection.cursor()`, for statements whose values may be megabytes; each of them needs a type that PostgreSQL sees (`%s::json`)."""
+    wrapper: Any = connection
+    return wrapper.large_cursor()
