@@ -62,7 +62,7 @@ def team(world, slack, socket, monkeypatch):
 
 
 def connect():
-    """One connection, until Slack wants a fresh one."""
+    """One connection, until Slack ends it."""
     row = Provider.objects.get(kind="slack")
     return stream_chats.once(row, providers.account(row), threading.Event())
 
@@ -75,7 +75,7 @@ def test_a_button_is_carried_out_before_slack_hears_that_it_arrived(team, slack,
     alert = team.alert("Checkout is down")
     socket.bring("interactive", payload(slack.pressed("Acknowledge", AT_ANA, ANA)))
     receipt = connect()
-    assert (receipt.outcome, receipt.reason) == (Outcome.RETRY, "Slack wants a fresh connection")
+    assert (receipt.outcome, receipt.reason) == (Outcome.RETRY, "the other side ended it")
     run = team.escalation(alert)
     assert (run.status, run.acknowledged_by, run.acknowledged_via) == ("acknowledged", team.ana, "slack")
     assert socket.acknowledged == ["e0-interactive"]
@@ -136,6 +136,32 @@ def test_an_answer_that_fails_in_us_is_not_acknowledged(team, slack, socket, mon
     socket.bring("events_api", slack.written(ANA, "ack"))
     assert connect().outcome is Outcome.RETRY
     assert socket.acknowledged == [] and team.escalation(alert).status == "running"
+
+
+def test_a_press_while_slack_replaces_the_connection_is_carried_out_whichever_of_the_two_brings_it(team, slack):
+    """Once an hour or so: the old one is heard to its end, and the new one is there before that."""
+    socket = slack.socket = SlackSocket(stays=True, hands_over=True)
+    alert = team.alert("Checkout is down")
+    pressed = payload(slack.pressed("Escalate", AT_ANA, ANA))
+    socket.late = [{"envelope_id": "late", "type": "interactive", "accepts_response_payload": False, "payload": pressed}]
+    row, done = Provider.objects.get(kind="slack"), []
+
+    def carry_out(replies):
+        done.extend(stream_chats.take_replies(replies, row, team.now))
+        if len(done) == 1:
+            socket.bring("events_api", slack.written(ANA, "ack"))  # by the new one
+        return done[-1:]
+
+    receipt = GATEWAYS["slack"].stream(providers.account(row), carry_out, lambda: len(done) == 2)
+    socket.close()
+    assert receipt.outcome is Outcome.DELIVERED and socket.connections == 2
+    assert [one.sentence.partition(":")[0] for one in done] == ["Passed on to the next step", "You have it"]
+    assert socket.acknowledged == ["late", "e0-events_api"] and team.escalation(alert).acknowledged_by == team.ana
+
+
+def test_too_many_connections_are_not_made_more(team, slack, socket):
+    socket.goodbye = "too_many_websockets"
+    assert (connect().outcome, socket.connections) == (Outcome.RETRY, 1)
 
 
 def test_socket_mode_that_is_switched_off_is_the_accounts_fault(team, slack, socket):

@@ -14,13 +14,16 @@ ACK_LIMIT = 3.0  # seconds that Slack waits
 
 
 class SlackSocket:
-    """`to_bring` is brought at the next connection, one after the other; then Slack asks for a fresh connection, unless it `stays`."""
+    """`to_bring` is brought at the next connection, one after the other; then it ends, by the word `goodbye` where there is one, unless it
+    `stays`. With `hands_over` the first one asks to be replaced, brings what is `late` once another is there, and ends."""
 
-    def __init__(self, *, stays: bool = False) -> None:
+    def __init__(self, *, stays: bool = False, hands_over: bool = False) -> None:
         self.to_bring: list[dict[str, Any]] = []
         self.acknowledged: list[str] = []
         self.stays = stays
-        self.goodbye = "refresh_requested"
+        self.hands_over = hands_over
+        self.late: list[dict[str, Any]] = []
+        self.goodbye = ""
         self.connections = 0
         self.tickets: set[str] = set()
         self.connected, self.acked = threading.Event(), threading.Event()
@@ -73,25 +76,36 @@ class SlackSocket:
             return web.Response(status=403)
         self.tickets.discard(name)
         self.connections += 1
+        replaced = self.hands_over and self.connections == 1
         socket = web.WebSocketResponse(autoping=True)
         await socket.prepare(request)
         info = {"app_id": "A1"}
         await socket.send_str(json.dumps({"type": "hello", "num_connections": 1, "debug_info": {"host": "x"}, "connection_info": info}))
         self.connected.set()
         await socket.ping(b"are you there")
-        while self.to_bring or (self.stays and not socket.closed):
+        while self.to_bring or (self.stays and not replaced and not socket.closed):
             if not self.to_bring:
                 await asyncio.sleep(0.02)
-                continue
-            envelope = self.to_bring.pop(0)
-            await socket.send_str(json.dumps(envelope))
-            heard = await asyncio.wait_for(socket.receive(), ACK_LIMIT)
-            if heard.type != WSMsgType.TEXT:
-                break  # not acknowledged: the client hung up
-            assert json.loads(heard.data) == {"envelope_id": envelope["envelope_id"]}
-            self.acknowledged.append(envelope["envelope_id"])
-            self.acked.set()
-        if not socket.closed:
+            elif not await self._took(socket, self.to_bring.pop(0)):
+                break
+        if replaced:
+            await socket.send_str(json.dumps({"type": "disconnect", "reason": "refresh_requested", "debug_info": {"host": "x"}}))
+            while self.connections == 1 and not socket.closed:
+                await asyncio.sleep(0.02)
+            while self.late and await self._took(socket, self.late.pop(0)):
+                pass
+        elif self.goodbye and not socket.closed:
             await socket.send_str(json.dumps({"type": "disconnect", "reason": self.goodbye, "debug_info": {"host": "x"}}))
             await socket.receive()
         return socket
+
+    async def _took(self, socket: web.WebSocketResponse, envelope: dict[str, Any]) -> bool:
+        """Bring it; whether it was acknowledged, else the client hung up."""
+        await socket.send_str(json.dumps(envelope))
+        heard = await asyncio.wait_for(socket.receive(), ACK_LIMIT)
+        if heard.type != WSMsgType.TEXT:
+            return False
+        assert json.loads(heard.data) == {"envelope_id": envelope["envelope_id"]}
+        self.acknowledged.append(envelope["envelope_id"])
+        self.acked.set()
+        return True

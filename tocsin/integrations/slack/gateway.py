@@ -12,6 +12,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -32,11 +33,11 @@ from tocsin.domain.ports import (
 )
 from tocsin.integrations import answers, chat
 from tocsin.integrations.slack import heard, words
+from tocsin.integrations.slack.links import Links
 from tocsin.lib import http, websocket
 
 log = logging.getLogger(__name__)
 OLDEST_CALL = 300  # seconds
-SOCKET_WAIT = 1.0  # seconds between two looks whether the connection is still wanted
 ANSWER_LIMIT = 1.5  # seconds for one call while Slack waits for our answer, which it does for three
 MEMBER = re.compile(r"^[UW][A-Z0-9]{5,24}$")
 ROOM = re.compile(r"^(?:[CGD][A-Z0-9]{5,24}|#[^\s#@<>&]{1,80})$")
@@ -139,16 +140,10 @@ class Slack:
         return bool(account.values.get("app_token"))
 
     def stream(self, account: Account, take: Callable[[Sequence[Reply]], Sequence[Said]], until: Callable[[], bool]) -> Receipt:
-        """One connection of Socket Mode. What it brings is carried out before Slack hears that it arrived: else Slack says that it failed."""
+        """Socket Mode. What it brings is carried out before Slack hears that it arrived: else Slack says that it failed."""
 
         def work() -> Receipt:
-            place = str(_call(account, "apps.connections.open", token=account.values["app_token"]).get("url") or "")
-            if not place.startswith("wss://" if account.values["api"].startswith("https://") else "ws://"):
-                raise chat.NotTaken(Outcome.RETRY, "Slack named no address to connect to")
-            with websocket.connected(place) as socket:
-                while not until():
-                    if (text := socket.receive(SOCKET_WAIT)) is not None:
-                        self._brought(account, socket, text, take)
+            Links(lambda: _connected(account), lambda socket, text: self._brought(account, socket, text, take)).hear(until)
             return Receipt(Outcome.DELIVERED, "the connection is not needed any more")
 
         try:
@@ -158,14 +153,17 @@ class Slack:
         except http.BlockedError as error:
             return Receipt(Outcome.REFUSED, str(error))
 
-    def _brought(self, account: Account, socket: websocket.Socket, text: str, take: Callable[[Sequence[Reply]], Sequence[Said]]) -> None:
+    def _brought(self, account: Account, socket: websocket.Socket, text: str, take: Callable[[Sequence[Reply]], Sequence[Said]]) -> bool:
+        """Carry out what came; whether Slack wants another connection in the place of this one."""
         envelope = answers.object_of(text)
         if envelope.get("type") == "disconnect":
             if envelope.get("reason") == "link_disabled":
                 raise chat.NotTaken(Outcome.REFUSED, "Socket Mode is switched off for the app")
-            raise websocket.ClosedError("Slack wants a fresh connection")
+            if envelope.get("reason") in ("warning", "refresh_requested"):
+                return True
+            raise websocket.ClosedError(f"Slack ended the connection: {str(envelope.get('reason'))[:60]}")
         if not (name := envelope.get("envelope_id")):
-            return  # hello
+            return False  # hello
         payload, results = heard.child(envelope, "payload"), list[Said]()
         try:
             results = list(take(self._replies(account, payload)))
@@ -173,6 +171,7 @@ class Slack:
             log.warning("what Socket Mode brought to the account %s was refused: %s", account.id, error)
         socket.send(json.dumps({"envelope_id": name}))
         _tell(account, payload, results)
+        return False
 
     def _replies(self, account: Account, said: dict[str, Any]) -> list[Reply]:
         if said.get("type") not in (heard.BUTTONS, heard.EVENT):
@@ -194,6 +193,13 @@ class Slack:
             return found
 
         return self.memory.get(account, account.values["api"], "member", email, ask=ask)
+
+
+def _connected(account: Account) -> AbstractContextManager[websocket.Socket]:
+    place = str(_call(account, "apps.connections.open", token=account.values["app_token"]).get("url") or "")
+    if not place.startswith("wss://" if account.values["api"].startswith("https://") else "ws://"):
+        raise chat.NotTaken(Outcome.RETRY, "Slack named no address to connect to")
+    return websocket.connected(place)
 
 
 def _call(
