@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from tocsin.domain.ports import Abilities, Account, Message, Outcome, Receipt
+from tocsin.domain.ports import Account, Message, Outcome, Receipt
 from tocsin.integrations import answers
 from tocsin.lib import http
 
@@ -130,21 +130,3 @@ class Memory:
 def where(message: Message) -> str:
     """The address of the alert or incident; empty where there is none."""
     return str(message.facts.get("subject_url") or "")
-
-
-@dataclass(frozen=True)
-class Channel:
-    """A kind of contact method that accounts serve. `check` gives the normalised address, or raises ValueError with a sentence."""
-
-    kind: str
-    label: str
-    abilities: Abilities
-    check: Callable[[str], str]
-
-    def check_address(self, address: str) -> str:
-        """The normalised address. Raises ValueError."""
-        return self.check(address.strip())
-
-    def send(self, address: str, message: Message, *, key: str) -> Receipt:
-        """Nothing goes out without an account: its gateway sends."""
-        return Receipt(Outcome.FAILED, f"no account at {self.label} is set up")

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from tocsin.domain.ports import Abilities, Account, Field, Message, Outcome, Receipt, Sent
 from tocsin.domain.ports_chat import Heard
 from tocsin.integrations import answers, chat
+from tocsin.integrations.channel import Channel
 from tocsin.integrations.matrix import words
 
 PERSON = re.compile(r"^@[^\s:@]{1,120}:[A-Za-z0-9.:\[\]-]{1,120}$")
@@ -203,5 +204,5 @@ ABILITIES = Abilities(
     two_way=True,
     note="Unencrypted rooms only: answers in an encrypted one cannot be read. A muted phone stays quiet. No delivery receipts.",
 )
-CHANNEL = chat.Channel("matrix", "Matrix", ABILITIES, check_address)
+CHANNEL = Channel("matrix", "Matrix", ABILITIES, check_address)
 GATEWAY = Matrix()

@@ -29,6 +29,7 @@ from tocsin.domain.ports import (
 )
 from tocsin.domain.replies import Verb, Wish
 from tocsin.integrations import answers, chat
+from tocsin.integrations.channel import Channel
 
 LONGEST_TEXT = 4000  # of the 16,383 that fit
 EMAIL = re.compile(r"^[^\s@]{1,64}@[^\s@]{1,189}$")
@@ -187,5 +188,5 @@ ABILITIES = Abilities(
     two_way=True,
     note="Whether a phone rings is for Mattermost's settings and push server to say; a muted phone stays quiet. No delivery receipts.",
 )
-CHANNEL = chat.Channel("mattermost", "Mattermost", ABILITIES, check_address)
+CHANNEL = Channel("mattermost", "Mattermost", ABILITIES, check_address)
 GATEWAY = Mattermost()

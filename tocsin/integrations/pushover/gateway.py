@@ -27,6 +27,7 @@ from tocsin.domain.ports import (
 )  # fmt: skip
 from tocsin.domain.replies import Verb, Wish
 from tocsin.integrations import answers
+from tocsin.integrations.channel import Channel
 from tocsin.lib import http
 
 SERVER = "https://api.pushover.net"
@@ -38,28 +39,14 @@ ADDRESS = re.compile(r"([A-Za-z0-9]{30})(?:[ /]+([A-Za-z0-9_-]{1,25}))?")
 EMERGENCY, HIGH, NORMAL = 2, 1, 0
 
 
-class PushoverUser:
-    """The kind of contact method; sending is the gateway's, with the organisation's application."""
-
-    kind = "pushover"
-    label = "Pushover"
-    abilities = Abilities(
-        wakes=True, two_way=True, receipts=True,
-        note="Rings each minute until acknowledged in the app, also in silent mode where its owner allows that.",
-    )  # fmt: skip
-
-    def check_address(self, address: str) -> str:
-        """The user key, with one device where one is named. Raises ValueError."""
-        found = ADDRESS.fullmatch(address.strip())
-        if not found:
-            raise ValueError(
-                "Give the user key of 30 letters and digits that the Pushover app shows; for one device alone, its name after a space."
-            )
-        return " ".join(part for part in found.groups() if part)
-
-    def send(self, address: str, message: Message, *, key: str) -> Receipt:
-        """Never by itself."""
-        return Receipt(Outcome.FAILED, "no account at Pushover; an administrator can add one")
+def check_address(address: str) -> str:
+    """The user key, with one device where one is named. Raises ValueError."""
+    found = ADDRESS.fullmatch(address)
+    if not found:
+        raise ValueError(
+            "Give the user key of 30 letters and digits that the Pushover app shows; for one device alone, its name after a space."
+        )
+    return " ".join(part for part in found.groups() if part)
 
 
 class Pushover:
@@ -165,5 +152,9 @@ def _refusal(answer: http.Answer, said: Mapping[str, Any]) -> Receipt:
     return answers.refused(answer, words)
 
 
-NOTIFIER = PushoverUser()
+ABILITIES = Abilities(
+    wakes=True, two_way=True, receipts=True,
+    note="Rings each minute until acknowledged in the app, also in silent mode where its owner allows that.",
+)  # fmt: skip
+NOTIFIER = Channel("pushover", "Pushover", ABILITIES, check_address)
 GATEWAY = Pushover()

@@ -32,6 +32,7 @@ from tocsin.domain.ports import (
     Sent,
 )
 from tocsin.integrations import answers, chat
+from tocsin.integrations.channel import Channel
 from tocsin.integrations.slack import heard, words
 from tocsin.integrations.slack.links import Links
 from tocsin.lib import http, websocket
@@ -260,5 +261,5 @@ ABILITIES = Abilities(
     two_way=True,
     note="Slack's own do-not-disturb hours and a muted phone keep it quiet: have a louder way beside it. Slack gives no delivery receipts.",
 )
-CHANNEL = chat.Channel("slack", "Slack", ABILITIES, check_address)
+CHANNEL = Channel("slack", "Slack", ABILITIES, check_address)
 GATEWAY = Slack()

@@ -31,6 +31,7 @@ from tocsin.domain.ports import (
 )
 from tocsin.domain.replies import Verb, Wish, by_text
 from tocsin.integrations import answers, chat
+from tocsin.integrations.channel import Channel
 from tocsin.integrations.teams import cards, connector, proof
 
 log = logging.getLogger(__name__)
@@ -43,22 +44,15 @@ ANSWER_LIMIT = 4.0  # seconds for one call while the Bot Connector waits for our
 LONGEST_TEXT = 2000  # characters of what somebody wrote, and of what is said to them
 
 
-class TeamsChat:
+def check_address(address: str) -> str:
+    """Empty, for a chat that is still to be linked, or a whole address. Raises ValueError."""
+    if address and not CHAT.fullmatch(address):
+        raise ValueError("Leave the address empty: it is found when you send the code that you are shown to the bot.")
+    return address
+
+
+class TeamsChat(Channel):
     """The kind of contact method. Its whole address is who it is, the Bot Connector's address that leads there, and the chat."""
-
-    kind = "teams_bot"
-    label = "Microsoft Teams bot"
-    abilities = Abilities(
-        two_way=True,
-        note="Rings as Teams does; its quiet hours and a muted phone keep it quiet. Teams gives no delivery receipts.",
-    )
-
-    def check_address(self, address: str) -> str:
-        """Empty, for a chat that is still to be linked, or a whole address. Raises ValueError."""
-        address = address.strip()
-        if address and not CHAT.fullmatch(address):
-            raise ValueError("Leave the address empty: it is found when you send the code that you are shown to the bot.")
-        return address
 
     def visible(self, address: str) -> str:
         """Who it is, as Teams names people to this bot."""
@@ -68,10 +62,6 @@ class TeamsChat:
         """The address that opens a chat with the bot with the code typed in, and the words that do the same."""
         link = f"https://teams.microsoft.com/l/chat/0/0?users=28:{values.get('app_id', '')}&message={quote(code)}"
         return link, f"send “{code}” to the bot in Teams"
-
-    def send(self, address: str, message: Message, *, key: str) -> Receipt:
-        """Never by itself."""
-        return Receipt(Outcome.FAILED, "no Microsoft Teams bot; an administrator can add one")
 
 
 class TeamsBot:
@@ -202,5 +192,8 @@ def _child(activity: dict[str, Any], name: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-NOTIFIER = TeamsChat()
+ABILITIES = Abilities(
+    two_way=True, note="Rings as Teams does; its quiet hours and a muted phone keep it quiet. Teams gives no delivery receipts."
+)
+NOTIFIER = TeamsChat("teams_bot", "Microsoft Teams bot", ABILITIES, check_address)
 GATEWAY = TeamsBot()

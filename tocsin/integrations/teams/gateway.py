@@ -12,6 +12,7 @@ from typing import Any
 
 from tocsin.domain.ports import Abilities, Account, Field, Message, Outcome, Receipt
 from tocsin.integrations import answers, chat
+from tocsin.integrations.channel import Channel
 from tocsin.integrations.teams import cards
 
 EMAIL = re.compile(r"^[^\s@]{1,64}@[^\s@]{1,189}$")
@@ -87,6 +88,6 @@ def _send(account: Account, more: Mapping[str, str], message: Message) -> Receip
 ABILITIES = Abilities(
     note="One way: the card's button opens a page that acknowledges. “Sent” means that the workflow has begun; a muted phone stays quiet."
 )
-CHANNEL = chat.Channel("teams", "Microsoft Teams", ABILITIES, check_address)
+CHANNEL = Channel("teams", "Microsoft Teams", ABILITIES, check_address)
 GATEWAY = Teams()
 ROOMS = TeamsRoom()

@@ -33,6 +33,7 @@ from tocsin.domain.ports import (
 )  # fmt: skip
 from tocsin.domain.replies import Verb, Wish, by_text
 from tocsin.integrations import answers
+from tocsin.integrations.channel import Channel
 
 SERVER = "https://api.telegram.org"
 TOKEN = re.compile(r"\d{5,20}:[A-Za-z0-9_-]{30,60}")
@@ -45,28 +46,20 @@ START = re.compile(r"/start(?:@\w+)?\s+([A-Za-z0-9_-]{1,64})")
 DONE = "-"  # what the button carries once there is nothing to answer any more
 
 
-class TelegramChat:
+def check_address(address: str) -> str:
+    """Empty, for a chat that is still to be linked, or the number of a chat with one person. Raises ValueError."""
+    if address and not CHAT.fullmatch(address):
+        raise ValueError("Leave the address empty: it is found when you send the code that you are shown to the bot.")
+    return address
+
+
+class TelegramChat(Channel):
     """The kind of contact method. Its address is found when its person sends the code to the bot: nobody knows their own number there."""
-
-    kind = "telegram"
-    label = "Telegram"
-    abilities = Abilities(wakes=False, two_way=True, note="Rings like any other message; whoever mutes Telegram is not woken.")
-
-    def check_address(self, address: str) -> str:
-        """Empty, for a chat that is still to be linked, or the number of a chat with one person. Raises ValueError."""
-        address = address.strip()
-        if address and not CHAT.fullmatch(address):
-            raise ValueError("Leave the address empty: it is found when you send the code that you are shown to the bot.")
-        return address
 
     def invitation(self, values: Mapping[str, str], code: str) -> tuple[str, str]:
         """The address that starts a chat with the bot with that code, and the words that do the same."""
         name = values.get("name", "").lstrip("@")
         return f"https://t.me/{name}?start={code}", f"send “/start {code}” to @{name} in Telegram"
-
-    def send(self, address: str, message: Message, *, key: str) -> Receipt:
-        """Never by itself."""
-        return Receipt(Outcome.FAILED, "no Telegram bot; an administrator can add one")
 
 
 class Telegram:
@@ -207,5 +200,6 @@ def _ask(account: Account, method: str, asked: Mapping[str, Any]) -> Mapping[str
     return answers.refused(answer, words, retry_after=float(wait) if isinstance(wait, int) else None)
 
 
-NOTIFIER = TelegramChat()
+ABILITIES = Abilities(wakes=False, two_way=True, note="Rings like any other message; whoever mutes Telegram is not woken.")
+NOTIFIER = TelegramChat("telegram", "Telegram", ABILITIES, check_address)
 GATEWAY = Telegram()

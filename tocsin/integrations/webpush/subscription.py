@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tocsin.domain.ports import Abilities, Message, Outcome, Receipt
+from tocsin.domain.ports import Abilities
+from tocsin.integrations.channel import Channel
 from tocsin.lib import http
 
 LONGEST_ENDPOINT = 2_000
@@ -47,28 +48,13 @@ def read(text: str) -> Subscription:
     return found
 
 
-class WebPush:
+class WebPush(Channel):
     """The kind of contact method; sending is the gateway's, with the installation's keys."""
-
-    kind = "webpush"
-    label = "Web Push"
-    abilities = Abilities(
-        wakes=True, two_way=True, receipts=True,
-        note="Wakes the phone and shows a button, but obeys do-not-disturb. On an iPhone only from Tocsin on the home screen.",
-    )  # fmt: skip
-
-    def check_address(self, address: str) -> str:
-        """The subscription, in one form. Raises ValueError."""
-        return json.dumps(read(address).plain, sort_keys=True)
 
     def visible(self, address: str) -> str:
         """The push service's host and a mark of the endpoint."""
         endpoint = read(address).endpoint
         return f"{urlsplit(endpoint).hostname} {mark(endpoint)}"
-
-    def send(self, address: str, message: Message, *, key: str) -> Receipt:
-        """Without keys nothing can be sent."""
-        return Receipt(Outcome.FAILED, "Web Push has no keys; subscribe this browser again")
 
 
 def mark(endpoint: str) -> str:
@@ -76,4 +62,8 @@ def mark(endpoint: str) -> str:
     return hashlib.sha256(endpoint.encode()).hexdigest()[:12]
 
 
-NOTIFIER = WebPush()
+ABILITIES = Abilities(
+    wakes=True, two_way=True, receipts=True,
+    note="Wakes the phone and shows a button, but obeys do-not-disturb. On an iPhone only from Tocsin on the home screen.",
+)  # fmt: skip
+NOTIFIER = WebPush("webpush", "Web Push", ABILITIES, lambda address: json.dumps(read(address).plain, sort_keys=True))
