@@ -9,11 +9,15 @@ import pytest
 from django.test import Client
 
 from tests.integrations.standing_in import Asked, StandIn, running
+from tocsin.accounts.models import User
 from tocsin.api.contact_methods import shape
 from tocsin.integrations.apprise.egress import plugin_module
+from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib.refusal import Refused
 from tocsin.paging import operations as paging
-from tocsin.paging.models import ContactMethod, Notification
+from tocsin.paging import operations_providers as providers
+from tocsin.paging import operations_services, queries_providers
+from tocsin.paging.models import ContactMethod, Escalation, Notification, Provider
 
 TOKEN = "AZkT9.s3cr3t-token"
 
@@ -118,6 +122,78 @@ def test_a_service_that_is_busy_is_tried_again_as_it_asks(world, gotify):
     world.advance(seconds=21)
     assert page(world).state == "accepted" and len(gotify.asked) == 2
     assert "Gotify answered 503: Busy" in str(page(world).history)
+
+
+def test_the_service_has_an_account_of_its_own_with_health_a_breaker_and_a_budget(world, gotify, settings):
+    add(world, gotify, verified=True)
+    add(world, gotify, token="another-token", verified=True)
+    world.policy([world.ben])
+    world.alert()
+    service = Provider.objects.get()  # one for the host, whatever the token
+    host = gotify.url.removeprefix("http://")
+    assert (service.kind, service.name, service.settings) == ("apprise", f"Gotify at {host}", {"service": f"gotify://{host}"})
+    assert service.sealed == "" and TOKEN not in str(service.__dict__) and service.failures == 0  # 401 is that one address's fault
+    gotify.trouble += [(503, {"error": "Busy"}, {})] * 9
+    world.advance(minutes=2)
+    world.alert("Again")
+    world.advance(seconds=60)
+    service.refresh_from_db()
+    assert queries_providers.standing(service, world.now) == "resting" and "Busy" in service.last_reason
+    gotify.trouble.clear()
+    world.advance(minutes=2)
+    world.alert("And again")  # fails open: it is tried while it rests
+    service.refresh_from_db()
+    assert (service.failures, page(world).account) == (0, service)
+    [hour] = [one for one in queries_providers.hours(service, world.now) if one.sent]
+    assert hour.taken >= 2 and hour.refused >= 3
+    Provider.objects.update(budget=1)
+    test = paging.send_test(ContactMethod.objects.filter(kind="apprise").first(), by=world.by, now=world.now)
+    world.settle()
+    test.refresh_from_db()
+    assert test.state == "failed" and "only pages go out" in test.outcome
+    for row in Escalation.objects.all():
+        paging.acknowledge(alert_id=row.alert_id, by=world.by, now=world.now)
+
+
+def test_a_service_that_an_administrator_switched_off_is_passed_over_at_once(world, gotify):
+    add(world, gotify, verified=True)
+    world.policy([world.ben], [world.ana])
+    world.alert("First")
+    client = Client()
+    User.objects.filter(pk=world.cy.pk).update(role="administrator")
+    client.force_login(User.objects.get(pk=world.cy.pk))
+    service = Provider.objects.get()
+    address = f"/settings/providers/{service.pk}/"
+    shown = client.get(address).content.decode()
+    assert "Each person tests their own address" in shown and "Remove this account" not in shown and "Only for numbers" not in shown
+    assert client.post(address, {"deed": "save", "name": "Our Gotify", "budget": "100"}).status_code == 303
+    service.refresh_from_db()
+    assert (service.name, service.budget) == ("Our Gotify", 100) and service.settings["service"].startswith("gotify://")
+    assert client.post(address, {"deed": "switch"}).status_code == 303
+    world.advance(minutes=1)
+    for row in Escalation.objects.all():
+        paging.acknowledge(alert_id=row.alert_id, by=world.by, now=world.now)
+    world.alert("Second")
+    world.phone.expect(world.ana, "Second")
+    assert page(world).outcome == "an administrator has switched off the service"
+    assert client.get("/settings/providers/new/apprise/").status_code == 404
+    with pytest.raises(Refused, match="made when the first message goes there"):
+        providers.create_provider(kind="apprise", values={"service": "x"}, by=world.by, now=world.now)
+
+
+@pytest.mark.parametrize(("address", "service"), [
+    ("discord://4711/whk-token_1", ("discord://", "Discord")), ("jsons://user:password@hooks.example.com:8443/pages", ("jsons://hooks.example.com:8443", "JSON at hooks.example.com:8443")),
+    ("gotifys://gotify.example.com/t0ken", ("gotifys://gotify.example.com", "Gotify at gotify.example.com")),
+])  # fmt: skip
+def test_a_service_is_named_without_what_may_be_a_secret(address, service):
+    assert NOTIFIERS["apprise"].service(address) == service
+
+
+def test_beyond_two_hundred_services_the_others_share_an_account_and_pages_go_on(world, monkeypatch):
+    monkeypatch.setattr(operations_services, "MOST_SERVICES", 1)
+    made = [operations_services.keep(NOTIFIERS["apprise"], f"jsons://{host}.example.com/x", world.now) for host in ("a", "b", "c", "a")]
+    assert [one.name for one in made] == ["JSON at a.example.com", *["Other services by apprise URLs"] * 2, "JSON at a.example.com"]
+    assert made[1] == made[2]
 
 
 def test_a_redirect_inside_is_a_failure_and_the_next_step_begins(world, gotify):

@@ -116,6 +116,15 @@ class Alone(Protocol):
         ...
 
 
+@runtime_checkable
+class AtServices(Protocol):
+    """A notifier whose addresses lie at many services. Each has an account that nobody adds: for its health and its budget."""
+
+    def service(self, address: str) -> tuple[str, str]:
+        """The service that a checked address leads to, the same for all of its addresses and without a secret; and its name for people."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One thing that an account at a provider needs: `name` in the stored form, words for people, and whether it is a secret."""

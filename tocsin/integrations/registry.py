@@ -96,12 +96,27 @@ GATEWAYS: Lazy[Gateway] = Lazy(
         "matrix": "tocsin.integrations.matrix.gateway:GATEWAY",
         "telegram": "tocsin.integrations.telegram.bot:GATEWAY",
         "mail_service": "tocsin.integrations.email.gateway:GATEWAY",
+        "apprise": "tocsin.integrations.apprise.gateway:GATEWAY",
     }
 )
 
 # Their channels, known without importing anybody's module: a page that goes another way does not wait for all of them.
 CHANNELS = frozenset(
-    {"email", "sms", "voice", "webpush", "pushover", "slack", "mattermost", "teams", "teams_room", "teams_bot", "matrix", "telegram"}
+    {
+        "email",
+        "sms",
+        "voice",
+        "webpush",
+        "pushover",
+        "slack",
+        "mattermost",
+        "teams",
+        "teams_room",
+        "teams_bot",
+        "matrix",
+        "telegram",
+        "apprise",
+    }
 )
 
 

@@ -20,7 +20,7 @@ from tocsin.domain.ports import Account, Connecting, Gateway, Listening, Outcome
 from tocsin.integrations.registry import GATEWAYS
 from tocsin.lib import sealing
 from tocsin.lib.refusal import Refused, invalid, missing
-from tocsin.paging import messages
+from tocsin.paging import messages, operations_services
 from tocsin.paging import operations_notifications as notifications
 from tocsin.paging.models import Notification, Provider, ProviderHour
 from tocsin.paging.people import usable_methods
@@ -42,7 +42,7 @@ def create_provider(*, kind: str, by: Actor, now: datetime, **fields: Any) -> Pr
     """A new account. Fields: name, values ({field: text}), prefixes, position, enabled. Raises Refused naming each field that cannot be."""
     if kind not in GATEWAYS:
         raise invalid(kind=f"Choose one of {', '.join(GATEWAYS)}.")
-    if Provider.objects.filter(removed_at=None).count() >= MOST_PROVIDERS:
+    if Provider.objects.filter(removed_at=None).exclude(kind=operations_services.KIND).count() >= MOST_PROVIDERS:
         raise Refused(f"There are {MOST_PROVIDERS} accounts already; remove one first.", status=409, code="too_many")
     row = Provider(kind=kind, channel=GATEWAYS[kind].channel, created_at=now)
     return _save(row, {"values": {}, "name": GATEWAYS[kind].label, **fields}, by, now)

@@ -20,12 +20,12 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from tocsin import clock
 from tocsin.domain import providers as rules
 from tocsin.domain.delivery import SEND_LIMIT_SECONDS
-from tocsin.domain.ports import Alone, Message, Notifier, Outcome, Receipt
+from tocsin.domain.ports import Alone, AtServices, Message, Notifier, Outcome, Receipt
 from tocsin.integrations.registry import GATEWAYS, NOTIFIERS, through_accounts
 from tocsin.lib import due
 from tocsin.lib.database.shared import borrowed
 from tocsin.lib.due import Loop
-from tocsin.paging import messages, operations_canary, operations_mail, operations_notifications
+from tocsin.paging import messages, operations_canary, operations_mail, operations_notifications, operations_services
 from tocsin.paging import operations_providers as providers
 from tocsin.paging.addresses import address_of
 from tocsin.paging.models import ContactMethod, Notification, Provider
@@ -74,9 +74,13 @@ def _post(row: Notification) -> Receipt:
 def _through_accounts(row: Notification, notifier: Notifier, address: str, message: Message) -> Receipt:
     """The same through the accounts of a channel, one after the other while each fails in a way that another may mend; at last without one,
     where the channel can do that."""
-    receipt = Receipt(Outcome.FAILED, f"no account at a provider serves {row.method_kind} to this address; an administrator can add one")
+    own = isinstance(notifier, AtServices)  # the receipts name the service themselves
+    missing = (
+        "an administrator has switched off the service" if own else f"no account at a provider serves {row.method_kind} to this address"
+    )
+    receipt = Receipt(Outcome.FAILED, missing if own else f"{missing}; an administrator can add one")
     until = time.monotonic() + SEND_LIMIT_SECONDS / 2  # a further account gets its own time limit: together they stay within one send
-    for provider in _accounts(row, address):
+    for provider in _accounts(row, notifier, address):
         if row.kind not in operations_notifications.PAGES and provider.budget and providers.used(provider, clock.now()) >= provider.budget:
             receipt = Receipt(Outcome.REFUSED, f"{provider.name}: its budget of 31 days is used; only pages go out")
             continue
@@ -86,7 +90,7 @@ def _through_accounts(row: Notification, notifier: Notifier, address: str, messa
         except Exception as error:
             log.exception("the gateway %s failed", provider.kind)
             receipt = Receipt(Outcome.RETRY, f"the channel failed: {type(error).__name__}")
-        receipt = replace(receipt, reason=f"{provider.name}: {receipt.reason}", account=provider.pk)
+        receipt = replace(receipt, reason=receipt.reason if own else f"{provider.name}: {receipt.reason}", account=provider.pk)
         providers.judge(provider, receipt, clock.now())
         if not rules.another(receipt.outcome) or time.monotonic() > until:
             return receipt
@@ -103,8 +107,11 @@ def _alone(notifier: Alone, row: Notification, address: str, message: Message) -
         return Receipt(Outcome.RETRY, f"the channel failed: {type(error).__name__}")
 
 
-def _accounts(row: Notification, address: str) -> list[Provider]:
+def _accounts(row: Notification, notifier: Notifier, address: str) -> list[Provider]:
     """The accounts to try, best first; a test of one account goes through that alone."""
+    if isinstance(notifier, AtServices):
+        service = operations_services.keep(notifier, address, clock.now())
+        return [service] if service.enabled else []
     if row.kind == "test" and row.account and row.account.enabled and row.account.removed_at is None:
         return [row.account]
     if row.method_kind == operations_mail.CHANNEL:

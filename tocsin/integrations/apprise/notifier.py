@@ -60,6 +60,16 @@ class Apprise:
         """The service, and a mark that differs from address to address."""
         return f"{address.partition('://')[0].lower()}://…{hashlib.sha256(address.encode()).hexdigest()[:8]}"
 
+    def service(self, address: str) -> tuple[str, str]:
+        """The scheme, and the host where that is a server of one's own: elsewhere what stands in its place may be a secret."""
+        scheme, plugin = address.partition("://")[0].lower(), _plugin(address)
+        name = str(plugin.service_name) if plugin else scheme
+        host = str(getattr(plugin, "host", "") or "").lower() if plugin and "host" in plugin.template_tokens else ""
+        if not host or any(token.get("private") for token in [plugin.template_tokens["host"]]):
+            return f"{scheme}://", name
+        where = f"{host}:{plugin.port}" if getattr(plugin, "port", None) else host
+        return f"{scheme}://{where}", f"{name} at {where}"
+
     def send(self, address: str, message: Message, *, key: str) -> Receipt:
         """One message. The services know no idempotency keys: what was cut after sending is unknown."""
         from tocsin.integrations.apprise.egress import listening

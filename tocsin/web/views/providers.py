@@ -16,7 +16,7 @@ from tocsin.domain.ports import Field, Gateway
 from tocsin.integrations.registry import GATEWAYS
 from tocsin.lib.refusal import Refused, missing
 from tocsin.paging import operations_contacts as contacts
-from tocsin.paging import operations_mail
+from tocsin.paging import operations_mail, operations_services
 from tocsin.paging import operations_providers as operations
 from tocsin.paging import operations_telephones as telephones
 from tocsin.paging import queries_providers as queries
@@ -26,6 +26,7 @@ from tocsin.web import pages
 LOOKS = {"at work": ("ok", "check"), "resting": ("bad", "alert"), "off": ("", "lock")}
 MULTILINE = ("headers", "body", "answer", "certificate")
 CHART_HEIGHT = 60
+BY_THEMSELVES = (operations_mail.KIND, operations_services.KIND)  # accounts that nobody adds or removes
 GROUPS = {"sms": "Text messages", "voice": "Phone calls", "webpush": "Push", "pushover": "Push"}  # all others are chats
 
 
@@ -58,7 +59,7 @@ def providers(request: HttpRequest) -> HttpResponse:
 def new(request: HttpRequest, kind: str) -> HttpResponse:
     """Add an account of that kind."""
     gateway = GATEWAYS.get(kind)
-    if gateway is None:
+    if gateway is None or kind in BY_THEMSELVES:
         raise Http404
     errors: dict[str, str] = {}
     if request.method == "POST":
@@ -90,7 +91,8 @@ def provider(request: HttpRequest, provider_id: int) -> HttpResponse:
         "provider": row, "gateway": gateway, "line": _line(row, now, hours), "hours": [one for one in reversed(hours) if one.sent or one.delivered],
         "bars": _bars(hours), "chart_height": CHART_HEIGHT, "chart_width": len(hours) * 10, "used": operations.used(row, now),
         "troubles": [{**one, "at": datetime.fromisoformat(one["at"])} for one in row.troubles], "inbound": operations.inbound(row),
-        "tests": queries.tests(row), "errors": errors, "ways": _own_ways(request, row),
+        "tests": queries.tests(row), "errors": errors, "ways": _own_ways(request, row), "by_itself": row.kind in BY_THEMSELVES,
+        "one_of_many": row.kind == operations_services.KIND,
         **_form(request, gateway, row),
     }  # fmt: skip
     return pages.page(request, "providers/provider.html", context, status=422 if errors else 200)
@@ -98,12 +100,12 @@ def provider(request: HttpRequest, provider_id: int) -> HttpResponse:
 
 def _act(request: HttpRequest, row: Provider) -> HttpResponse:
     deed, by, now = request.POST.get("deed", ""), pages.actor(request), pages.now(request)
-    if deed == "remove":
+    if deed == "remove" and row.kind not in BY_THEMSELVES:
         return pages.act(request, lambda: operations.remove_provider(row, by=by, now=now), reverse("providers"), f"{row.name} was removed.")
     if deed == "switch":
         operations.change_provider(row, enabled=not row.enabled, by=by, now=now)
         messages.success(request, "Off: nothing goes through it." if row.enabled else "On: it is used from the next page on.")
-    elif deed == "test":
+    elif deed == "test" and row.kind != operations_services.KIND:
         method = _own_ways(request, row).filter(pk=pages.number(request, "method") or 0).first()
         if method is None:
             raise missing("contact method")
@@ -125,7 +127,7 @@ def _groups() -> dict[str, list[tuple[str, str, str]]]:
     settings."""
     groups: dict[str, list[tuple[str, str, str]]] = {"Text messages": [], "Phone calls": [], "Push": [], "Chats": []}
     for kind, one in GATEWAYS.items():
-        if kind == operations_mail.KIND:
+        if kind in BY_THEMSELVES:
             continue
         groups[GROUPS.get(one.channel, "Chats")].append((kind, one.label.partition(": ")[0], one.channel))
     return {group: sorted(kinds, key=lambda one: (one[0].startswith("http"), one[1])) for group, kinds in groups.items()}
@@ -140,6 +142,8 @@ def _typed(request: HttpRequest, gateway: Gateway, row: Provider | None = None) 
     budget = pages.number(request, "budget")
     if budget is not None and not 1 <= budget <= 10_000_000:
         raise Refused("A budget is 1 to 10,000,000 messages.", errors={"budget": "Give 1 to 10,000,000 messages, or nothing."})
+    if row and row.kind == operations_services.KIND:
+        return {**fields, "budget": budget}  # what it stands for is what people's addresses say
     return {**fields, "budget": budget, "values": values}
 
 
@@ -147,7 +151,8 @@ def _form(request: HttpRequest, gateway: Gateway, row: Provider | None) -> dict[
     """The fields of the form with what stands in them; what was typed comes back, secrets never do."""
     posted: Mapping[str, str] | None = request.POST if request.POST.get("deed", "save") == "save" and request.method == "POST" else None
     kept = operations.secrets_of(row) if row else {}
-    inputs = [_input(field, posted, row.settings if row else {}, bool(kept.get(field.name))) for field in gateway.fields]
+    shown = () if row and row.kind == operations_services.KIND else gateway.fields
+    inputs = [_input(field, posted, row.settings if row else {}, bool(kept.get(field.name))) for field in shown]
     stored = {
         "name": row.name if row else gateway.label, "prefixes": " ".join(row.prefixes) if row else "", "position": row.position if row else 0,
         "budget": row.budget if row and row.budget else "",
