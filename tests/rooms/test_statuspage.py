@@ -15,11 +15,11 @@ from django.utils.html import escape
 from tests import loops
 from tocsin import clock
 from tocsin.accounts.actor import Actor
-from tocsin.accounts.models import User
+from tocsin.accounts.models import Organisation, User
 from tocsin.incidents.models import Incident, Update
 from tocsin.lib.refusal import Refused
 from tocsin.procedures.models import ProcedureVersion
-from tocsin.statuspage import operations, publishing
+from tocsin.statuspage import jobs, operations, publishing
 from tocsin.statuspage.models import Component, ComponentChange
 from tocsin.web.public import make_app
 
@@ -287,3 +287,16 @@ def test_nothing_else_of_the_data_folder_is_served(tmp_path: Path, path: str):
 
 def test_writing_methods_are_refused(tmp_path: Path):
     assert ask(make_app(tmp_path), "/status/", "POST")[0] == 405
+
+
+def test_a_page_published_before_the_organisation_had_a_name_takes_it():
+    assert operations.default_page().name == "My organisation status"
+    publishing.publish_now()
+    Organisation.objects.filter(pk=1).update(name="Larkfield", time_zone="Europe/Stockholm")
+    jobs.refresh(0)
+    assert (
+        "Larkfield status" in (publishing.folder() / "index.html").read_text() and operations.default_page().time_zone == "Europe/Stockholm"
+    )
+    operations.change_page(name="All about Larkfield", support_url="")
+    Organisation.objects.filter(pk=1).update(name="Larkfield Ltd")
+    assert operations.default_page().name == "All about Larkfield", "a name that somebody gave stays"

@@ -75,7 +75,10 @@ def test_a_policy_tried_on_oneself_ends_by_the_button_on_screen(world, ana):  # 
     policy = world.policy([world.ana], [world.ben])
     try_policy(policy, by=world.by, now=world.now)
     world.settle()
+    assert "step 1" in show(ana)
+    world.advance(seconds=31)
     (address,) = re.findall(r'action="(/notifications/\d+/acknowledge/)"', show(ana))
+    assert "step 2" in banners(ana) and "step 1" not in banners(ana), "one banner for the whole test"
     ana.post(address)
     world.advance(minutes=2)
     assert "TEST of policy" not in banners(ana)

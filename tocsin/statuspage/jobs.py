@@ -8,7 +8,7 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from tocsin import clock
-from tocsin.statuspage import operations_maintenance, publishing
+from tocsin.statuspage import operations, operations_maintenance, publishing
 from tocsin.statuspage.models import StatusPage
 
 QUEUE = "publish"
@@ -25,9 +25,10 @@ def publish() -> None:
 def refresh(timestamp: int) -> None:
     """Publish where nothing was published yet, where the files are gone, where a day has ended since, and as maintenance begins and ends."""
     now = clock.now()
+    operations.default_page()
     pages = list(StatusPage.objects.all())
     moved = operations_maintenance.advance(now)
-    if moved or not pages or not (publishing.folder() / "index.html").is_file() or any(_old(page, now) for page in pages):
+    if moved or not (publishing.folder() / "index.html").is_file() or any(_old(page, now) for page in pages):
         publishing.publish_now()
 
 

@@ -23,6 +23,7 @@ from tocsin.timeline.operations import announce
 
 ALPHABET = string.ascii_lowercase + string.digits
 MOST = 200  # components
+UNNAMED = f"{Organisation._meta.get_field('name').default} status"
 LENGTHS = {"name": 120, "group": 120, "description": 500}
 
 
@@ -32,13 +33,19 @@ def new_code() -> str:
 
 
 def default_page() -> StatusPage:
-    """The page at /status/, made on first use with the organisation's name and zone."""
+    """The page at /status/, made on first use with the organisation's name and zone; made before the organisation had a name, it takes
+    that later, and is published again."""
     page = StatusPage.objects.filter(slug="").first()
+    if page is not None and page.name != UNNAMED:
+        return page
+    organisation = Organisation.objects.filter(pk=1).first()
+    name = f"{organisation.name} status"[:120] if organisation else "Status"
+    zone = organisation.time_zone if organisation else "UTC"
     if page is None:
-        organisation = Organisation.objects.filter(pk=1).first()
-        name = f"{organisation.name} status" if organisation else "Status"
-        zone = organisation.time_zone if organisation else "UTC"
-        page, _ = StatusPage.objects.get_or_create(slug="", defaults={"code": new_code(), "name": name[:120], "time_zone": zone})
+        return StatusPage.objects.get_or_create(slug="", defaults={"code": new_code(), "name": name, "time_zone": zone})[0]
+    if name != UNNAMED:
+        page.name, page.time_zone, page.published_at = name, zone, None
+        page.save(update_fields=["name", "time_zone", "published_at"])
     return page
 
 

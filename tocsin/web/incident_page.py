@@ -67,14 +67,18 @@ def _step(
 
 
 def clocks(promises: list[Obligation]) -> dict[str, Obligation | None]:
-    """The four clocks of the strip: acknowledged, first update, what is owed next, post-mortem."""
+    """The four clocks of the strip: what is owed next, acknowledged, first update, post-mortem. In the place of the second and third stands what
+    is owed after it, where they are what is owed next."""
     applying = [row for row in promises if row.state != Obligation.State.NOT_APPLICABLE]
     running = sorted((row for row in applying if row.state == Obligation.State.OPEN and row.due_at), key=lambda row: row.due_at)  # type: ignore[arg-type,return-value]
     by_kind = {row.kind: row for row in applying}
+    hot, acknowledge = running[0] if running else None, by_kind.get("acknowledge")
+    first = by_kind.get("first_public_update") or by_kind.get("first_internal_update")
+    after = iter(row for row in running if row not in (hot, acknowledge, first))
     return {
-        "hot": running[0] if running else None,
-        "acknowledge": by_kind.get("acknowledge"),
-        "first": by_kind.get("first_public_update") or by_kind.get("first_internal_update"),
+        "hot": hot,
+        "acknowledge": acknowledge if hot is None or acknowledge != hot else next(after, hot),
+        "first": first if hot is None or first != hot else next(after, hot),
         "postmortem": by_kind.get("postmortem"),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -44,8 +45,8 @@ def of(user_id: int, now: datetime) -> OnScreen:
     seen = [row for row in rows if row.pk in waiting or row.state == State.DELIVERED]
     pages = [*_of_escalations(user_id), *_by_themselves(seen)]
     told = [row for row in seen if row.kind in ("test", "notice")]
-    tests = [row for row in told if messages.asks(row) and not shown.note(row)]
-    notes = [row for row in told if row not in tests and (row.final_at is None or row.final_at >= now - READABLE)]
+    tests = _newest_of_each(row for row in told if messages.asks(row) and not shown.note(row))
+    notes = [row for row in told if not messages.asks(row) and (row.final_at is None or row.final_at >= now - READABLE)]
     return OnScreen(pages[-AT_ONCE:], tests[:AT_ONCE], notes[:AT_ONCE], waiting)
 
 
@@ -65,3 +66,12 @@ def _by_themselves(seen: list[Notification]) -> list[Page]:
         if ask is None or ask.waits:
             found.append(Page(row, ask))
     return found
+
+
+def _newest_of_each(tests: Iterable[Notification]) -> list[Notification]:
+    """Of tests that one acknowledgement ends together (the steps of a policy, rehearsals) the newest one; they come newest first."""
+    newest: dict[str, Notification] = {}
+    for row in tests:
+        run = row.identity.rsplit(":t", 1)[0] if row.identity.startswith(messages.POLICY_TEST) else messages.REHEARSAL
+        newest.setdefault(run, row)
+    return list(newest.values())

@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import BooleanField, Count, ExpressionWrapper, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from tocsin.accounts.permissions import Needs, needs
@@ -19,7 +19,8 @@ from tocsin.obligations.models import Obligation
 from tocsin.web import alert_rows, pages, standby
 
 UPDATES = ("first_public_update", "next_public_update", "first_internal_update", "next_internal_update")
-SHOWN_INCIDENTS, SHOWN_ALERTS, SHOWN_PROMISES = 100, 50, 8
+SHOWN_INCIDENTS, SHOWN_ALERTS, SHOWN_PROMISES = 30, 50, 8
+RESOLVED = ExpressionWrapper(Q(status=Incident.Status.RESOLVED), BooleanField())
 
 
 @needs(Needs.READ)
@@ -27,7 +28,7 @@ def board(request: HttpRequest) -> HttpResponse:
     """The war board."""
     now = pages.now(request)
     mine = incidents.visible_to(request.user)  # type: ignore[arg-type]
-    running = list(with_people(mine.exclude(status=Incident.Status.CLOSED)).order_by("severity", "-id")[:SHOWN_INCIDENTS])
+    running = list(with_people(mine.exclude(status=Incident.Status.CLOSED)).order_by(RESOLVED, "severity", "-id")[:SHOWN_INCIDENTS])
     promises = promises_of(running)
     on_call, gaps = standby.board(now)
     context = {

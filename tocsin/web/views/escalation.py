@@ -20,7 +20,7 @@ from tocsin.paging.low_urgency import Low
 from tocsin.paging.models import EscalationPolicy
 from tocsin.procedures import operations as procedures
 from tocsin.response.try_policy import try_policy
-from tocsin.web import escalation_form, escalation_names, pages
+from tocsin.web import escalation_form, escalation_names, named, pages
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Check:
 @require_GET
 def policies(request: HttpRequest) -> HttpResponse:
     """Every policy, with how many services use it."""
-    found = list(EscalationPolicy.objects.filter(removed_at=None).select_related("team").order_by("name"))
+    rows = EscalationPolicy.objects.filter(removed_at=None).select_related("team").order_by("name", "id")
+    found = named.listed(request, rows, "name", "team__name")
     users = list(Service.objects.filter(removed_at=None).values_list("escalation_policy_id", "leadership_policy_id"))
     for policy in found:
         policy.used_by = sum(policy.pk in pair for pair in users)  # type: ignore[attr-defined]

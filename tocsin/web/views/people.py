@@ -20,7 +20,7 @@ from tocsin.paging import operations_contacts as contacts
 from tocsin.paging import operations_push
 from tocsin.paging.models import ContactMethod, NotificationRule
 from tocsin.response import ahead, ready
-from tocsin.web import pages
+from tocsin.web import named, pages
 from tocsin.web.views import people_reach
 
 SHOWN = 500
@@ -30,9 +30,10 @@ SHOWN = 500
 @require_GET
 def people(request: HttpRequest) -> HttpResponse:
     """Everybody with their role, teams and whether a page can reach them; every team."""
-    crew = list(User.objects.filter(removed_at=None).prefetch_related("teams").order_by("name", "id")[:SHOWN])
-    reached = set(ContactMethod.objects.filter(removed_at=None, enabled=True, verified_at__isnull=False).values_list("user_id", flat=True))
-    teams = Team.objects.filter(removed_at=None).prefetch_related("members").order_by("name")[:SHOWN]
+    crew = named.listed(request, User.objects.filter(removed_at=None).prefetch_related("teams").order_by("name", "id"), "name", "email")
+    ways = ContactMethod.objects.filter(user__in=list(crew), removed_at=None, enabled=True, verified_at__isnull=False)
+    reached = set(ways.values_list("user_id", flat=True))
+    teams = Team.objects.filter(removed_at=None, name__icontains=crew.q).prefetch_related("members").order_by("name")[:SHOWN]
     gone = User.objects.exclude(removed_at=None).order_by("-removed_at")[:20] if pages.actor(request).is_administrator else []
     return pages.page(request, "people/list.html", {"people": crew, "reached": reached, "teams": teams, "gone": gone})
 

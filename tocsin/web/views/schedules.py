@@ -19,7 +19,7 @@ from tocsin.lib.refusal import Refused, invalid, missing
 from tocsin.oncall import absences, operations, queries
 from tocsin.oncall.models import Override, Schedule, ShiftRequest
 from tocsin.response import ahead, report_on_call, shift_requests
-from tocsin.web import pages, words
+from tocsin.web import named, pages, words
 from tocsin.web.schedule_forms import ZONES, asker_of, everybody, read_day, read_time, zone_of
 from tocsin.web.schedule_grid import Grid, Period, hand_offs, period
 
@@ -39,19 +39,22 @@ def schedules(request: HttpRequest) -> HttpResponse:
         if not feed:
             return pages.go(reverse("schedules"))
     people = User.objects.in_bulk()
-    lines, mine = list[dict[str, Any]](), list[dict[str, Any]]()
-    for schedule in queries.active():
-        current = next(iter(queries.on_call_now(schedule, now)), None)
+    everyone, lines, mine = list(queries.active()), list[dict[str, Any]](), list[dict[str, Any]]()
+    found = named.listed(request, queries.active(), "name", "team__name")
+    for schedule in everyone:
         coming = queries.shifts(schedule, now, now + queries.HORIZON)
+        mine += [{"schedule": schedule, "shift": shift} for shift in coming if shift.user == request.user.pk]
+    for schedule in found:
+        current = next(iter(queries.on_call_now(schedule, now)), None)
         gap = next(iter(queries.gaps(schedule, now, now + ahead.LOOK_AHEAD)), None)
         lines.append({
             "schedule": schedule, "person": people.get(current.user) if current else None, "gap": gap,
             "until": current.ends_at if current and current.ends_at < now + queries.HORIZON else None,
         })  # fmt: skip
-        mine += [{"schedule": schedule, "shift": shift} for shift in coming if shift.user == request.user.pk]
     mine.sort(key=lambda line: line["shift"].starts_at)
-    asked = _asked(request.user.pk or 0, {line["schedule"].pk for line in lines})
-    return pages.page(request, "schedules/list.html", {"schedules": lines, "mine": mine[:6], "requests": asked, "feed": feed})
+    asked = _asked(request.user.pk or 0, {schedule.pk for schedule in everyone})
+    context = {"schedules": lines, "found": found, "mine": mine[:6], "requests": asked, "feed": feed}
+    return pages.page(request, "schedules/list.html", context)
 
 
 def _feed(request: HttpRequest, **whose: Any) -> str:

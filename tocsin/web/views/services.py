@@ -15,7 +15,7 @@ from tocsin.alerts.models import Service
 from tocsin.lib.refusal import Refused, missing
 from tocsin.paging.models import EscalationPolicy
 from tocsin.statuspage.models import Component
-from tocsin.web import pages
+from tocsin.web import named, pages
 
 
 class Tier(NamedTuple):
@@ -35,10 +35,11 @@ TIERS = [
 @require_GET
 def services(request: HttpRequest) -> HttpResponse:
     """Every service with its owner and its policy."""
-    found = list(Service.objects.filter(removed_at=None).select_related("team", "escalation_policy").order_by("name"))
-    quiet = queries_quiet.in_force_for(found, pages.now(request))
+    rows = Service.objects.filter(removed_at=None).select_related("team", "escalation_policy").order_by("name", "id")
+    found = named.listed(request, rows, "name", "team__name")
+    quiet = queries_quiet.in_force_for(list(found), pages.now(request))
     lines = [(one, quiet.get(one.pk, [])) for one in found]
-    return pages.page(request, "services/list.html", {"lines": lines})
+    return pages.page(request, "services/list.html", {"lines": lines, "found": found})
 
 
 @needs(Needs.ADMINISTER)
