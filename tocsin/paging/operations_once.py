@@ -20,6 +20,8 @@ LIVE = (State.PENDING, State.SENDING, *Notification.OUT)  # it may still reach i
 _OTHERS = (
     "e.id <> %s AND (e.incident_id = %s OR (e.alert_id = %s AND e.incident_id IS NULL AND %s::bigint IS NULL))"
     " AND n.user_id = ANY(%s) AND n.kind IN ('page', 'fallback') AND n.created_at > %s"
+    # a run of the same track that is over was answered, and what begins anew has to reach its people again
+    " AND (e.status = 'running' OR (e.track, e.policy_track) <> (%s, %s))"
 )
 ANY = ("SELECT EXISTS (SELECT 1 FROM paging_escalation e JOIN paging_notification n ON n.escalation_id = e.id WHERE {others})").replace(
     "{others}", _OTHERS
@@ -48,7 +50,8 @@ def told(escalation: Escalation, people: Collection[int], now: datetime) -> dict
     """
     if not people:
         return {}
-    about = (escalation.pk, escalation.incident_id, escalation.alert_id, escalation.incident_id, list(people), now - rules.MOMENT)
+    track = (escalation.track, escalation.policy_track)
+    about = (escalation.pk, escalation.incident_id, escalation.alert_id, escalation.incident_id, list(people), now - rules.MOMENT, *track)
     subject = (escalation.incident_id or escalation.alert_id or 0) % 2**31
     _, ((there,),) = together.several(("SELECT pg_advisory_xact_lock(7422, %s)", (subject,)), (ANY, about))
     found: dict[int, list[Page]] = {}

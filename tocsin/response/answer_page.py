@@ -83,7 +83,7 @@ def _carry_out(page: Notification, verb: Verb, user: User | None, channel: str, 
     if verb is Verb.ACKNOWLEDGE and user.pk == page.user_id and messages.asks(page):
         acknowledge_page(incident_id=None, alert_id=None, page=page, by=by, now=now)
         return Said(True, "You have acknowledged the test page.")
-    if page.kind not in ("page", "fallback", "post"):
+    if page.kind not in ("page", "fallback", "post") or (page.kind == "post" and not (page.alert_id or page.incident_id)):
         return Said(True, "This was no page; there is nothing to do, and your answer has arrived.")
     try:
         return _DEEDS[verb](page, by, now)
