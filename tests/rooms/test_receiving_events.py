@@ -17,6 +17,7 @@ from tocsin.lib.refusal import Refused
 from tocsin.obligations.models import Obligation
 from tocsin.paging.models import ContactMethod, Escalation, EscalationPolicy, NotificationRule
 from tocsin.response import receive_events
+from tocsin.response.pace import Pace
 from tocsin.response.replay import replay
 from tocsin.response.resolve_alert import resolve_alert
 from tocsin.timeline.models import Entry
@@ -225,7 +226,7 @@ def test_prometheus_own_alerts_run_out_unless_they_are_renewed():
     house = House()
     house.send([{"labels": {"alertname": "A", "severity": "critical"}}], protocol="alertmanager_api")
     house.fold()
-    assert receive_events.LOOP.next_due() == Alert.objects.get().ends_at
+    assert clock.now() + receive_events.LOOP.next_due() == Alert.objects.get().ends_at
     clock.shift(timedelta(minutes=4))
     house.send([{"labels": {"alertname": "A", "severity": "critical"}}], protocol="alertmanager_api")
     house.fold()
@@ -323,3 +324,27 @@ def test_what_is_asked_after_every_batch_reads_no_table_as_a_whole_however_many_
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "alert_expiry" in plan and "alert_stale" in plan
     assert "Seq Scan on alerts_alert" not in plan, plan
+
+
+def test_while_what_waits_rests_a_wake_up_asks_the_database_one_question(monkeypatch, django_assert_num_queries):
+    house = House()
+    house.send([{"labels": {"alertname": "A", "severity": "critical"}}], protocol="alertmanager_api")
+    pace = Pace()
+    pace._until[house.integration.pk] = pace.seconds() + 60
+    monkeypatch.setattr(receive_events, "PACE", pace)
+    with django_assert_num_queries(1):
+        assert receive_events.take() == 0
+        assert timedelta(seconds=50) < receive_events.LOOP.next_due() <= timedelta(seconds=60)
+    assert Alert.objects.count() == 0
+    pace._until.clear()
+    house.fold()
+    assert Alert.objects.count() == 1
+
+
+def test_what_a_thread_is_folding_the_other_one_leaves_alone(django_assert_num_queries):
+    house = House()
+    house.send([{"labels": {"alertname": "A", "severity": "critical"}}], protocol="alertmanager_api")
+    with receive_events.PACE.held(house.integration.pk), django_assert_num_queries(1):
+        assert receive_events.take() == 0
+    house.fold()
+    assert Alert.objects.count() == 1

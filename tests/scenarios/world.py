@@ -205,7 +205,12 @@ class World:
         while True:
             self.settle()
             dues = [due for due in (loop.next_due() for loop in response_loops.LOOPS) if due is not None]
-            step = min([goal - self.shifted, *(max(due - self.now, timedelta(milliseconds=1)) for due in dues)])
+            step = min(
+                [
+                    goal - self.shifted,
+                    *(max(due if isinstance(due, timedelta) else due - self.now, timedelta(milliseconds=1)) for due in dues),
+                ]
+            )
             self.shifted += step
             clock.shift(self.shifted)
             if self.shifted >= goal:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import perf_counter, thread_time
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Count, F, Min, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from tocsin.alerts import queries_routing
 from tocsin.alerts.models import Alert, Integration, RawEvent, Service, Silence
@@ -100,6 +100,19 @@ def overdue() -> Overdue:
     with connection.cursor() as cursor:
         cursor.execute(OVERDUE)
         return Overdue(*(bool(one) for one in cursor.fetchone()))
+
+
+NEXT_DUE = (
+    f"SELECT least(CASE WHEN NOT {IN_GRACE} THEN (SELECT min(a.ends_at) FROM alerts_alert a WHERE a.status = 'firing') END,"  # noqa: S608
+    " (SELECT min(s.ends_at) FROM alerts_silence s WHERE s.released_at IS NULL), (SELECT min(a.calm_at) FROM alerts_alert a)) - tocsin_now()"
+)
+
+
+def next_due() -> timedelta | None:
+    """How long until the next alert runs out (none does after a gap of ours), silence ends or flapping alert has been calm for long enough."""
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_DUE)
+        return cursor.fetchone()[0]
 
 
 WAITING_EVENTS = Read(
@@ -226,29 +239,9 @@ def alerts(*, service: int | None = None, status: str = "", q: str = "", integra
     return rows.order_by("-id")
 
 
-def next_expiry() -> datetime | None:
-    """When the next alert runs out that its source does not renew; None while nothing may run out, after a gap of ours."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {IN_GRACE}")
-        if cursor.fetchone()[0]:
-            return None
-    firing = Alert.objects.filter(status=Alert.Status.FIRING, ends_at__isnull=False)
-    return firing.aggregate(at=Min("ends_at"))["at"]
-
-
-def next_calm() -> datetime | None:
-    """When the next flapping alert has been calm for long enough."""
-    return Alert.objects.filter(calm_at__isnull=False).aggregate(at=Min("calm_at"))["at"]
-
-
 def ended_silences(now: datetime) -> list[Silence]:
     """Silences that ended and whose alerts nobody has looked at since."""
     return list(Silence.objects.filter(Q(ends_at__lte=now) | Q(ended_at__lte=now), released_at=None).order_by("id")[:50])
-
-
-def next_silence_end() -> datetime | None:
-    """When the next silence ends."""
-    return Silence.objects.filter(released_at=None).aggregate(at=Min(F("ends_at")))["at"]
 
 
 def event_states(integration: Integration | None = None) -> dict[str, int]:

@@ -31,7 +31,8 @@ LONGEST_AWAY = 2.0  # seconds, while the database is away: the work that waited 
 
 @dataclass(frozen=True)
 class Loop:
-    """`take` carries out what is due and returns how much that was; `next_due` is the earliest time something is due, None for nothing.
+    """`take` carries out what is due and returns how much that was; `next_due` is the earliest time something is due, or how long that is from
+    now; None for nothing.
 
     `threads`: so many of a worker carry it out side by side, as several workers do. `shares`: it asks so little that it needs no session of
     its own in the database; one that pages wait for has one.
@@ -39,7 +40,7 @@ class Loop:
 
     name: str
     take: Callable[[], int]
-    next_due: Callable[[], datetime | None]
+    next_due: Callable[[], datetime | timedelta | None]
     threads: int = 1
     shares: bool = True
 
@@ -135,13 +136,16 @@ def run(loop: Loop, stop: Event, woken: Event) -> None:
             woken.wait(pause)
 
 
-def _pause(due: datetime | None) -> float:
-    # The database is asked how long that is: its clock decides, not this machine's.
+def _pause(due: datetime | timedelta | None) -> float:
     if due is None:
         return LONGEST_SLEEP
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT extract(epoch FROM %s::timestamptz - (SELECT clock_timestamp() + shift FROM clock_shift))", [due])
-        return min(LONGEST_SLEEP, max(0.005, float(cursor.fetchone()[0])))
+    if isinstance(due, timedelta):
+        seconds = due.total_seconds()
+    else:
+        with connection.cursor() as cursor:  # its clock decides how long that is, not this machine's
+            cursor.execute("SELECT extract(epoch FROM %s::timestamptz - (SELECT clock_timestamp() + shift FROM clock_shift))", [due])
+            seconds = float(cursor.fetchone()[0])
+    return min(LONGEST_SLEEP, max(0.005, seconds))
 
 
 def _drop_connection() -> None:

@@ -7,7 +7,8 @@ for longer than that has its events folded at full speed all the same.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 PATIENCE_SECONDS = 20.0  # nothing rests that has waited for longer
 REST_TIMES = 5.0  # as long as the batch took, so many times
@@ -21,6 +22,20 @@ class Pace:
         self.active, self.seconds = active, seconds
         self._accepted: tuple[int, float] | None = None
         self._until: dict[int, float] = {}
+        self._held: set[int] = set()
+
+    @contextmanager
+    def held(self, integration: int) -> Iterator[None]:
+        """While a thread folds that integration's events the others of this process leave it alone: the claim would only send them away."""
+        self._held.add(integration)
+        try:
+            yield
+        finally:
+            self._held.discard(integration)
+
+    def is_held(self, integration: int) -> bool:
+        """Whether a thread of this process is folding that integration's events."""
+        return integration in self._held
 
     def rests(self, integration: int) -> bool:
         """Whether that integration's events wait a moment longer."""

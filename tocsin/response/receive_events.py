@@ -37,11 +37,14 @@ Receive = Callable[[Integration, Sequence[RawEvent], datetime], None]
 def take() -> int:
     """Fold what waits, a batch of each integration in turn, then let alerts run out and silences end; how much was done."""
     done, failed = 0, None
-    for integration_id in queries.waiting_integrations():
-        if PACE.rests(integration_id):
-            continue
+    waiting = queries.waiting_integrations()
+    ready = [one for one in waiting if not PACE.rests(one) and not PACE.is_held(one)]
+    if waiting and not ready:
+        return 0
+    for integration_id in ready:
         try:
-            done += _take_of(integration_id)
+            with PACE.held(integration_id):
+                done += _take_of(integration_id)
         except (OperationalError, InterfaceError) as error:  # the others go on; where it is the database itself they fail as well
             log.warning("the events of integration %d wait: %s", integration_id, error)
             failed = error
@@ -198,11 +201,10 @@ def _calm() -> int:
         return len(calm)
 
 
-def _next_due() -> datetime | None:
-    times = [at for at in (queries.next_expiry(), queries.next_silence_end(), queries.next_calm()) if at]
-    if (rest := PACE.left()) is not None:
-        times.append(clock.now() + timedelta(seconds=rest))
-    return min(times, default=None)
+def _next_due() -> timedelta | None:
+    rest = PACE.left()
+    # Something rests: what else falls due is looked at when the rest ends, a second at most. A burst rings a hundred times a second.
+    return queries.next_due() if rest is None else timedelta(seconds=rest)
 
 
 # Two threads: while one folds a storm of one integration, the other takes what the others send.
