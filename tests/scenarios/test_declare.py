@@ -41,7 +41,7 @@ def test_the_title_is_enough_and_the_channel_is_dated_in_the_organisation_s_zone
 
 @pytest.mark.clause("S40", "S41", "S42", "S43", "S44", "S45", "S46")
 def test_the_declaration_is_the_template_and_the_same_in_room_timeline_and_mail(house):
-    work.subscribe(email="support@example.com", name="Support", group="support", incident=None)
+    work.subscribe(email="support@example.com", name="Support", group="support", incident=None, now=clock.now())
     incident = house.declare(severity="SEV1", impact="Customers cannot pay")
     (text,) = house.said(incident, "declared")
     due = house.owed(incident, "first_public_update").due_at

@@ -167,6 +167,7 @@ class OneTimeToken(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     used_at = models.DateTimeField(null=True, blank=True)
+    trouble = models.CharField(max_length=500, blank=True, default="", db_default="")  # why the mail that brings it did not arrive
     tries = models.PositiveSmallIntegerField(default=0)
 
 

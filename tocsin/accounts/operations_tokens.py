@@ -14,6 +14,7 @@ from tocsin.accounts.actor import Actor
 from tocsin.accounts.audit import audit
 from tocsin.accounts.models import ApiToken, OneTimeToken, Organisation, Role, User
 from tocsin.accounts.operations import add_user, check_password, end_sessions, first_fallback, organisation
+from tocsin.integrations.email.service import about, bounce
 from tocsin.lib.refusal import Refused, invalid
 
 SET_UP, INVITATION = "set-up", "invitation"
@@ -103,11 +104,22 @@ def invite(user_id: int, *, by: Actor, now: datetime) -> str:
     if user is None:
         raise Refused("There is no such person.", status=404, code="not_found")
     OneTimeToken.objects.filter(purpose=INVITATION, user=user, used_at=None).delete()
-    link = f"{settings.TOCSIN_URL}/invitation/{_one_time(INVITATION, user, now + INVITATION_LASTS)}/"
+    token = _one_time(INVITATION, user, now + INVITATION_LASTS)
+    link, row = f"{settings.TOCSIN_URL}/invitation/{token}/", open_invitation(user, now)
     audit("user.invited", "user", user.pk, f"{by.label} made an invitation for {user.name}.", by=by, now=now)
     if settings.EMAIL_HOST or settings.MAIL_SERVICE:
-        transaction.on_commit(lambda: _mail(user, link, by.label), robust=True)
+        transaction.on_commit(lambda: _mail(user, link, by.label, row.pk if row else 0), robust=True)
     return link
+
+
+def open_invitation(user: User, now: datetime) -> OneTimeToken | None:
+    """The invitation that this person has not used yet; `trouble` says where its mail did not arrive."""
+    return OneTimeToken.objects.filter(purpose=INVITATION, user=user, used_at=None, expires_at__gt=now).order_by("-id").first()
+
+
+def invitation_failed(id: int, reason: str) -> None:
+    """The mail with that invitation did not arrive."""
+    OneTimeToken.objects.filter(pk=id, purpose=INVITATION).update(trouble=reason[:500])
 
 
 def invited(token: str, now: datetime) -> User | None:
@@ -149,7 +161,11 @@ def _one_time(purpose: str, user: User | None, expires_at: datetime | None) -> s
     return token
 
 
-def _mail(user: User, link: str, inviter: str) -> None:
+def _mail(user: User, link: str, inviter: str, id: int) -> None:
     where = organisation().name
     text = f"Hello {user.name},\n\n{inviter} invites you to Tocsin, where incidents of {where} are run.\nChoose your password within 7 days:\n\n{link}\n"
-    EmailMessage(f"Your invitation to Tocsin at {where}", text, to=[user.email]).send(fail_silently=False)
+    try:
+        about(EmailMessage(f"Your invitation to Tocsin at {where}", text, to=[user.email]), "invitation", id).send(fail_silently=False)
+    except OSError as error:  # SMTP's refusals are such too
+        invitation_failed(id, bounce(error) or f"it could not be sent: {error}")
+        raise

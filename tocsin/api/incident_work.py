@@ -14,6 +14,7 @@ from tocsin.api import incident_shapes as shapes
 from tocsin.api.acting import acting
 from tocsin.api.incidents import Body, find, somebody
 from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import rfc3339
 from tocsin.diagnosis.models import Check
 from tocsin.incidents.models import ActionItem, Incident, Subscriber, Update
 from tocsin.lib.refusal import missing
@@ -274,4 +275,7 @@ def _mitigations(incident: Incident) -> list[Mitigation]:
 
 
 def _follower(row: Subscriber) -> dict[str, Any]:
-    return {"id": row.pk, "email": row.email, "name": row.name, "group": row.group, "incident": row.incident.ref if row.incident else None}
+    return {
+        "id": row.pk, "email": row.email, "name": row.name, "group": row.group, "incident": row.incident.ref if row.incident else None,
+        "undeliverable_since": rfc3339(row.undeliverable_at), "undeliverable_reason": row.undeliverable_reason or None,
+    }  # fmt: skip

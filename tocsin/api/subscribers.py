@@ -12,6 +12,7 @@ from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting
 from tocsin.api.incidents import Body
 from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import rfc3339
 from tocsin.incidents.models import Subscriber
 from tocsin.response import followers
 
@@ -41,7 +42,7 @@ def list_subscribers(request: HttpRequest, filters: Query[Filters]) -> dict[str,
 @router.post("", response={201: dict[str, Any]})
 @needs(Needs.RESPOND)
 def add_subscriber(request: HttpRequest, body: NewBody) -> Any:
-    """Add somebody; adding the same address to the same group again changes nothing."""
+    """Add somebody; adding the same address to the same group again changes nothing, unless mail to it came back: then it is tried anew."""
     by = acting(request, body.by)
     return Status(201, shape(followers.add(email=body.email, name=body.name, group=body.group, by=by, now=clock.now())))
 
@@ -56,4 +57,7 @@ def remove_subscriber(request: HttpRequest, subscriber_id: int) -> Any:
 
 def shape(row: Subscriber) -> dict[str, Any]:
     """A follower of every incident over HTTP."""
-    return {"id": row.pk, "email": row.email, "name": row.name, "group": row.group}
+    return {
+        "id": row.pk, "email": row.email, "name": row.name, "group": row.group, "undeliverable_since": rfc3339(row.undeliverable_at),
+        "undeliverable_reason": row.undeliverable_reason or None,
+    }  # fmt: skip

@@ -192,7 +192,7 @@ class Report:
     """What became of a message, as its provider says afterwards: ACCEPTED while it is on its way, DELIVERED or FAILED at its end.
 
     `sequence` is the provider's own number of the report, where it counts them: an older one never changes what a newer one said. `gone`,
-    `stopped`: see Receipt. `notification` is the page, where the message carried its number.
+    `stopped`: see Receipt. `notification` is the page, where the message carried its number; `about` names what is no page: "follower-5".
     """
 
     outcome: Outcome
@@ -202,6 +202,7 @@ class Report:
     gone: bool = False
     stopped: bool = False
     notification: int | None = None
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,10 @@ from django.core.mail import EmailMessage
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
+from tocsin import clock
 from tocsin.incidents.models import Incident, Subscriber
+from tocsin.incidents.operations_work import undeliverable
+from tocsin.integrations.email.service import about, bounce
 from tocsin.timeline.models import Entry
 
 QUEUE = "mail"
@@ -14,9 +17,10 @@ QUEUE = "mail"
 
 @app.task(name="tocsin.incidents.mail_entry", queue=QUEUE, retry=RetryStrategy(max_attempts=8, exponential_wait=4))
 def mail_entry(entry_id: int, subscriber_id: int) -> None:
-    """Mail one entry of an incident's record, word for word, to one person who follows; nothing to those who left meanwhile."""
+    """Mail one entry of an incident's record, word for word, to one person who follows; nothing to those who left meanwhile, or whose address does
+    not take mail."""
     entry = Entry.objects.get(pk=entry_id)
-    person = Subscriber.objects.filter(pk=subscriber_id, removed_at=None).first()
+    person = Subscriber.objects.filter(pk=subscriber_id, removed_at=None, undeliverable_at=None).first()
     incident = Incident.objects.filter(pk=entry.incident_id or 0).first()
     if person is None or incident is None:
         return
@@ -26,4 +30,9 @@ def mail_entry(entry_id: int, subscriber_id: int) -> None:
         subject=f"{drill}[{incident.severity}] {incident.ref} {title}"[:200], body=entry.text, to=[person.email],
         headers={"Message-ID": f"<entry-{entry.pk}-{person.pk}@tocsin>", "References": f"<{incident.ref.lower()}@tocsin>"},
     )  # fmt: skip
-    message.send()
+    try:
+        about(message, "follower", person.pk).send()
+    except OSError as error:  # SMTP's refusals are such too
+        if not (reason := bounce(error)):
+            raise
+        undeliverable(person.pk, reason, now=clock.now())

@@ -198,5 +198,7 @@ class Subscriber(models.Model):
     incident = models.ForeignKey(
         Incident, null=True, blank=True, on_delete=models.CASCADE, related_name="subscribers"
     )  # empty: every incident
+    undeliverable_at = models.DateTimeField(null=True, blank=True)  # since then nothing is mailed: the address does not take it
+    undeliverable_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)

@@ -60,12 +60,19 @@ def change_action_item(item: ActionItem, **fields: Any) -> ActionItem:
     return item
 
 
-def subscribe(*, email: str, name: str, group: str, incident: Incident | None) -> Subscriber:
-    """Add somebody who is told by mail, of one incident or of every one; once per address, group and incident."""
-    row, _ = Subscriber.objects.get_or_create(
-        email=email.strip().lower(), group=group, incident=incident, removed_at=None, defaults={"name": name}
-    )
+def subscribe(*, email: str, name: str, group: str, incident: Incident | None, now: datetime) -> Subscriber:
+    """Add somebody who is told by mail, of one incident or of every one; once per address, group and incident. Where the mail to them came
+    back they begin anew, so that what is still reported of the mails before is not held against them."""
+    place = {"email": email.strip().lower(), "group": group, "incident": incident, "removed_at": None}
+    Subscriber.objects.filter(**place, undeliverable_at__isnull=False).update(removed_at=now)
+    row, _ = Subscriber.objects.get_or_create(**place, defaults={"name": name})
     return row
+
+
+def undeliverable(subscriber_id: int, reason: str, *, now: datetime) -> None:
+    """A mail to them came back because of the address itself: nothing is mailed there any more."""
+    row = Subscriber.objects.filter(pk=subscriber_id, removed_at=None, undeliverable_at=None)
+    row.update(undeliverable_at=now, undeliverable_reason=reason[:500])
 
 
 def unsubscribe(subscriber: Subscriber, *, now: datetime) -> None:

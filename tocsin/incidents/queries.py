@@ -178,7 +178,7 @@ def newest_public_update(incident: Incident) -> Update | None:
 
 
 def subscribers_of(incident: Incident) -> QuerySet[Subscriber]:
-    """Who is told about it by mail: those of this incident and (unless it is private) those of every incident."""
+    """Who is to be told about it by mail: those of this incident and (unless it is private) those of every incident."""
     everybody = Q(incident=incident) if incident.private else Q(incident=incident) | Q(incident=None)
     return Subscriber.objects.filter(everybody, removed_at=None).order_by("id")
 

@@ -41,7 +41,7 @@ def add(
             incident, _ = frame.begin(incident, by)
         if Subscriber.objects.filter(incident=incident, removed_at=None).count() >= MOST:
             raise invalid(email=f"There are {MOST} already; use a mailing list.")
-        row = work.subscribe(email=email, name=frame.limit("name", name, 120), group=group, incident=incident)
+        row = work.subscribe(email=email, name=frame.limit("name", name, 120), group=group, incident=incident, now=now)
         if incident:
             frame.tell("follower", f"{name or email} ({group}) is told by mail", incident, by=by, now=now, follower=row.pk)
         return row

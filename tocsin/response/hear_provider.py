@@ -13,6 +13,7 @@ from tocsin.paging import operations_contacts as contacts
 from tocsin.paging import operations_providers as providers
 from tocsin.paging import operations_reports as reports
 from tocsin.paging.models import Notification, Provider
+from tocsin.response import bounced
 from tocsin.response.answer_page import answer_once
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,9 @@ def _page(id: int | None) -> Notification | None:
 
 
 def _report(report: Report, provider: Provider, notification_id: int | None, now: datetime) -> None:
+    if report.about:
+        bounced.take(report, now)
+        return
     id = notification_id or report.notification or reports.notification_of(provider, report.provider_id)
     if id is None or not Notification.objects.filter(pk=id, method_kind=provider.channel).exists():
         log.info("the account %s reports about %.60r, which is not known: %s", provider.pk, report.provider_id, report.reason)

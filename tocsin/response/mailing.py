@@ -12,7 +12,7 @@ MOST = 500  # people
 
 def mail_followers(incident: Incident, entry: Entry) -> int:
     """Queue the mails in the caller's transaction; how many. They are sent after it commits, behind every page."""
-    people = list(queries.subscribers_of(incident).order_by("id")[:MOST])
+    people = list(queries.subscribers_of(incident).filter(undeliverable_at=None).order_by("id")[:MOST])
     seen: set[str] = set()
     for person in people:
         if person.email not in seen:

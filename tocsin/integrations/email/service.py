@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
+from smtplib import SMTPRecipientsRefused
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from tocsin.lib import http
 
 LONGEST_WORDS = 300
 KEEPS_MESSAGE_ID = ("mailgun",)  # the others make their own, or refuse ours
+ABOUT = "tocsin_about"  # the name under which a mail says what it is (see `about`)
 METADATA = "tocsin"  # what a mail carries, so that its service's reports name the page: the key and our host
 
 
@@ -28,7 +30,20 @@ SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
 
 class NotTakenError(OSError):
-    """No way out took the mail; the sentence says why."""
+    """No way out took the mail; the sentence says why. `gone`: the address is what is wrong, and stays so."""
+
+    def __init__(self, sentence: str, *, gone: bool = False) -> None:
+        super().__init__(sentence)
+        self.gone = gone
+
+
+def bounce(error: Exception) -> str:
+    """What the service or server said where it took a mail to nobody because of the address itself; "" for every other failure."""
+    if isinstance(error, SMTPRecipientsRefused):
+        code, text = next(iter(error.recipients.values()))
+        said = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+        return f"the mail server answered {code} {said[:200]}" if 500 <= code < 600 else ""
+    return str(error) if isinstance(error, NotTakenError) and error.gone else ""
 
 
 class Backend(BaseEmailBackend):
@@ -38,14 +53,20 @@ class Backend(BaseEmailBackend):
         """How many were taken. Raises NotTakenError, unless it shall fail silently."""
         taken = 0
         for mail in email_messages:
-            receipt = send(mail)
+            receipt = send(mail, key=getattr(mail, ABOUT, ""))
             if receipt.outcome is Outcome.ACCEPTED:
                 taken += 1
             elif settings.EMAIL_HOST and another(receipt.outcome):
                 taken += get_connection(SMTP, fail_silently=self.fail_silently).send_messages([mail]) or 0
             elif not self.fail_silently:
-                raise NotTakenError(receipt.reason)
+                raise NotTakenError(receipt.reason, gone=receipt.gone)
         return taken
+
+
+def about(mail: Any, kind: str, number: int) -> Any:
+    """The same mail, which says what it is though it is no page ("follower", 5), so that what its service reports finds its way there."""
+    setattr(mail, ABOUT, f"{kind}-{number}")
+    return mail
 
 
 def mark(key: str) -> str:

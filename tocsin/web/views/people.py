@@ -112,6 +112,7 @@ def _show(request: HttpRequest, somebody: User, by: Actor, errors: dict[str, str
         "errors": errors or {},
         "form": request.POST,
         "link": link,
+        "open_invitation": operations_tokens.open_invitation(somebody, pages.now(request)) if by.is_administrator else None,
         **(people_reach.context(somebody) if may_edit else {}),
         **_choices(),
     }

@@ -71,7 +71,7 @@ def _context(request: HttpRequest, row: Incident, audience: str, given: Any) -> 
         "last": last, "statuses": [word.lower() for word in STATUSES if (word in AFTER) == bool(row.resolved_at) or word == "Monitoring"], "now": now,
         "components": _components(row, values) if audience == "public" else [], "component_statuses": COMPONENT_STATUSES,
         "repeat": severity.communication.repeat_minutes if severity.communication and severity.communication.audience == audience else None,
-        "choices": (10, 15, 20, 30, 60), "subscribers": Subscriber.objects.filter(removed_at=None).count(),
+        "choices": (10, 15, 20, 30, 60), "subscribers": Subscriber.objects.filter(removed_at=None, undeliverable_at=None).count(),
     }  # fmt: skip
 
 
