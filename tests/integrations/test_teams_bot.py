@@ -36,7 +36,8 @@ def teams():
 
 @pytest.fixture
 def account(teams):
-    return Account(1, "Larkfield's", teams.values)
+    """Microsoft writes its IDs small, people do not always."""
+    return Account(1, "Larkfield's", {**teams.values, "app_id": APP.upper(), "tenant": TENANT.upper()})
 
 
 def address(teams, name="ana"):

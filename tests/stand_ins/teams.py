@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.stand_ins import Asked, StandIn, Told
 
-APP, TENANT = "11111111-2222-3333-4444-555555555555", "99999999-8888-7777-6666-555555555555"
+APP, TENANT = "11111111-aaaa-3333-4444-555555555555", "99999999-bbbb-7777-6666-555555555555"
 SECRET = "a~secret.of.larkfield"
 ROOM = "19:c0ffee1234@thread.tacv2"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -77,7 +77,7 @@ class Teams(StandIn):
         return Told(404, b"")
 
     def _token(self, tenant: str, form: dict[str, str]) -> Told:
-        if tenant != TENANT or form["client_id"] != APP:
+        if tenant.lower() != TENANT or form["client_id"].lower() != APP:
             why = f"AADSTS700016: Application with identifier '{form['client_id']}' was not found in the directory.\r\nTrace ID: 1"
             return Told(400, {"error": "unauthorized_client", "error_description": why})
         if form["client_secret"] != self.secret:

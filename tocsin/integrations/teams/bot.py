@@ -35,6 +35,7 @@ from tocsin.integrations.channel import Channel
 from tocsin.integrations.teams import cards, connector, proof
 
 log = logging.getLogger(__name__)
+FORM = "11111111-2222-3333-4444-555555555555"
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CHAT = re.compile(r"(?P<person>\S{1,200}) (?P<service>https?://\S{1,200}) (?P<conversation>\S{1,300})")
 ROOM = re.compile(r"19:[A-Za-z0-9_-]{1,120}@(?:thread\.(?:tacv2|v2|skype)|unq\.gbl\.spaces)")
@@ -86,8 +87,8 @@ class TeamsBot:
 
     def check(self, values: Mapping[str, str]) -> dict[str, str]:
         """What is wrong with the values."""
-        form = "It has the form 11111111-2222-3333-4444-555555555555."
-        wrong = {name: form for name in ("app_id", "tenant") if not GUID.fullmatch(values[name].lower())}
+        ids = {"app_id": "The app ID", "tenant": "The tenant ID"}
+        wrong = {name: f"{word} has the form {FORM}." for name, word in ids.items() if not GUID.fullmatch(values[name].lower())}
         for name in ("service", "login", "keys"):
             wrong |= answers.wrong_address(name, values[name])
         return wrong
@@ -195,5 +196,5 @@ def _child(activity: dict[str, Any], name: str) -> dict[str, Any]:
 ABILITIES = Abilities(
     two_way=True, note="Rings as Teams does; its quiet hours and a muted phone keep it quiet. Teams gives no delivery receipts."
 )
-NOTIFIER = TeamsChat("teams_bot", "Microsoft Teams bot", ABILITIES, check_address)
+NOTIFIER = TeamsChat("teams_bot", "Microsoft Teams, by a bot", ABILITIES, check_address)
 GATEWAY = TeamsBot()

@@ -37,7 +37,7 @@ class Teams:
     """A workflow that writes to the person whom `recipient` of its body names (“Chat with Flow bot”)."""
 
     kind = "teams"
-    label = "Microsoft Teams, to people"
+    label = "Microsoft Teams workflow, to people"
     channel = "teams"
     fields = (URL, FORM)
 
@@ -57,7 +57,7 @@ class TeamsRoom(Teams):
     """A workflow that writes to one channel or group chat; it alone decides which."""
 
     kind = "teams_room"
-    label = "Microsoft Teams, to one channel"
+    label = "Microsoft Teams workflow, to one channel"
     channel = "teams_room"
 
     def check_room(self, address: str) -> str:
@@ -88,6 +88,6 @@ def _send(account: Account, more: Mapping[str, str], message: Message) -> Receip
 ABILITIES = Abilities(
     note="One way: the card's button opens a page that acknowledges. “Sent” means that the workflow has begun; a muted phone stays quiet."
 )
-CHANNEL = Channel("teams", "Microsoft Teams", ABILITIES, check_address)
+CHANNEL = Channel("teams", "Microsoft Teams, by a workflow", ABILITIES, check_address)
 GATEWAY = Teams()
 ROOMS = TeamsRoom()

@@ -72,7 +72,7 @@ def prove(account: Account, call: Callback, activity: dict[str, Any]) -> None:
     try:
         key = keys.find(account.values["keys"], str(jwt.get_unverified_header(token).get("kid") or ""))
         claims = jwt.decode(
-            token, jwt.PyJWK(key, algorithm="RS256"), algorithms=["RS256"], audience=account.values["app_id"], issuer=ISSUER,
+            token, jwt.PyJWK(key, algorithm="RS256"), algorithms=["RS256"], audience=account.values["app_id"].lower(), issuer=ISSUER,
             options={"require": ["exp", "iss", "aud"], "verify_exp": False, "verify_nbf": False, "verify_iat": False},
         )  # fmt: skip
     except jwt.PyJWTError as error:

@@ -41,6 +41,8 @@ _CHANNEL_ICONS = {
     "matrix": "hash",
     "teams": "hash",
     "teams_bot": "hash",
+    "teams_room": "hash",
+    "telegram": "hash",
     "ntfy": "push",
     "pushover": "push",
     "apprise": "plug",
