@@ -6,6 +6,7 @@ import hmac
 import html
 import json
 from collections.abc import Callable
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
@@ -37,70 +38,75 @@ class Watched(Protocol):
         """They have it; False where nothing was to be acknowledged."""
 
 
+class Handler(BaseHTTPRequestHandler):
+    """One request. `expected` is the address of the heartbeat."""
+
+    timeout = SECONDS
+    server_version, sys_version = "Tocsin", ""
+
+    def __init__(self, *request: Any, expected: str, watched: Watched) -> None:
+        self.expected, self.watched = expected.encode(), watched
+        super().__init__(*request)  # which answers it
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if len(self.path) > LONGEST_ADDRESS:
+            return self._answer(414, "Too long.")
+        if hmac.compare_digest(path.rstrip("/").encode(), self.expected):
+            if self.command != "HEAD":
+                self.watched.hear()
+            return self._answer(200, "heard\n")
+        if path == "/healthz":
+            return self._answer(200, json.dumps(self.watched.health()) + "\n", "application/json")
+        if path.startswith("/ack/"):
+            return self._page(
+                path, lambda by: BUTTON.format(text=f"{html.escape(self.watched.said())} {html.escape(by)}, do you take care of it?")
+            )
+        return self._answer(404, "There is nothing at this address.\n")
+
+    do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        path = self.path.partition("?")[0]
+        length = self.headers.get("Content-Length") or "0"
+        if not length.isdigit() or int(length) > LONGEST_FORM or len(self.path) > LONGEST_ADDRESS:
+            return self._answer(413, "Too long.\n")
+        self.rfile.read(int(length))
+        if hmac.compare_digest(path.rstrip("/").encode(), self.expected):
+            self.watched.hear()
+            return self._answer(200, "heard\n")
+        if path.startswith("/ack/"):
+            return self._page(path, lambda by: f"<p>{self._acknowledged(by)}</p>")
+        return self._answer(404, "There is nothing at this address.\n")
+
+    def _acknowledged(self, by: str) -> str:
+        taken = self.watched.acknowledge(by)
+        return html.escape(f"Thank you, {by}: nobody else is paged." if taken else f"Nothing was to be acknowledged. {self.watched.said()}")
+
+    def _page(self, path: str, body: Callable[[str], str]) -> None:
+        try:
+            by = self.watched.link(path.removeprefix("/ack/").rstrip("/"))
+        except ValueError as error:
+            return self._answer(404, PAGE.format(body=f"<p>{html.escape(str(error))}</p>"), "text/html; charset=utf-8")
+        self._answer(200, PAGE.format(body=body(by)), "text/html; charset=utf-8")
+
+    def _answer(self, status: int, text: str, kind: str = "text/plain; charset=utf-8") -> None:
+        body = text.encode()
+        self.send_response(status)
+        for name, value in (("Content-Type", kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store"),
+                            ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"),
+                            ("Referrer-Policy", "no-referrer"), ("X-Content-Type-Options", "nosniff")):  # fmt: skip
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Addresses hold secrets: none is logged."""
+
+
 def serve(address: tuple[str, int], token: str, watched: Watched) -> ThreadingHTTPServer:
     """The server, not yet serving."""
-    expected = f"/ping/{token}"
-
-    class Handler(BaseHTTPRequestHandler):
-        timeout = SECONDS
-        server_version, sys_version = "Tocsin", ""
-
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
-            if len(self.path) > LONGEST_ADDRESS:
-                return self._answer(414, "Too long.")
-            if hmac.compare_digest(path.rstrip("/").encode(), expected.encode()):
-                if self.command != "HEAD":
-                    watched.hear()
-                return self._answer(200, "heard\n")
-            if path == "/healthz":
-                return self._answer(200, json.dumps(watched.health()) + "\n", "application/json")
-            if path.startswith("/ack/"):
-                return self._page(
-                    path, lambda by: BUTTON.format(text=f"{html.escape(watched.said())} {html.escape(by)}, do you take care of it?")
-                )
-            return self._answer(404, "There is nothing at this address.\n")
-
-        do_HEAD = do_GET
-
-        def do_POST(self) -> None:
-            path = self.path.partition("?")[0]
-            length = self.headers.get("Content-Length") or "0"
-            if not length.isdigit() or int(length) > LONGEST_FORM or len(self.path) > LONGEST_ADDRESS:
-                return self._answer(413, "Too long.\n")
-            self.rfile.read(int(length))
-            if hmac.compare_digest(path.rstrip("/").encode(), expected.encode()):
-                watched.hear()
-                return self._answer(200, "heard\n")
-            if path.startswith("/ack/"):
-                return self._page(path, lambda by: f"<p>{self._acknowledged(by)}</p>")
-            return self._answer(404, "There is nothing at this address.\n")
-
-        def _acknowledged(self, by: str) -> str:
-            taken = watched.acknowledge(by)
-            return html.escape(f"Thank you, {by}: nobody else is paged." if taken else f"Nothing was to be acknowledged. {watched.said()}")
-
-        def _page(self, path: str, body: Callable[[str], str]) -> None:
-            try:
-                by = watched.link(path.removeprefix("/ack/").rstrip("/"))
-            except ValueError as error:
-                return self._answer(404, PAGE.format(body=f"<p>{html.escape(str(error))}</p>"), "text/html; charset=utf-8")
-            self._answer(200, PAGE.format(body=body(by)), "text/html; charset=utf-8")
-
-        def _answer(self, status: int, text: str, kind: str = "text/plain; charset=utf-8") -> None:
-            body = text.encode()
-            self.send_response(status)
-            for name, value in (("Content-Type", kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store"),
-                                ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"),
-                                ("Referrer-Policy", "no-referrer"), ("X-Content-Type-Options", "nosniff")):  # fmt: skip
-                self.send_header(name, value)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            """Addresses hold secrets: none is logged."""
-
-    server = ThreadingHTTPServer(address, Handler)
+    server = ThreadingHTTPServer(address, partial(Handler, expected=f"/ping/{token}", watched=watched))
     server.daemon_threads = True
     return server

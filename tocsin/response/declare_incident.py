@@ -83,14 +83,7 @@ def declare(
         if by.user:
             incidents.join(incident, by.user, now=now)
         if alert:
-            incidents.link_alert(incident, alert, cause=True, by=by.user, now=now)
-            if more := incidents.link_cause(incident, alert, now=now):
-                frame.tell(
-                    "alert", f"{more:,} more alert{'s' if more > 1 else ''} of the same cause belong to it", incident, by=by, now=now
-                )
-            paging.attach(alert_ids=[alert.pk], incident_id=incident.pk, subject=frame.subject(incident), now=now)
-            text = f"{incident.ref} was declared from this alert"
-            record("incident_declared", text, by=by, now=now, alert_id=alert.pk, data={"ref": incident.ref})
+            _take_alert(incident, alert, by, now)
         _owe(incident, procedure, alert, now)
         announce(incident, procedure, incident_commander, zone, by=by, now=now)
         if incident_commander:
@@ -101,6 +94,16 @@ def declare(
         offer(incident, procedure)
         reach.reach(incident, procedure, alert=alert, begins=alert is None, by=by, now=now)
         return incident
+
+
+def _take_alert(incident: Incident, alert: Alert, by: Actor, now: datetime) -> None:
+    """The alert, with all of its cause, belongs to the incident from now on, and so does who is paged for it."""
+    incidents.link_alert(incident, alert, cause=True, by=by.user, now=now)
+    if more := incidents.link_cause(incident, alert, now=now):
+        frame.tell("alert", f"{more:,} more alert{'s' if more > 1 else ''} of the same cause belong to it", incident, by=by, now=now)
+    paging.attach(alert_ids=[alert.pk], incident_id=incident.pk, subject=frame.subject(incident), now=now)
+    text = f"{incident.ref} was declared from this alert"
+    record("incident_declared", text, by=by, now=now, alert_id=alert.pk, data={"ref": incident.ref})
 
 
 def announce(incident: Incident, procedure: Procedure, commander: User | None, zone: str, *, by: Actor, now: datetime) -> None:

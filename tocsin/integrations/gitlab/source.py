@@ -5,7 +5,8 @@ Wire format: docs.gitlab.com/user/project/integrations/webhook_events. `object_k
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from tocsin.domain.alerts import Event
 from tocsin.domain.ports import Received
@@ -46,61 +47,71 @@ class GitLab(JsonSource):
         )
 
 
-def _change(what: str, item: dict[str, Any], said: dict[str, Any], project: str) -> tuple[str, str, dict[str, Any], list[Any], list[Any]]:
-    """The key (empty: no change), the title, labels, times and links of a change."""
-    ref, commit = (
-        first(item, "ref").removeprefix("refs/heads/").removeprefix("refs/tags/"),
-        {"revision": first(item, "checkout_sha", "after")},
+class _Change(NamedTuple):
+    """What a message tells of a change; an empty key: none."""
+
+    key: str = ""
+    title: str = ""
+    labels: dict[str, Any] = {}
+    times: Sequence[Any] = ()
+    links: Sequence[Any] = ()
+
+
+def _change(what: str, item: dict[str, Any], said: dict[str, Any], project: str) -> _Change:
+    read = _CHANGES.get(what)
+    return read(item, said, project) if read else _Change()
+
+
+def _pipeline(item: dict[str, Any], said: dict[str, Any], project: str) -> _Change:
+    labels = {"branch": first(said, "ref"), "revision": first(said, "sha"), "state": first(said, "status")}
+    title = f"{project} pipeline {first(said, 'status')}"
+    return _Change(f"pipeline:{first(said, 'id')}", title, labels, [said.get("created_at")], [said.get("url")])
+
+
+def _deployment(item: dict[str, Any], said: dict[str, Any], project: str) -> _Change:
+    where, word = first(item, "environment"), first(item, "status")
+    labels = {"environment": where, "revision": first(item, "short_sha"), "state": word}
+    links = [item.get("deployable_url"), item.get("environment_external_url")]
+    title = f"{project} deployment to {where}: {word}"
+    return _Change(f"deployment:{first(item, 'deployment_id')}", title, labels, [item.get("status_changed_at")], links)
+
+
+def _release(item: dict[str, Any], said: dict[str, Any], project: str) -> _Change:
+    tag = first(item, "tag", "name")
+    times = [item.get("released_at"), item.get("created_at")]
+    return _Change(
+        f"release:{first(item, 'id') or tag}", f"{project} {tag} {first(item, 'action')}", {"tag": tag}, times, [item.get("url")]
     )
-    if what == "pipeline":
-        more = {"branch": first(said, "ref"), "revision": first(said, "sha"), "state": first(said, "status")}
-        return (
-            f"pipeline:{first(said, 'id')}",
-            f"{project} pipeline {first(said, 'status')}",
-            more,
-            [said.get("created_at")],
-            [said.get("url")],
-        )
-    if what == "deployment":
-        where, word = first(item, "environment"), first(item, "status")
-        more = {"environment": where, "revision": first(item, "short_sha"), "state": word}
-        title = f"{project} deployment to {where}: {word}"
-        return (
-            f"deployment:{first(item, 'deployment_id')}",
-            title,
-            more,
-            [item.get("status_changed_at")],
-            [item.get("deployable_url"), item.get("environment_external_url")],
-        )
-    if what == "release":
-        tag = first(item, "tag", "name")
-        return (
-            f"release:{first(item, 'id') or tag}",
-            f"{project} {tag} {first(item, 'action')}",
-            {"tag": tag},
-            [item.get("released_at"), item.get("created_at")],
-            [item.get("url")],
-        )
-    if what == "tag_push":
-        return f"tag:{project}:{ref}", f"{project} tag {ref}", commit, [at(item, "commits.0.timestamp")], []
-    if what == "push" and ref == (first(item, "project.default_branch") or ref):
-        return (
-            f"push:{first(item, 'after')}",
-            f"{project} push to {ref}",
-            {**commit, "branch": ref},
-            [at(item, "commits.0.timestamp")],
-            [at(item, "commits.0.url")],
-        )
-    if what == "merge_request" and first(said, "action", "state") in ("merge", "merged"):
-        number = first(said, "iid")
-        return (
-            f"merge:{first(said, 'id')}",
-            f"{project} merged !{number}: {first(said, 'title')}",
-            {},
-            [said.get("updated_at")],
-            [said.get("url")],
-        )
-    return "", "", {}, [], []
 
 
+def _tag(item: dict[str, Any], said: dict[str, Any], project: str) -> _Change:
+    return _Change(f"tag:{project}:{_ref(item)}", f"{project} tag {_ref(item)}", _commit(item), [at(item, "commits.0.timestamp")])
+
+
+def _push(item: dict[str, Any], said: dict[str, Any], project: str) -> _Change:
+    branch = _ref(item)
+    if branch != (first(item, "project.default_branch") or branch):
+        return _Change()
+    times, links = [at(item, "commits.0.timestamp")], [at(item, "commits.0.url")]
+    return _Change(f"push:{first(item, 'after')}", f"{project} push to {branch}", {**_commit(item), "branch": branch}, times, links)
+
+
+def _merge(item: dict[str, Any], said: dict[str, Any], project: str) -> _Change:
+    if first(said, "action", "state") not in ("merge", "merged"):
+        return _Change()
+    title = f"{project} merged !{first(said, 'iid')}: {first(said, 'title')}"
+    return _Change(f"merge:{first(said, 'id')}", title, {}, [said.get("updated_at")], [said.get("url")])
+
+
+def _ref(item: dict[str, Any]) -> str:
+    return first(item, "ref").removeprefix("refs/heads/").removeprefix("refs/tags/")
+
+
+def _commit(item: dict[str, Any]) -> dict[str, Any]:
+    return {"revision": first(item, "checkout_sha", "after")}
+
+
+_CHANGES = {
+    "pipeline": _pipeline, "deployment": _deployment, "release": _release, "tag_push": _tag, "push": _push, "merge_request": _merge,
+}  # fmt: skip
 SOURCE = GitLab()
