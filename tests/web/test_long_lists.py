@@ -64,3 +64,11 @@ def test_the_war_board_shows_the_worst_and_says_how_many_there_are(world, ana): 
     board = text(ana, "/")
     assert "The worst" in board and "All 33 active incidents" in board
     assert board.count('class="inc-title"') == 30
+
+
+def test_a_shift_that_ends_later_than_the_war_board_looks_has_no_end_there(world, ana):  # noqa: F811
+    world.schedule(world.ana, name="Always Ana")
+    world.schedule(world.ana, world.ben, name="By turns", shift={"days": 1})
+    shown = text(ana, "/").partition('id="oncall-h"')[2]
+    always, turns = shown.index("Always Ana"), shown.index("By turns")
+    assert "until" not in shown[always:turns] and "until" in shown[turns:]

@@ -7,6 +7,7 @@ import re
 import pytest
 from django.test import Client
 
+from tests.scenarios.test_catch_up import hold
 from tests.scenarios.world import World, world  # noqa: F401 - a fixture
 from tocsin.accounts.models import User
 from tocsin.oncall.models import Readiness
@@ -103,3 +104,12 @@ def test_who_has_acknowledged_is_left_alone_while_others_must_as_well(world):  #
     assert "You are paged:" in banners(ana) and "You are paged:" in banners(ben)
     ana.post(f"/alerts/{alert.pk}/do/acknowledge/")
     assert "You are paged:" not in banners(ana) and "You are paged:" in banners(ben)
+
+
+def test_after_a_restore_nothing_is_shown_and_nothing_counts_as_shown_before_paging_is_released(world, ana):  # noqa: F811
+    world.policy([world.ana])
+    hold(world)
+    world.page(world.alert("Checkout is down", page=False))
+    shown = banners(ana)
+    assert "You are paged" not in shown and "/shown/" not in shown
+    assert set(Notification.objects.values_list("state", flat=True)) <= {"pending"}

@@ -30,7 +30,7 @@ def who(data: Data = None, as_json: AsJson = False) -> None:
             user = User.objects.filter(pk=shift.user).first() if shift else None
             rows.append({
                 "schedule": schedule.name, "user": user.name if user else None, "email": user.email if user else None,
-                "until": shift.ends_at if shift else None, "source": shift.source if shift else "nobody is on call",
+                "until": shift.ends_at if shift and shift.ends_at < now + queries.HORIZON else None, "source": shift.source if shift else "nobody is on call",
             })  # fmt: skip
         show(rows, as_json, ("schedule", "user", "email", "until", "source"))
 

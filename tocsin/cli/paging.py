@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import typer
 
-from tocsin.cli.session import AsJson, Data, actor, django, show
+from tocsin.cli.session import AsJson, Data, actor, django, plain, show
 
 
 def register(app: typer.Typer) -> None:
@@ -23,16 +25,17 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
         from tocsin.paging import operations_state
         from tocsin.response import release_paging
 
-        found = shape(operations_state.state(), release_paging.overdue(clock.now()))
+        state = operations_state.state()
+        found = shape(state, release_paging.overdue(clock.now()))
         if as_json:
             return show(found, True)
-        typer.echo(f"held back since {found['held_since']}: {found['held_reason']}" if found["held"] else "at work")
+        typer.echo(f"held back since {plain(state.held_since)}: {state.held_reason}" if state.held_since else "at work")
         waiting = [
             {
                 "what": what,
                 "about": one.get("title") or one.get("text"),
                 "to": (one.get("user") or {}).get("name", ""),
-                "due": one["due_at"],
+                "due": datetime.fromisoformat(one["due_at"]) if one["due_at"] else None,
             }
             for what, rows in found["overdue"].items()
             for one in rows

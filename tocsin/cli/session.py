@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -106,11 +107,25 @@ def show(rows: Any, as_json: bool, columns: tuple[str, ...] = ()) -> None:
         return
     table = [
         [name.replace("_", " ") for name in columns],
-        *[["" if row[name] is None else str(row[name]) for name in columns] for row in rows],
+        *[[plain(row[name]) for name in columns] for row in rows],
     ]
     widths = [max(len(line[place]) for line in table) for place in range(len(columns))]
     for line in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def plain(value: Any) -> str:
+    """A value as a person reads it in a table; of times the minute."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M %Z}"
+        case list():
+            return ", ".join(map(plain, value))
+    return str(value)
 
 
 def actor() -> Any:

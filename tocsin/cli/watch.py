@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.cli.session import AsJson, Data, Failed, data_dir
+from tocsin.cli.session import AsJson, Data, Failed, data_dir, plain
 
 FOLDER = "watch"
 
@@ -74,7 +74,7 @@ def watch_ack(
     if json.loads(Store(folder).text("state.json") or "{}").get("run") is None:
         raise Failed("the watch pages nobody: there is nothing to acknowledge")
     Store(folder).write(ANSWER, by.strip())
-    typer.echo("told to the watch")
+    typer.echo(f"the watch is told that {by.strip()} has it")
 
 
 def watch_status(data: Data = None, as_json: AsJson = False) -> None:
@@ -94,7 +94,7 @@ def watch_status(data: Data = None, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(found, indent=2))
         return
     typer.echo("paging" if found["paging"] else f"acknowledged by {run.acknowledged_by}" if run else "watching")
-    typer.echo(f"rota of {found['rota_made_at']}, policy {found['policy']}" if rota else "no rota is held yet")
+    typer.echo(f"rota of {plain(rota.made_at)}, policy {rota.policy}" if rota else "no rota is held yet")
     for number, names in enumerate(found["steps"] or (), 1):  # type: ignore[arg-type, var-annotated]
         typer.echo(f"step {number}: {', '.join(names) or 'nobody who can be reached from here'}")
 

@@ -29,6 +29,10 @@ FETCH_EVERY = 300.0
 FETCH_AGAIN = 30.0  # after one that failed
 LINK_LIFETIME = timedelta(hours=24)
 PURPOSE = "watch acknowledge"
+TOLD = {
+    "silent": "the heartbeat is silent", "step": "paging step", "nobody": "nobody can be reached from here; tried again in a minute",
+    "acknowledgement expired": "the acknowledgement has run out", "heard again": "the heartbeat is heard again",
+}  # fmt: skip
 ANSWER = "acknowledged-here"  # the file by which `tocsin watch-ack` speaks to the process
 
 
@@ -152,7 +156,9 @@ class Watcher:
     def _log(self, told: Iterable[Told]) -> None:
         names = {id: one.name for id, one in self.copy.people.items()} if self.copy else {}
         for one in told:
-            log.warning("%s %s %s", one.what, one.step or "", ", ".join(names.get(id, str(id)) for id in one.people))
+            step = f" {one.step}" if one.step else ""
+            people = ", ".join(names.get(id, str(id)) for id in one.people)
+            log.warning("%s%s%s", TOLD.get(one.what, one.what), step, f": {people}" if people else "")
 
     # -- sending ------------------------------------------------------------------------------------------------------------
     def _send(self, one: Outgoing, rota: Rota) -> None:

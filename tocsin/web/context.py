@@ -39,6 +39,6 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
         facts["pinned"] = [(view["name"], reverse("alerts") + filters.address_of(view["filters"])) for view in pinned or ()]
         if waiting[0]:
             facts["alerts"] = str(listing.waiting_of(waiting))
-        if anything:
+        if anything and not ours.held_since:  # after a restore nobody is paged before paging is released
             facts["on_screen"] = on_screen.of(person, ours.now)
     return facts

@@ -77,8 +77,8 @@ def clocks(promises: list[Obligation]) -> dict[str, Obligation | None]:
     after = iter(row for row in running if row not in (hot, acknowledge, first))
     return {
         "hot": hot,
-        "acknowledge": acknowledge if hot is None or acknowledge != hot else next(after, hot),
-        "first": first if hot is None or first != hot else next(after, hot),
+        "acknowledge": acknowledge if hot is None or acknowledge != hot else next(after, None),
+        "first": first if hot is None or first != hot else next(after, None),
         "postmortem": by_kind.get("postmortem"),
     }
 

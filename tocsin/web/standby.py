@@ -21,7 +21,8 @@ def board(now: datetime) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     for schedule in queries.active()[:SHOWN]:
         value = queries.value(schedule, since=now - LOOK)
         current = next((s for s in rules.shifts(value, now - LOOK, now + LOOK) if s.starts_at <= now < s.ends_at), None)
-        rows.append({"schedule": schedule, "shift": current})
+        until = current.ends_at if current and current.ends_at < now + LOOK else None  # later than that nobody has looked
+        rows.append({"schedule": schedule, "shift": current, "until": until})
         if current:
             wanted.add(current.user)
         for gap in rules.gaps(value, now, now + AHEAD)[:1]:
