@@ -20,7 +20,6 @@ from tocsin.web.schedule_forms import read_day
 
 USUAL = timedelta(weeks=12)
 PLOTTED = 30  # people in the plot
-WIDE = 560  # of the plot's bars, in its own units
 WORDS = (("hours", "Hours"), ("nights", "Nights"), ("weekend_hours", "Weekend hours"), ("pages", "Pages"))
 
 
@@ -42,7 +41,7 @@ def on_call_report(request: HttpRequest) -> HttpResponse:
     context = {
         "lines": found.lines, "gap_hours": round(found.gap_hours), "first": first, "last": last, "longest": LONGEST.days, "error": error,
         "even": [(label, found.evenness.get(name)) for name, label in WORDS], "schedules": list(queries.active()),
-        "chosen": chosen[0].pk if len(chosen) == 1 and request.GET.get("schedule") else None, "plot": _plot(found.lines), "plot_height": 26 * min(len(found.lines), PLOTTED),
+        "chosen": chosen[0].pk if len(chosen) == 1 and request.GET.get("schedule") else None, "plot": _plot(found.lines),
     }  # fmt: skip
     return pages.page(request, "schedules/report.html", context, status=422 if error else 200)
 
@@ -59,15 +58,14 @@ def _midnight(day: date) -> datetime:
 
 
 def _plot(lines: list[Line]) -> list[dict[str, Any]]:
-    """A bar for each person: hours by day, and the part of them that were nights or weekends."""
+    """A bar for each person, in hundredths of the longest: all hours, and the part of them that were nights or weekends."""
     most = max((line.share.hours for line in lines), default=0) or 1
     bars = []
-    for row, line in enumerate(lines[:PLOTTED]):
-        share = line.share
-        hard = min(share.night_hours + share.weekend_hours, share.hours)
+    for line in lines[:PLOTTED]:
+        hard = min(line.share.night_hours + line.share.weekend_hours, line.share.hours)
         bars.append({
-            "y": 26 * row, "text_y": 26 * row + 14, "name": line.person[:24], "hard": round(WIDE * hard / most, 1),
-            "all": round(WIDE * share.hours / most, 1), "hours": round(share.hours), "after": round(WIDE * share.hours / most, 1) + 156,
+            "name": line.person, "all": round(100 * line.share.hours / most, 1), "hard": round(100 * hard / most, 1),
+            "hours": round(line.share.hours), "hard_hours": round(hard),
         })  # fmt: skip
     return bars
 
