@@ -57,10 +57,26 @@ class Opsgenie(StandIn):
                 contact("email", "Ana@example.com"), contact("sms", "49-15112345601"), contact("voice", "49-15112345601"),
                 contact("mobile", "Ana's iPhone"), contact("sms", "1-9005551234"), contact("voice", "1-2025550143", enabled=False),
             ],
+            "/v2/users/u1/notification-rules": [
+                {"id": "n1", "name": "Acknowledged", "actionType": "acknowledged-alert", "order": 0, "enabled": True},
+                {"id": "n2", "name": "Only P1", "actionType": "create-alert", "order": 1, "enabled": True},
+                {"id": "n3", "name": "New alerts", "actionType": "create-alert", "order": 2, "enabled": True},
+                {"id": "n4", "name": "Old", "actionType": "create-alert", "order": 0, "enabled": False},
+            ],
             "/v2/teams": [{"id": "t1", "name": "Payments", "description": ""}, {"id": "t2", "name": "Search", "description": ""}],
             "/v2/teams/t1/routing-rules": [
                 {"id": "rr1", "name": "Default", "isDefault": True, "order": 0, "notify": {"type": "escalation", "id": "e1", "name": "Payments escalation"}},
-                {"id": "rr2", "name": "Nights", "isDefault": False, "order": 1, "notify": {"type": "none"}},
+                {"id": "rr2", "name": "Nights", "isDefault": False, "order": 1, "timezone": "Europe/Berlin", "timeRestriction": night,
+                 "criteria": {"type": "match-all-conditions", "conditions": [
+                     {"field": "priority", "operation": "less-than", "expectedValue": "P2", "not": False, "order": 0},
+                     {"field": "message", "operation": "ends-with", "expectedValue": "(test)", "not": True, "order": 1}]}, "notify": {"type": "none"}},
+                {"id": "rr4", "name": "Cards", "isDefault": False, "order": 2, "timezone": "Europe/Berlin", "criteria": {
+                    "type": "match-any-condition", "conditions": [
+                        {"field": "tags", "operation": "equals", "expectedValue": "cards", "not": False, "order": 0},
+                        {"field": "extra-properties", "key": "psp", "operation": "starts-with", "expectedValue": "ada", "not": False, "order": 1}]},
+                 "notify": {"type": "schedule", "id": "s1", "name": "Payments"}},
+                {"id": "rr5", "name": "By action", "isDefault": False, "order": 3, "notify": {"type": "none"}, "criteria": {
+                    "type": "match-all-conditions", "conditions": [{"field": "actions", "operation": "contains", "expectedValue": "x", "not": False, "order": 0}]}},
             ],
             "/v2/teams/t2/routing-rules": [
                 {"id": "rr3", "name": "Default", "isDefault": True, "order": 0, "notify": {"type": "schedule", "id": "s2", "name": "Search"}}
@@ -92,8 +108,20 @@ class Opsgenie(StandIn):
                 {"id": "sv1", "teamId": "t1", "name": "checkout", "description": "Takes money"}, {"id": "sv2", "teamId": "t2", "name": "search"},
             ],
             "/v2/integrations": [
-                {"id": "i1", "name": "Prometheus", "type": "Prometheus", "enabled": True}, {"id": "i2", "name": "Old", "type": "API", "enabled": False},
+                {"id": "i1", "name": "Prometheus", "type": "Prometheus", "enabled": True, "teamId": "t1"},
+                {"id": "i3", "name": "Grafana", "type": "GrafanaV2", "enabled": True}, {"id": "i4", "name": "To Slack", "type": "Slack", "enabled": True, "teamId": "t1"},
+                {"id": "i2", "name": "Old", "type": "API", "enabled": False},
             ],
+        }  # fmt: skip
+        steps = [
+            {"contact": {"method": "sms", "to": "49-15112345601"}, "sendAfter": {"timeAmount": 0, "timeUnit": "minutes"}, "enabled": True},
+            {"contact": {"method": "voice", "to": "49-15112345601"}, "sendAfter": {"timeAmount": 5, "timeUnit": "minutes"}, "enabled": True},
+            {"contact": {"method": "mobile", "to": "Ana's iPhone"}, "sendAfter": {"timeAmount": 0}, "enabled": True},
+            {"contact": {"method": "email", "to": "ana@example.com"}, "sendAfter": {"timeAmount": 1, "timeUnit": "minutes"}, "enabled": False},
+        ]  # fmt: skip
+        one_of = {"type": "match-all-conditions", "conditions": [{"field": "priority", "operation": "equals", "expectedValue": "P1"}]}
+        self.details = {  # of notification rules: their lists leave these out
+            "n2": {"criteria": one_of, "steps": steps}, "n3": {"criteria": {"type": "match-all"}, "steps": steps, "repeat": {"loopAfter": 10, "enabled": True}},
         }  # fmt: skip
         self.teams = {
             "t1": [{"user": {"id": "u1"}, "role": "admin"}, {"user": {"id": "u2"}, "role": "user"}],
@@ -106,7 +134,9 @@ class Opsgenie(StandIn):
         if team := self.teams.get(asked.path.removeprefix("/v2/teams/")):
             name = next(one["name"] for one in self.lists["/v2/teams"] if one["id"] == asked.path[-2:])
             return Told(200, {"data": {"id": asked.path[-2:], "name": name, "members": team}, "took": 0.0, "requestId": "r"})
-        if asked.path not in self.lists and not asked.path.endswith("/contacts") and not asked.path.endswith("/overrides"):
+        if detail := self.details.get(asked.path.rpartition("/notification-rules/")[2]):
+            return Told(200, {"data": detail, "took": 0.0, "requestId": "r"})
+        if asked.path not in self.lists and not asked.path.endswith(("/contacts", "/overrides", "/notification-rules")):
             return Told(404, {"message": "not found", "requestId": "r"})
         whole, offset = self.lists.get(asked.path, []), int(asked.query.get("offset", 0))
         said: dict[str, Any] = {"totalCount": len(whole), "data": whole[offset : offset + self.page], "took": 0.0, "requestId": "r"}

@@ -116,6 +116,22 @@ class Applying:
             fields["components"] = [_named(Component, "component", name) for name in fields["components"]]
         self._save(Service, create_service, change_service, fields, exists)
 
+    def _integrations(self, item: dict[str, Any], exists: bool) -> None:
+        """One with a key of its own, which is shown on its page. Its kind stays what it is."""
+        from tocsin.alerts.models import Integration, Service
+        from tocsin.alerts.operations import change_integration, create_integration
+
+        service: dict[str, Any] = (
+            {"service": _named(Service, "service", item["service"]) if item["service"] else None} if "service" in item else {}
+        )
+        if not exists:
+            create_integration(name=item["name"], kind=str(item.get("kind") or ""), **service, **self._common())
+            return
+        row = Integration.objects.filter(name__iexact=item["name"], removed_at=None).order_by("id").first()
+        if row is None or item.get("kind", row.kind) != row.kind:
+            raise Failed(f"the integration {item['name']} is of another kind already; give the new one another name")
+        change_integration(row, **service, **self._common())
+
     def _rules(self, wanted: list[dict[str, Any]]) -> None:
         """The whole list, in its order: rules that the document leaves out are gone, older versions keep them."""
         from tocsin.alerts import operations_routing, queries_routing

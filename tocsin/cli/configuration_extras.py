@@ -12,7 +12,8 @@ MOST = 5_000
 
 
 def add_ways(email: str, ways: Any, *, by: Any, now: datetime) -> list[str]:
-    """Contact methods ({"kind", "address", "label", "verified"}) that a person does not have yet; a line for each that was added, or refused."""
+    """Contact methods ({"kind", "address", "label", "verified"}) that a person does not have yet, with their notification rules ("rules":
+    [{"urgency", "after_seconds"}]); a line for each that was added, or refused."""
     from tocsin.accounts.models import User
     from tocsin.lib.refusal import Refused
     from tocsin.paging import operations as paging
@@ -23,12 +24,34 @@ def add_ways(email: str, ways: Any, *, by: Any, now: datetime) -> list[str]:
             fields = {name: str(way.get(name) or "") for name in ("kind", "address", "label")}
             paging.add_method(user, **fields, verified=way.get("verified") is True, by=by, now=now)  # type: ignore[arg-type]
         except Refused as refused:
-            if "address" in refused.errors and "already" in refused.errors["address"]:
+            if not ("address" in refused.errors and "already" in refused.errors["address"]):
+                reason = " ".join(refused.errors.values()) or refused.detail
+                done.append(f"leave out {way.get('kind')} {way.get('address')} of {email}: {reason}")
                 continue
-            reason = " ".join(refused.errors.values()) or refused.detail
-            done.append(f"leave out {way.get('kind')} {way.get('address')} of {email}: {reason}")
         else:
             done.append(f"add contact method: {email} by {way.get('kind')}")
+        done += _add_rules(user, way, by=by, now=now)
+    return done
+
+
+def _add_rules(user: Any, way: dict[str, Any], *, by: Any, now: datetime) -> list[str]:
+    from tocsin.lib.refusal import Refused
+    from tocsin.paging import operations as paging
+    from tocsin.paging.models import ContactMethod, NotificationRule
+
+    done = []
+    for rule in _list(way.get("rules") or [], f"rules of {way.get('kind')} of {user.email}"):
+        method = ContactMethod.objects.filter(
+            user=user, kind=way.get("kind"), address__iexact=str(way.get("address")), removed_at=None
+        ).first()
+        urgency, after = str(rule.get("urgency") or "high"), rule.get("after_seconds", 0)
+        if method is None or NotificationRule.objects.filter(contact_method=method, urgency=urgency, after_seconds=after).exists():
+            continue
+        try:
+            paging.add_rule(user, contact_method=method.pk, urgency=urgency, after_seconds=after, by=by, now=now)
+        except Refused as refused:
+            raise Failed(f"a rule of {way.get('kind')} of {user.email}: {refused}") from refused
+        done.append(f"add notification rule: {user.email} by {way.get('kind')} after {after} s ({urgency} urgency)")
     return done
 
 

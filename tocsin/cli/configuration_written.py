@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 VERSION = 1
-SECTIONS = ("organisation", "teams", "users", "schedules", "escalation_policies", "components", "services", "routing_rules")
+SECTIONS = ("organisation", "teams", "users", "schedules", "escalation_policies", "components", "services", "integrations", "routing_rules")
 ORGANISATION = ("name", "time_zone", "country", "subdivision")
 
 
 def current() -> dict[str, Any]:
     """The set-up as a document."""
     from tocsin.accounts.models import Organisation, Team, User
-    from tocsin.alerts.models import Service
+    from tocsin.alerts.models import Integration, Service
     from tocsin.oncall.models import Schedule
     from tocsin.paging.models import EscalationPolicy
     from tocsin.statuspage.models import Component
@@ -40,6 +40,10 @@ def current() -> dict[str, Any]:
             for row in Component.objects.filter(**live).order_by("position", "id")
         ],
         "services": [_service(row) for row in Service.objects.filter(**live).order_by("name")],
+        "integrations": [
+            {"name": row.name, "kind": row.kind, "service": row.service.name if row.service else None}
+            for row in Integration.objects.filter(**live).select_related("service").order_by("name", "id")
+        ],
         "routing_rules": _routing_rules(),
     }
 

@@ -1,4 +1,5 @@
-"""What does an account at Opsgenie hold: people with their ways, teams, schedules with rotations and overrides, escalations, services?
+"""What does an account at Opsgenie hold: people with their ways and rules, teams, schedules with rotations and overrides, escalations, services,
+integrations, routing rules?
 
 https://docs.opsgenie.com/docs/api-overview - read with an API key of the account that may read and access its configuration.
 """
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from tocsin.integrations.moving import calendar
+from tocsin.integrations.moving import opsgenie_rules as rules
 from tocsin.integrations.moving.reader import MovingError, ask
 
 SERVER = "https://api.opsgenie.com"
@@ -28,13 +30,23 @@ def read(server: str, key: str) -> dict[str, Any]:
     api = _Api(server.rstrip("/"), {"Authorization": f"GenieKey {key}", "Accept": "application/json"})
     users, teams, schedules = api.all("/v2/users"), api.all("/v2/teams"), api.all("/v2/schedules?expand=rotation")
     return {
-        "users": [{**one, "contacts": api.all(f"/v2/users/{_id(one)}/contacts")} for one in users],
+        "users": [
+            {**one, "contacts": api.all(f"/v2/users/{_id(one)}/contacts"), "notification_rules": _own_rules(api, f"/v2/users/{_id(one)}")}
+            for one in users
+        ],
         "teams": [{**api.one(f"/v2/teams/{_id(one)}"), "routing_rules": api.all(f"/v2/teams/{_id(one)}/routing-rules")} for one in teams],
         "schedules": [{**one, "overrides": api.all(f"/v2/schedules/{_id(one)}/overrides")} for one in schedules],
         "escalations": api.all("/v2/escalations"),
         "services": api.all("/v1/services"),
         "integrations": api.all("/v2/integrations"),
     }
+
+
+def _own_rules(api: _Api, user: str) -> list[dict[str, Any]]:
+    """A person's rules about new alerts that are switched on, with their steps, which the list leaves out."""
+    listed = api.all(f"{user}/notification-rules")
+    found = [one for one in listed if one.get("actionType") in rules.NEW_ALERT and one.get("enabled", True)]
+    return [{**one, **api.one(f"{user}/notification-rules/{_id(one)}")} for one in found]
 
 
 def _id(one: dict[str, Any]) -> str:
@@ -77,18 +89,20 @@ class Move:
     notes: list[str] = field(default_factory=list)
     emails: dict[str, str] = field(default_factory=dict)  # of users, by id
     split: dict[str, list[str]] = field(default_factory=dict)  # names of our schedules, by the id of Opsgenie's
+    policies: dict[str, dict[str, Any]] = field(default_factory=dict)  # by name
 
     def document(self) -> dict[str, Any]:
         """What `tocsin import` takes."""
         teams = [{"name": one["name"]} for one in self.raw["teams"]]
         users, schedules = self.users(), self.schedules()
-        policies = [policy for one in self.raw["escalations"] if (policy := self.policy(one))]
-        known = {policy["name"] for policy in policies}
-        services = [self.service(one, known) for one in self.raw["services"]]
-        for one in self.raw["integrations"]:
-            if one.get("enabled", True):
-                self.notes.append(f"Integration {one.get('name')} ({one.get('type')}): make one here and give its sender the new address.")
-        return {"version": 1, "teams": teams, "users": users, "schedules": schedules, "escalation_policies": policies, "services": services}
+        self.policies = {policy["name"]: policy for one in self.raw["escalations"] if (policy := self.policy(one))}
+        services = [self.service(one) for one in self.raw["services"]]
+        integrations = self.integrations(services)
+        routing = self.routing({one["name"] for one in integrations})
+        return {
+            "version": 1, "teams": teams, "users": users, "schedules": schedules, "escalation_policies": list(self.policies.values()),
+            "services": services, "integrations": integrations, **({"routing_rules": routing} if routing else {}),
+        }  # fmt: skip
 
     def users(self) -> list[dict[str, Any]]:
         """People who are not blocked, with their roles, teams and proved ways."""
@@ -106,6 +120,7 @@ class Move:
             if role not in ("owner", "admin", "user", "stakeholder", "observer"):
                 self.notes.append(f"{email} has the custom role {role or 'without a name'}, which is not carried over: a responder here.")
             ways = [way for contact in one["contacts"] if (way := self.way(email, contact))]
+            self.own_rules(email, one.get("notification_rules") or [], ways)
             found.append({
                 "email": email, "name": one.get("fullName") or email, "role": ROLES.get(role, "responder"),
                 "time_zone": one.get("timeZone") or "", "teams": sorted(member_of.get(str(one.get("id")), [])), "contact_methods": ways,
@@ -121,8 +136,15 @@ class Move:
         if not (contact.get("status") or {}).get("enabled", True):
             self.notes.append(f"{email}: {kind} to {to} is switched off in Opsgenie and is left out.")
             return None
-        digits = "".join(letter for letter in to if letter.isdigit())
-        return {"kind": kind, "address": to.lower() if kind == "email" else f"+{digits}", "verified": True}
+        return {"kind": kind, "address": _address(kind, to), "verified": True}
+
+    def own_rules(self, email: str, given: list[dict[str, Any]], ways: list[dict[str, Any]]) -> None:
+        """Their own order and delays, at the ways that are carried over; for what can wait as well as for what cannot, as there."""
+        for method, to, after in rules.own_rules(email, given, self.notes):
+            kind = WAYS.get(method)
+            way = next((one for one in ways if kind and (one["kind"], one["address"]) == (kind, _address(kind, to))), None)
+            if way is not None:
+                way.setdefault("rules", []).extend({"urgency": urgency, "after_seconds": after} for urgency in ("high", "low"))
 
     def schedules(self) -> list[dict[str, Any]]:
         """Each schedule; as several where rotations run side by side, because there everybody of them is paged and here the first one."""
@@ -169,7 +191,7 @@ class Move:
         days = length * 7 if rotation.get("type") == "weekly" else length
         made = {
             "name": name, "starts_at": calendar.local(rotation["startDate"], zone), "shift": {unit: days}, "participants": people,
-            "restrictions": calendar.together(_hours(rotation.get("timeRestriction") or {})),
+            "restrictions": calendar.together(rules.hours_of(rotation.get("timeRestriction") or {})),
         }  # fmt: skip
         return {**made, "ends_at": rotation["endDate"]} if rotation.get("endDate") else made
 
@@ -234,44 +256,87 @@ class Move:
         )
         return []
 
-    def service(self, service: dict[str, Any], policies: set[str]) -> dict[str, Any]:
-        """A service of a team, with the escalation that the team's default routing rule notifies."""
+    def service(self, service: dict[str, Any]) -> dict[str, Any]:
+        """A service of a team, with what the team's default routing rule notifies."""
         team: dict[str, Any] = next((one for one in self.raw["teams"] if one.get("id") == service.get("teamId")), {})
-        notify = next((rule.get("notify") or {} for rule in team.get("routing_rules") or [] if rule.get("isDefault")), {})
-        policy = notify.get("name") if notify.get("type") == "escalation" else None
-        if policy not in policies:
-            self.notes.append(
-                f"Service {service['name']}: its team's default routing rule names no escalation; choose a policy for it here."
-            )
-        if len(team.get("routing_rules") or []) > 1:
-            self.notes.append(f"Team {team.get('name')} has routing rules beside the default one; write them here under Routing.")
+        policy = self.notified(next((rule.get("notify") or {} for rule in team.get("routing_rules") or [] if rule.get("isDefault")), {}))
+        if not policy:
+            self.notes.append(f"Service {service['name']}: its team's default routing rule notifies nobody; choose a policy for it here.")
         return {
-            "name": service["name"], "description": service.get("description") or "", "team": team.get("name"),
-            "escalation_policy": policy if policy in policies else None,
+            "name": service["name"], "description": service.get("description") or "", "team": team.get("name"), "escalation_policy": policy,
         }  # fmt: skip
 
+    def notified(self, notify: dict[str, Any]) -> str | None:
+        """The policy that does what a routing rule notifies; a schedule gets one of its own, with one step. None where that is nobody."""
+        name, schedules = str(notify.get("name") or ""), self.split.get(str(notify.get("id")), [])
+        if notify.get("type") == "escalation":
+            return name if name in self.policies else None
+        if notify.get("type") != "schedule" or not schedules:
+            return None
+        made = f"On call: {name}"[:120]
+        targets = [{"kind": "schedule", "name": one} for one in schedules]
+        self.policies.setdefault(made, {"name": made, "repeats": 0, "steps": [{"wait_seconds": LAST_WAIT, "targets": targets}]})
+        return made
 
-def _hours(restriction: dict[str, Any]) -> list[dict[str, Any]]:
-    """The hours of a rotation, a line for each day and stretch."""
-    found: list[dict[str, Any]] = []
-    if restriction.get("type") == "time-of-day":
-        one = restriction.get("restriction") or {}
-        start, end = _minute(one, "start"), _minute(one, "end")
-        for day in range(7):
-            found += calendar.hours(day * calendar.DAY + start, (end - start) % calendar.DAY or calendar.DAY)
-    for one in restriction.get("restrictions") or []:
-        start = _day(one, "startDay") * calendar.DAY + _minute(one, "start")
-        end = _day(one, "endDay") * calendar.DAY + _minute(one, "end")
-        found += calendar.hours(start, (end - start) % calendar.WEEK or calendar.WEEK)
-    return found
+    def integrations(self, services: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """An integration for each whose messages can be read here, at its team's service where that has only one."""
+        found: dict[str, dict[str, Any]] = {}
+        for one in self.raw["integrations"]:
+            name, type = str(one.get("name") or one.get("type"))[:120], str(one.get("type") or "")
+            if not one.get("enabled", True):
+                continue
+            kind = rules.kind_of(type)
+            if kind is None or name.lower() in found:
+                why = "there is another one of that name" if kind else "nothing here reads what it is sent"
+                self.notes.append(f"Integration {name} ({type}) is left out: {why}.")
+                continue
+            team = self.team_of(one)
+            theirs = [service["name"] for service in services if team and service["team"] == team]
+            if len(theirs) != 1:
+                self.notes.append(f"Integration {name}: choose its service here; its team has {len(theirs)} of them.")
+            found[name.lower()] = {"name": name, "kind": kind, "service": theirs[0] if len(theirs) == 1 else None}
+        if found:
+            self.notes.append("Each integration gets a new address and key here: give them to its sender (Integrations, then its name).")
+        return list(found.values())
+
+    def team_of(self, one: dict[str, Any]) -> str | None:
+        """The name of the team that an integration belongs to."""
+        return next((team["name"] for team in self.raw["teams"] if team.get("id") == one.get("teamId")), None)
+
+    def routing(self, known: set[str]) -> list[dict[str, Any]]:
+        """The routing rules of the teams beside the default ones, each for what comes in by its team's integrations."""
+        found = []
+        for team in self.raw["teams"]:
+            own = [
+                name for one in self.raw["integrations"] if self.team_of(one) == team["name"] and (name := str(one.get("name"))) in known
+            ]
+            for rule in sorted(team.get("routing_rules") or [], key=lambda rule: int(rule.get("order") or 0)):
+                if rule.get("isDefault"):
+                    continue
+                where = f"Team {team['name']}, routing rule {rule.get('name')}"
+                policy, nobody = self.notified(rule.get("notify") or {}), (rule.get("notify") or {}).get("type") == "none"
+                try:
+                    said = rules.routed(rule)
+                except rules.Unsaid as unsaid:
+                    self.notes.append(f"{where} is left out: {unsaid} cannot be said here.")
+                    continue
+                if not own or not (policy or nobody):
+                    why = "its team has no integration here" if not own else "whom it notifies is not known"
+                    self.notes.append(f"{where} is left out: {why}.")
+                    continue
+                found.append({
+                    "name": f"{team['name']}: {rule.get('name')}"[:120], "match": "any" if said.any_of else "all", "conditions": said.conditions,
+                    "hours": said.hours, "integrations": own, "then": {"suppress": True} if nobody else {"policy": policy},
+                })  # fmt: skip
+        if found:
+            self.notes.append(
+                "The routing rules of this file take the place of all that are here; take them out of it, or add yours to it."
+            )
+        return found
 
 
-def _minute(one: dict[str, Any], which: str) -> int:
-    return int(one.get(f"{which}Hour") or 0) * 60 + int(one.get(f"{which}Min") or 0)
-
-
-def _day(one: dict[str, Any], which: str) -> int:
-    return calendar.WEEKDAYS.index(str(one.get(which) or "monday").lower())
+def _address(kind: str, to: str) -> str:
+    return to.lower() if kind == "email" else f"+{''.join(letter for letter in to if letter.isdigit())}"
 
 
 def convert(server: str, key: str, read_from: Callable[[str, str], dict[str, Any]] = read) -> tuple[dict[str, Any], list[str]]:
