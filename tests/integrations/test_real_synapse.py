@@ -20,9 +20,21 @@ from urllib.parse import quote
 import pytest
 
 from tests.live import free_port, until
+from tests.scenarios.test_rooms_of_teams import medium
+from tests.scenarios.world import World, world  # noqa: F401 - a fixture
+from tocsin.accounts.actor import Actor
 from tocsin.domain.ports import Account, Message, Outcome, Sent
 from tocsin.domain.replies import Verb
+from tocsin.integrations.matrix import words
 from tocsin.integrations.matrix.gateway import Matrix
+from tocsin.integrations.registry import GATEWAYS
+from tocsin.oncall.models import Readiness
+from tocsin.paging import messages
+from tocsin.paging import operations as paging
+from tocsin.paging import operations_providers as providers
+from tocsin.paging import operations_rooms as rooms
+from tocsin.paging.models import ContactMethod
+from tocsin.response import listen_in_chats, ready
 
 pytestmark = pytest.mark.slow
 SYNAPSE = os.environ.get("SYNAPSE", "")
@@ -169,3 +181,73 @@ def test_a_room_is_joined_by_its_alias_where_that_is_allowed(account, us, ana):
 def test_a_token_that_is_not_accepted_is_the_accounts_fault(homeserver):
     revoked = Matrix().send(Account(1, "x", {"url": homeserver, "token": "syt_no"}), f"@ana:{NAME}", PAGE, key="x")
     assert revoked.outcome is Outcome.REFUSED and "access token" in revoked.reason
+
+
+class Phone:
+    """What Ana's client shows of a room."""
+
+    def __init__(self, client: Client, room: str) -> None:
+        self.client, self.room = client, room
+
+    def newest(self) -> dict[str, Any]:
+        """The newest message that is no answer to her, with what it says now."""
+        chunk = self.client("GET", f"/rooms/{quote(self.room)}/messages?dir=b&limit=20")["chunk"]
+        event = next(one for one in chunk if one["type"] == "m.room.message" and one["sender"] != self.client.id)
+        return event["content"].get("m.new_content") or event["content"]
+
+    def thumb(self, words: str) -> None:
+        """React to the message that says these words."""
+        chunk = self.client("GET", f"/rooms/{quote(self.room)}/messages?dir=b&limit=20")["chunk"]
+        event = next(one for one in chunk if words in str(one["content"].get("body")) and "m.new_content" not in one["content"])
+        relation = {"rel_type": "m.annotation", "event_id": event["event_id"], "key": "👍"}
+        self.client.send(self.room, "m.reaction", {"m.relates_to": relation})
+
+
+def test_the_whole_story_of_a_person_and_a_team(homeserver, us, world: World, monkeypatch):  # noqa: F811
+    """Proved by a code, paged, taken by a reaction; a test page; the room of the team; a room that was encrypted meanwhile."""
+    monkeypatch.setattr(listen_in_chats, "WAIT_SECONDS", 0)
+    GATEWAYS["matrix"].memory.known.clear()
+    client = Client(homeserver, "ana-on-call")
+    values = {"url": homeserver, "token": us.token}
+    account = providers.create_provider(kind="matrix", name="Larkfield", values=values, by=world.by, now=world.now)
+    ContactMethod.objects.filter(user=world.ana).delete()
+    by = Actor.of(world.ana, "web")
+    method = paging.add_method(world.ana, kind="matrix", address=client.id, by=by, now=world.now)
+    world.settle()
+    (room,) = client("GET", "/sync?timeout=0")["rooms"]["invite"]
+    client("POST", f"/join/{quote(room)}", {})
+    phone = Phone(client, room)
+    code = messages.verification_code(ContactMethod.objects.get(pk=method.pk))
+    assert code in phone.newest()["body"] and paging.verify(method, code, by=by, now=world.now).verified_at
+
+    world.policy([world.ana], [world.ben])
+    alert = world.alert("Checkout is down")
+    assert "Checkout is down" in phone.newest()["body"] and words.HOW in phone.newest()["body"]
+    world.advance(seconds=2)
+    phone.thumb("Checkout is down")
+    world.advance(seconds=2)
+    assert world.escalation(alert).acknowledged_by == world.ana and "Ana has it, since" in phone.newest()["body"]
+
+    ready.rehearse(world.ana, by=by, now=world.now)
+    world.advance(seconds=2)
+    phone.thumb("Test page: acknowledge it")
+    world.advance(seconds=2)
+    assert Readiness.objects.get(user=world.ana).acknowledged_at and "You have acknowledged it" in phone.newest()["body"]
+
+    place = client("POST", "/createRoom", {"preset": "public_chat", "room_alias_name": "payments"})["room_id"]
+    rooms.set_room(world.team, {"account": account.pk, "address": f"#payments:{NAME}"}, by=world.by, now=world.now)
+    world.settle()
+    everybody = Phone(client, place)
+    assert "Room of the team Payments" in everybody.newest()["body"]
+    slow = medium(world, "Search is slow")
+    world.advance(seconds=2)
+    everybody.thumb("Search is slow")
+    world.advance(seconds=2)
+    assert world.escalation(slow).acknowledged_by == world.ana and "Ana has it, since" in everybody.newest()["body"]
+
+    client("PUT", f"/rooms/{quote(room)}/state/m.room.encryption/", {"algorithm": "m.megolm.v1.aes-sha2"})
+    GATEWAYS["matrix"].memory.known.clear()  # an hour later
+    world.advance(minutes=2)
+    world.alert("Mail is down")
+    assert words.SEALED in phone.newest()["body"]
+    world.phone.silent()
