@@ -129,3 +129,13 @@ def test_details_that_stand_elsewhere_are_not_told_twice(world, page):  # noqa: 
     )
     shown = page(f"/alerts/{alert.pk}/")
     assert shown.count("prod-only-once") == 1 and "kept" in shown
+
+
+def test_details_within_details_are_told_field_by_field(world, page):  # noqa: F811
+    alert = fire(world)
+    world.phone.unread.clear()
+    inner = {"summary": "61 % fail", "deep": {"n": 1}, "none": None}
+    Alert.objects.filter(pk=alert.pk).update(details={"annotations": inner, "hosts": ["a1", "a2"], "muted": True})
+    shown = page(f"/alerts/{alert.pk}/").partition("What the monitor says")[2]
+    assert "<dt>annotations.summary</dt>" in shown and "61 % fail" in shown and "annotations.none" not in shown
+    assert "a1, a2" in shown and "{&quot;n&quot;: 1}" in shown and '<dt>muted</dt><dd class="break">true</dd>' in shown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Q
@@ -20,6 +22,7 @@ from tocsin.web import holding, pages
 ENTRIES, PAGES, INCIDENTS, MEMBERS, MOST_LINKS = 100, 60, 10, 20, 50
 BODY_SHOWN = 20_000  # characters of a body
 MOST_RULES = 200
+MOST_DETAILS = 200
 
 
 def context(request: HttpRequest, row: Alert) -> dict[str, Any]:
@@ -61,10 +64,28 @@ def feedback(request: HttpRequest, row: Alert) -> dict[str, Any]:
     }
 
 
-def details(row: Alert) -> list[tuple[str, Any]]:
+def details(row: Alert) -> list[tuple[str, str]]:
     """Its details without what stands elsewhere on the page already."""
     told = {str(value) for value in (row.title, row.link, row.runbook, row.dedup_key, *row.labels.values())}
-    return [(name, value) for name, value in row.details.items() if value not in ("", None, [], {}) and str(value) not in told]
+    lines = [line for name, value in row.details.items() for line in _plain(name, value)]
+    return [(name, value) for name, value in lines if value and value not in told][:MOST_DETAILS]
+
+
+def _plain(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """A detail in lines as a person reads them: of an object a line for each of its fields, of a list its values."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield (f"{name}.{key}", _word(inner))
+    elif isinstance(value, list) and not any(isinstance(one, dict | list) for one in value):
+        yield (name, ", ".join(_word(one) for one in value))
+    else:
+        yield (name, _word(value))
+
+
+def _word(value: Any) -> str:
+    if value is None or value == [] or value == {}:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def bodies(row: Alert) -> list[dict[str, Any]]:
