@@ -86,7 +86,7 @@ def test_the_answer_is_given_from_the_page_behind_the_link_without_scripts_or_si
     come(world, world.cy, about=about)
     path = f"/ack/{token(world.phone.expect(world.cy).link)}/"
     shown = Client().get(path).content.decode()
-    assert "I'm coming" in shown and "I can't" in shown and "Acknowledge<" not in shown
+    assert "I'm coming" in shown and "I can't" in shown and "Acknowledge<" not in shown and "Asked to come · INC-" in shown
     assert Client().post(path, {"answer": "cannot", "note": "On a train"}).status_code == 303
     assert Ask.objects.get().answer == "cannot" and Ask.objects.get().note == "On a train"
     assert "You have said that you can" in Client().get(path).content.decode()
