@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 
@@ -10,6 +12,7 @@ from tests.stand_ins.teams import ROOM, Teams, chat_of, id_of
 from tocsin.accounts.models import User
 from tocsin.integrations.teams import connector, proof
 from tocsin.lib.refusal import Refused
+from tocsin.oncall.models import Schedule
 from tocsin.paging import messages
 from tocsin.paging import operations as paging
 from tocsin.paging import operations_providers as providers
@@ -62,6 +65,14 @@ def test_a_chat_is_linked_by_its_code_and_the_secrets_are_not_stored_in_the_clea
     method = ContactMethod.objects.get(user=team.ana)
     assert (method.address, method.label) == (id_of("ana"), "Ana") and method.verified_at
     assert teams.service not in str(ContactMethod.objects.values()) and teams.secret not in str(Provider.objects.values())
+
+
+def test_the_schedules_of_whoever_links_a_chat_are_looked_at_anew(world, teams, account):
+    schedule = world.schedule(world.ana)
+    world.advance(minutes=1)
+    Schedule.objects.filter(pk=schedule.pk).update(watch_at=world.now + timedelta(days=1))
+    reached(world, teams, world.ana, "ana")
+    assert Schedule.objects.get(pk=schedule.pk).watch_at == world.now
 
 
 def test_a_press_acknowledges_and_every_card_says_so(team, teams):

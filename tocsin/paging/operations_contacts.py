@@ -106,6 +106,7 @@ def _account_of(kind: str) -> Provider | None:
 
 def _prove(method: ContactMethod, now: datetime) -> None:
     method.verified_at, method.verification_nonce, method.verification_expires_at, method.lost_reason = now, "", None, ""
+    changed_for([method.user_id], now)
 
 
 def _proved(user: User, address: str) -> bool:
@@ -145,7 +146,6 @@ def verify(method: ContactMethod, code: str, *, by: Actor, now: datetime) -> Con
         if right:
             _prove(method, now)
         method.save()
-        changed_for([method.user_id], now)
     if not right:  # after the transaction, so that the try counts
         raise invalid(code="This is not the code that was sent.")
     return method
