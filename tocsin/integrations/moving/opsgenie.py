@@ -123,7 +123,7 @@ class Move:
             self.own_rules(email, one.get("notification_rules") or [], ways)
             found.append({
                 "email": email, "name": one.get("fullName") or email, "role": ROLES.get(role, "responder"),
-                "time_zone": one.get("timeZone") or "", "teams": sorted(member_of.get(str(one.get("id")), [])), "contact_methods": ways,
+                **({"time_zone": one["timeZone"]} if one.get("timeZone") else {}), "teams": sorted(member_of.get(str(one.get("id")), [])), "contact_methods": ways,
             })  # fmt: skip
         return found
 
