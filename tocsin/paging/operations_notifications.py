@@ -414,10 +414,10 @@ def instead(row: Notification, escalations: dict[int, Escalation], now: datetime
 
     `escalations` are theirs, locked, by id.
     """
-    from tocsin.paging import operations
+    from tocsin.paging import operations_steps as steps
 
     if row.kind == "post" and (escalation := escalations.get(row.escalation_id or 0)) and escalation.status == Escalation.Status.RUNNING:
-        operations.unreached(row, escalation, now)
+        steps.unreached(row, escalation, now)
     if row.kind not in PAGES:
         return
     for page in [row, *Notification.objects.filter(merged_into=row).select_related("user")]:
@@ -425,7 +425,7 @@ def instead(row: Notification, escalations: dict[int, Escalation], now: datetime
         if of is not None and of.status in (Escalation.Status.ACKNOWLEDGED, Escalation.Status.STOPPED):
             continue
         if not _next_method(page, now):
-            operations.unreached(page, of, now)
+            steps.unreached(page, of, now)
 
 
 def _next_method(row: Notification, now: datetime) -> bool:

@@ -1,0 +1,175 @@
+"""How does an escalation go on: whom does a step page, and what if it reaches nobody? Writes escalations."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from tocsin.accounts.actor import SYSTEM, Actor
+from tocsin.alerts.models import Alert
+from tocsin.domain import catch_up, delivery
+from tocsin.domain import escalation as rules
+from tocsin.lib import due, statements
+from tocsin.paging import low_urgency, people, posts, several
+from tocsin.paging import operations_notifications as notifications
+from tocsin.paging import operations_once as once
+from tocsin.paging.models import Escalation, EscalationPolicy, Notification
+from tocsin.paging.operations_by_hand import fallback_people
+from tocsin.timeline.operations import note, record
+
+LOOP = "escalations"
+Status = Escalation.Status
+IDENTITY_STEP = re.compile(r"^esc:\d+:e\d+:s(\d+):r(\d+):")
+
+
+def snapshot(policy: EscalationPolicy | None) -> dict[str, Any]:
+    """What an escalation keeps of its policy; empty steps where there is none."""
+    if policy is None:
+        return {"id": None, "name": "", "steps": [], "repeats": 0}
+    kept = {"id": policy.id, "name": policy.name, "steps": policy.steps, "repeats": policy.repeats}
+    return {**kept, "tracks": policy.tracks} if policy.tracks else kept
+
+
+def tell(escalation: Escalation, kind: str, text: str, now: datetime, by: Actor = SYSTEM, **data: Any) -> None:
+    """Put something about an escalation on the record of its subject."""
+    note(
+        kind, text, by=by, now=now, alert_id=escalation.alert_id, incident_id=escalation.incident_id,
+        data={"escalation": escalation.id, "track": escalation.track, **data},
+    )  # fmt: skip
+
+
+def advance(escalation: Escalation, now: datetime) -> None:
+    """Carry out what is due of a locked escalation. A step that reaches nobody is followed by the next one at once, fallbacks included."""
+    policy = rules.Policy.from_plain(escalation.policy_snapshot)
+    state = rules.State(escalation.step, escalation.round, escalation.due_at)
+    facts = people.facts(policy, escalation.subject, now)
+    while state.due_at is not None and state.due_at <= now:
+        decision = rules.advance(policy, state, now, facts)
+        state = decision.state
+        for action in decision.actions:
+            match action:
+                case rules.Page():
+                    if not _page(escalation, action, now):
+                        state = rules.nobody_reached(state, now)
+                case rules.PassedOver(step, 0, why):
+                    tell(escalation, "step_passed_over", f"Step {step + 1} is passed over: {why}.", now, step=step)
+                case rules.Exhausted():
+                    _exhausted(escalation, now)
+        if escalation.urgency == "low" and state.due_at is not None and state.due_at > now:
+            state = replace(state, due_at=low_urgency.next_step_at(escalation, state.due_at, now))
+    escalation.step, escalation.round, escalation.due_at = state.step, state.round, state.due_at
+    statements.update(escalation, "step", "round", "due_at", "status", "finished_at")
+    if state.due_at:
+        due.wake(LOOP, at=state.due_at, now=now)
+
+
+def _exhausted(escalation: Escalation, now: datetime) -> None:
+    own = escalation.policy_track
+    escalation.status, escalation.finished_at = Status.EXHAUSTED, now
+    text = f"Nobody answered any step of track {own}." if own else "Nobody answered any step, the fallback people included."
+    if own and not escalation.notifications.exists():  # a worse severity may make its steps count
+        escalation.status, text = Status.STOPPED, f"Track {own} asks nobody: no step of it counts now, or reaches anybody."
+    tell(escalation, "escalation_exhausted" if escalation.status == Status.EXHAUSTED else "step_passed_over", text, now)
+
+
+def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
+    """Make the rows of one step; how many people and places they reach."""
+    found, missing = people.find(
+        [target for target in page.targets if target.kind not in rules.POSTS], escalation.subject, now, escalation.urgency
+    )
+    places, gone = posts.find(page.targets)
+    late = catch_up.late_by(escalation.due_at or now, now)
+    step = "The fallback" if page.fallback else f"Step {page.step + 1}" + (f", round {page.round + 1}" if page.round else "")
+    step = f"Track {escalation.policy_track}, {step[:1].lower()}{step[1:]}" if escalation.policy_track else step
+    group = f"esc:{escalation.id}:e{escalation.episode}:s{page.step}:r{page.round}"
+    reached, before, already = [], several.answered(escalation), []
+    ahead = once.told(escalation, [one.user.id for one in found], now)
+    for one in found:
+        if one.user.id in before:
+            missing.append(people.NotFound(f"{one.user.name} has acknowledged already, and more must"))
+            continue
+        if absent := low_urgency.away(one.user, escalation.urgency, now):
+            missing.append(people.NotFound(absent))
+            continue
+        rows = notifications.plan(
+            one.user, group=f"{group}:u{one.user.id}", subject=escalation.subject, why=_why(escalation, page, one.via), now=now,
+            kind="fallback" if page.fallback else "page", urgency=escalation.urgency, escalation=escalation,
+            alert_id=escalation.alert_id, incident_id=escalation.incident_id, late=late, by_ways=one.ways, told=ahead.get(one.user.id, ()),
+        )  # fmt: skip
+        if rows and all(row.merged_into_id for row in rows):
+            already.append(f"{one.user.name} ({one.via}), whom {ahead[one.user.id][0].by} pages about this at the same moment")
+        elif rows:
+            reached.append(one)
+        else:
+            missing.append(people.NotFound(f"{one.user.name} ({one.via}) has no usable contact method"))
+    if reached:
+        names = ", ".join(f"{one.user.name} ({one.via})" for one in reached)
+        kind = "fallback_paged" if page.fallback else "paged"
+        because = f" Because: {escalation.reason}." if escalation.reason else ""
+        delay = f" {catch_up.words(late).capitalize()} late: Tocsin itself was away." if late else ""
+        tell(escalation, kind, f"{step} pages {names}.{because}{delay}", now, step=page.step, users=[one.user.id for one in reached])
+    if already:
+        tell(escalation, "told_already", f"{step} counts as told: {'; '.join(already)}. Once is enough.", now, step=page.step)
+    if places:
+        posts.plan(places, escalation=escalation, group=group, why=_why(escalation, page, "", "this place"), now=now)
+        tell(escalation, "posted", f"{step} tells {', '.join(one.name for one in places)}.", now, step=page.step)
+    for nobody in [*missing, *gone] or ([] if found or places else [people.NotFound("the step names nobody")]):
+        tell(escalation, "nobody_reached", f"{step} does not reach anybody: {nobody.reason}.", now, step=page.step)
+    return len(reached) + len(already) + len(places)
+
+
+def _why(escalation: Escalation, page: rules.Page, via: str, to: str = "you") -> str:
+    """Why somebody is paged: the whole path, and what began it."""
+    name, own = escalation.policy_snapshot.get("name", ""), escalation.policy_track
+    why = delivery.path(
+        escalation.subject, alert=bool(escalation.alert_id), policy=f"{name}, track {own}" if own else name,
+        step=None if page.fallback else page.step + 1, via=via, to=to,
+    )  # fmt: skip
+    return f"{why} ({escalation.reason})"[:1000] if escalation.reason else why
+
+
+def unreached(row: Notification, escalation: Escalation | None, now: datetime) -> None:
+    """A person could not be reached by any method (R6): the next step at once where nobody else of this step can be, else the fallback."""
+    text = f"{row.whom} could not be reached by any contact method." if row.user else f"{row.whom} could not be reached."
+    if escalation is None:
+        record("nobody_reached", text, by=SYSTEM, now=now, alert_id=row.alert_id, incident_id=row.incident_id, data={"user": row.user_id})
+        alert = Alert.objects.select_related("service").filter(pk=row.alert_id).first() if row.alert_id else None
+        team = alert.service.team_id if alert and alert.service else None
+        identity = row.identity.rsplit(":u", 1)[0].removesuffix(":fallback")
+        fallback_people(identity, {"title": row.title, "team_id": team}, row, now)
+        return
+    tell(escalation, "nobody_reached", text, now, user=row.user_id)
+    place = IDENTITY_STEP.match(row.identity)
+    if not place or escalation.status != Status.RUNNING or escalation.due_at is None:
+        return
+    step, round_ = int(place[1]), int(place[2])
+    same_step = Notification.objects.filter(
+        escalation=escalation, identity__startswith=f"esc:{escalation.id}:e{escalation.episode}:s{step}:r{round_}:"
+    )
+    policy = rules.Policy.from_plain(escalation.policy_snapshot)
+    following = rules.advance(policy, rules.State(step, round_, now), now).state
+    if once.group_is_live(list(same_step)) or (following.step, following.round) != (escalation.step, escalation.round):
+        return
+    escalation.due_at = now
+    escalation.save(update_fields=["due_at"])
+    due.wake(LOOP)
+
+
+def hurry(id: int, *, by: Actor, now: datetime) -> bool:
+    """Somebody who was paged passes it on: the next step starts now, of each track that this page told them of. False when nobody else is to
+    come, or somebody has it already."""
+    also = once.told_through(Escalation.objects.get(pk=id), by.user.id) if by.user else []
+    found = list(Escalation.objects.select_for_update(of=("self",)).filter(pk__in=[id, *also]).order_by("id"))
+    running = [one for one in found if one.status == Status.RUNNING and one.due_at is not None]
+    if id not in [one.pk for one in running]:
+        return False
+    for escalation in running:
+        escalation.due_at = now
+        escalation.save(update_fields=["due_at"])
+        tell(escalation, "passed_on", f"{by.label} passed it on: the next step starts now.", now, by)
+        if by.user:
+            notifications.cancel(escalation.notifications.filter(user=by.user), f"passed on by {by.label}", now)
+    due.wake(LOOP)
+    return True
