@@ -123,3 +123,17 @@ def test_a_private_incident_s_responders_do_not_exist_for_others(world: World): 
     for method, path in (("GET", "responders"), ("POST", "snooze"), ("POST", "hand-over"), ("POST", "unacknowledge")):
         body = {"minutes": 60} if path == "snooze" else {} if method == "POST" else None
         assert call(method, f"/incidents/{incident.ref}/{path}", body, bearer=other).status_code == 404
+
+
+def test_where_several_must_acknowledge_the_page_says_who_has_and_who_must_as_well(world: World):  # noqa: F811
+    world.written([world.step(world.ana, world.ben, need=0)])
+    alert = world.alert()
+    world.phone.expect(world.ana)
+    world.phone.expect(world.ben)
+    page, ana, ben = f"/alerts/{alert.pk}/", visitor(world.ana), visitor(world.ben)
+    said = ana.post(f"{page}do/acknowledge/", follow=True).content.decode()
+    assert "You have acknowledged. Paging goes on until Ben has too." in said and "It is yours" not in said
+    assert "Ana acknowledged" in said and "Ben must as well" in said
+    assert "do/acknowledge/" not in said.partition("<main")[2] and "do/acknowledge/" in ben.get(page).content.decode()
+    assert "It is yours. Paging has stopped." in ben.post(f"{page}do/acknowledge/", follow=True).content.decode()
+    assert "Ben has it" in ana.get(page).content.decode()

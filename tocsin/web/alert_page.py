@@ -76,8 +76,6 @@ def _plain(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield (f"{name}.{key}", _word(inner))
-    elif isinstance(value, list) and not any(isinstance(one, dict | list) for one in value):
-        yield (name, ", ".join(_word(one) for one in value))
     else:
         yield (name, _word(value))
 
@@ -85,6 +83,8 @@ def _plain(name: str, value: Any) -> Iterator[tuple[str, str]]:
 def _word(value: Any) -> str:
     if value is None or value == [] or value == {}:
         return ""
+    if isinstance(value, list) and not any(isinstance(one, dict | list) for one in value):
+        return ", ".join(map(_word, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

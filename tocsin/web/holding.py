@@ -15,6 +15,7 @@ from tocsin.lib.refusal import invalid
 from tocsin.oncall import queries as oncall
 from tocsin.oncall.models import Schedule
 from tocsin.paging import operations_asks as asks
+from tocsin.paging import several
 from tocsin.paging.models import Escalation
 from tocsin.response import hold
 from tocsin.web import pages
@@ -30,14 +31,28 @@ def context(
 
     `do`: the address of deeds and whom they are about. `runs`: its escalations that this person may know of.
     """
-    held = asks.standing(sorted(runs, key=lambda run: run.pk))
+    runs = sorted(runs, key=lambda run: run.pk)
+    held = asks.standing(runs)
+    partly = [run for run in runs if run.status == Escalation.Status.RUNNING and run.answers]
     asked = list(asks.of_subject(incident_id=incident_id, alert_id=alert_id)[:ASKS])
     return {
-        "held": held, "asked": asked, "asked_of_me": [ask for ask in asked if ask.user_id == request.user.pk and ask.waits],
+        "held": held, "partly": [_partly(run) for run in partly], "answered": bool(partly) and all(request.user.pk in several.answered(run) for run in partly),
+        "asked": asked, "asked_of_me": [ask for ask in asked if ask.user_id == request.user.pk and ask.waits],
         "hold_do": {deed: reverse(do[0], args=[do[1], deed.replace("_", "-")]) for deed in ("snooze", "give_back")},
         "page_query": f"incident={do[1]}" if incident_id else f"alert={alert_id}",
         "snoozable": asks.was_paged(held), "snoozes": SNOOZES, 
     }  # fmt: skip
+
+
+def _partly(run: Escalation) -> dict[str, Any]:
+    """Of an escalation that several must acknowledge: who has, and who must as well."""
+    names = User.objects.filter(pk__in=several.answered(run)).order_by("name").values_list("name", flat=True)
+    return {"run": run, "names": ", ".join(names), "waits_for": several.waits_for(run)}
+
+
+def acknowledged(waits_for: str) -> str:
+    """What is said to somebody who has just acknowledged."""
+    return f"You have acknowledged. Paging goes on until {waits_for} has too." if waits_for else "It is yours. Paging has stopped."
 
 
 def receivers() -> dict[str, Any]:

@@ -67,7 +67,7 @@ def do(request: HttpRequest, alert_id: int, deed: str) -> HttpResponse:
     """Acknowledge it, say what it is and whether it was useful, link it to an incident, keep or end it, or take it out of its cause."""
     row = get_object_or_404(Alert, pk=alert_id)
     deeds: dict[str, tuple[Callable[[HttpRequest, Alert, dict], object], str]] = {
-        "acknowledge": (_acknowledge, "It is yours."),
+        "acknowledge": (_acknowledge, ""),
         "verify": (_verify, "Noted."),
         "useful": (_useful, "Noted: it was useful. You can change it."),
         "noise": (_noise, "Noted: it was noise. You can change it."),
@@ -90,10 +90,9 @@ def do(request: HttpRequest, alert_id: int, deed: str) -> HttpResponse:
 
 def _acknowledge(request, row, who):
     answer = acknowledge_alert(alert=row, **who)
-    if answer.taken and answer.waits_for:
-        messages.info(request, f"Paging goes on until {answer.waits_for} has acknowledged too.")
     if not answer.taken:
         raise Refused(f"{answer.by} has it already." if answer.at else "Nobody is being paged for it.", status=409)
+    messages.success(request, holding.acknowledged(answer.waits_for))
 
 
 def _verify(request, row, who):

@@ -214,10 +214,9 @@ def _action_done(request, row, who):
     change_action_item(item=item, done=request.POST.get("done") == "yes", **who)
 
 
-@deed("acknowledge", "paging", "It is yours.")
+@deed("acknowledge", "paging")
 def _acknowledge(request, row, who):
-    if waits_for := acknowledge_incident(incident=row, **who).waits_for:
-        messages.info(request, f"Paging goes on until {waits_for} has acknowledged too.")
+    messages.success(request, holding.acknowledged(acknowledge_incident(incident=row, **who).waits_for))
 
 
 @deed("snooze", "paging", "Snoozed. It is paged again when the time is over.")
