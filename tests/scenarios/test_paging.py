@@ -14,7 +14,8 @@ from tocsin.accounts.models import User
 from tocsin.domain.ports import Outcome, Receipt
 from tocsin.oncall import operations as oncall
 from tocsin.paging import operations as paging
-from tocsin.paging import operations_notifications as notifications
+from tocsin.paging import operations_claims as claims
+from tocsin.paging import operations_settling as settling
 from tocsin.paging.models import Escalation, Notification
 from tocsin.response.acknowledge import acknowledge_by_link
 from tocsin.response.page_someone import page_someone
@@ -324,7 +325,7 @@ def test_a_crash_between_call_and_mark_pages_at_most_once_more_and_says_so(world
     world.policy([world.ana])
     alert = world.alert(page=False)
     world.page(alert)
-    (row,) = notifications.claim("phone", 8, "99999999@0/gone", world.now)  # a sender that calls and then dies
+    (row,) = claims.claim("phone", 8, "99999999@0/gone", world.now)  # a sender that calls and then dies
     world.advance(seconds=11)
     world.phone.expect(world.ana, "Possible duplicate")
     row.refresh_from_db()
@@ -334,10 +335,10 @@ def test_a_crash_between_call_and_mark_pages_at_most_once_more_and_says_so(world
 def test_a_sender_that_was_overtaken_cannot_settle(world: World):
     world.policy([world.ana])
     world.page(world.alert(page=False))
-    (row,) = notifications.claim("phone", 8, "99999999@0/gone", world.now)
+    (row,) = claims.claim("phone", 8, "99999999@0/gone", world.now)
     world.advance(seconds=11)
     world.phone.expect(world.ana)
-    assert notifications.settle(row.pk, row.fence, Receipt(Outcome.FAILED, "late"), world.now) == ""
+    assert settling.settle(row.pk, row.fence, Receipt(Outcome.FAILED, "late"), world.now) == ""
 
 
 def test_an_acknowledgement_while_a_page_is_being_retried_ends_the_retries(world: World):

@@ -16,7 +16,8 @@ from tocsin.domain.ports import Outcome, Receipt
 from tocsin.obligations import operations as obligations
 from tocsin.obligations.models import Obligation
 from tocsin.paging import operations as paging
-from tocsin.paging import operations_notifications as notifications
+from tocsin.paging import operations_claims as claims
+from tocsin.paging import operations_settling as settling
 from tocsin.paging.models import Escalation, Notification
 from tocsin.response import alert_effects, deliver, keep_promises
 from tocsin.response.acknowledge import acknowledge_alert
@@ -30,14 +31,14 @@ def two_merged(world: World):
     first, second = world.alert("First", page=False), world.alert("Second", page=False)
     world.page(first)
     world.page(second)
-    (claimed,) = notifications.claim("phone", 8, "somebody", world.now)
+    (claimed,) = claims.claim("phone", 8, "somebody", world.now)
     assert claimed.merged_count == 1
     return first, second, claimed
 
 
 def test_what_was_merged_into_a_page_that_is_withdrawn_goes_out_by_itself(world: World):
     first, _, claimed = two_merged(world)
-    notifications.settle(claimed.id, claimed.fence, Receipt(Outcome.RETRY, "busy"), world.now)
+    settling.settle(claimed.id, claimed.fence, Receipt(Outcome.RETRY, "busy"), world.now)
     world.acknowledge(first, world.ana)
     world.advance(minutes=2)
     assert "First" not in world.phone.expect(world.ana, "Second").title
@@ -46,7 +47,7 @@ def test_what_was_merged_into_a_page_that_is_withdrawn_goes_out_by_itself(world:
 def test_what_was_merged_goes_out_when_the_answer_comes_after_the_acknowledgement(world: World):
     first, _, claimed = two_merged(world)
     world.acknowledge(first, world.ana)
-    notifications.settle(claimed.id, claimed.fence, Receipt(Outcome.RETRY, "busy"), world.now)
+    settling.settle(claimed.id, claimed.fence, Receipt(Outcome.RETRY, "busy"), world.now)
     world.advance(minutes=2)
     world.phone.expect(world.ana, "Second")
 
@@ -55,7 +56,7 @@ def test_what_was_merged_gets_the_next_method_though_the_leading_page_is_acknowl
     first, _, claimed = two_merged(world)
     world.method(world.ana, "+second")
     world.acknowledge(first, world.ana)
-    notifications.settle(claimed.id, claimed.fence, Receipt(Outcome.FAILED, "no such number"), world.now)
+    settling.settle(claimed.id, claimed.fence, Receipt(Outcome.FAILED, "no such number"), world.now)
     world.settle()
     world.phone.expect(world.ana, "Second", number="+second")
 
@@ -63,7 +64,7 @@ def test_what_was_merged_gets_the_next_method_though_the_leading_page_is_acknowl
 def test_an_acknowledged_alert_stays_so_when_a_page_that_was_merged_fails_late(world: World):
     first, second, claimed = two_merged(world)
     world.acknowledge(second, world.ana)
-    notifications.settle(claimed.id, claimed.fence, Receipt(Outcome.FAILED, "no such number"), world.now)
+    settling.settle(claimed.id, claimed.fence, Receipt(Outcome.FAILED, "no such number"), world.now)
     assert world.escalation(second).due_at is None
     world.acknowledge(first, world.ana)
     world.advance(hours=1)
@@ -124,8 +125,8 @@ def test_a_settlement_outlives_a_short_absence_of_the_database(world: World, mon
     world.policy([world.ana])
     alert = world.alert(page=False)
     world.page(alert)
-    (claimed,) = notifications.claim("phone", 8, "somebody", world.now)
-    real, calls = notifications.settle, []
+    (claimed,) = claims.claim("phone", 8, "somebody", world.now)
+    real, calls = settling.settle, []
 
     def broken(*args):
         calls.append(args)
@@ -133,7 +134,7 @@ def test_a_settlement_outlives_a_short_absence_of_the_database(world: World, mon
             raise OperationalError("the connection is lost")
         return real(*args)
 
-    monkeypatch.setattr(notifications, "settle", broken)
+    monkeypatch.setattr(settling, "settle", broken)
     monkeypatch.setattr(deliver.time, "sleep", lambda _: None)
     monkeypatch.setattr(deliver, "connection", SimpleNamespace(in_atomic_block=False, close=lambda: None))
     deliver.settle(claimed, Receipt(Outcome.DELIVERED, "it rang"))

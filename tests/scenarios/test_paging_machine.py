@@ -16,7 +16,8 @@ from tocsin import clock
 from tocsin.domain.ports import Outcome, Receipt
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.paging import operations as paging
-from tocsin.paging import operations_notifications as notifications
+from tocsin.paging import operations_claims as claims
+from tocsin.paging import operations_settling as settling
 from tocsin.paging.models import Escalation, Notification
 from tocsin.response import deliver
 from tocsin.timeline.models import Entry
@@ -85,7 +86,7 @@ class Paging(RuleBasedStateMachine):
     @rule(rang=st.booleans())
     def a_sender_crashes(self, rang: bool) -> None:
         """It has claimed what is due, perhaps it has sent it, and nobody ever hears of it."""
-        for row in notifications.claim("phone", 8, "1@1/gone", self.world.now):
+        for row in claims.claim("phone", 8, "1@1/gone", self.world.now):
             if rang:
                 deliver.send(row, self.world.now)
 
@@ -107,7 +108,7 @@ class Paging(RuleBasedStateMachine):
     def a_receipt_comes_too_late(self, outcome: Outcome) -> None:
         """Whoever lost its claim settles all the same: nothing follows from it."""
         for row in Notification.objects.filter(fence__gt=0).order_by("id")[:5]:
-            assert notifications.settle(row.pk, row.fence - 1, Receipt(outcome), self.world.now) == ""
+            assert settling.settle(row.pk, row.fence - 1, Receipt(outcome), self.world.now) == ""
 
     def _rings(self, alert_id: int) -> int:
         keys = {f"tocsin-{id}" for id in Notification.objects.filter(alert_id=alert_id).values_list("id", flat=True)}

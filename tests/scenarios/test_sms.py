@@ -13,7 +13,7 @@ from tocsin.lib.refusal import Refused
 from tocsin.oncall.models import Readiness
 from tocsin.paging import messages
 from tocsin.paging import operations as paging
-from tocsin.paging import operations_notifications as notifications
+from tocsin.paging import operations_claims as claims
 from tocsin.paging import operations_policy_tests as policy_tests
 from tocsin.paging import operations_providers as providers
 from tocsin.paging.models import ContactMethod, Provider
@@ -140,7 +140,7 @@ def test_a_report_that_overtakes_the_answer_counts(world, twilio, ana):
     world.policy([ana])
     world.page(world.alert(page=False))
     escalate.take()
-    (row,) = notifications.claim("sms", 8, "me", world.now)
+    (row,) = claims.claim("sms", 8, "me", world.now)
     receipt = deliver.send(row, world.now)
     assert twilio.report(twilio.texts[0], "delivered").status_code == 200
     assert deliver.settle(row, receipt) == "" and page(world, ana).state == "delivered"

@@ -13,7 +13,8 @@ from tocsin.domain.ports import Outcome, Report
 from tocsin.lib.conflicts import again_on_conflict
 from tocsin.paging import operations_providers as providers
 from tocsin.paging.models import Escalation, Notification, Provider
-from tocsin.paging.operations_notifications import become, instead, line, locked, lose, tell
+from tocsin.paging.operations_notifications import become, line
+from tocsin.paging.operations_settling import instead, locked, lose, tell
 from tocsin.paging.operations_shown import CALLED
 
 log = logging.getLogger(__name__)

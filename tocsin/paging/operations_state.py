@@ -16,6 +16,7 @@ from tocsin.domain import catch_up as rules
 from tocsin.domain.catch_up import Stage
 from tocsin.lib import due
 from tocsin.lib.refusal import Refused
+from tocsin.paging import operations_claims as claims
 from tocsin.paging import operations_notifications as notifications
 from tocsin.paging.models import Escalation, Notification, PagingState
 
@@ -139,7 +140,7 @@ def _pages_again(now: datetime) -> None:
         row.save(update_fields=["due_at", "late_seconds"])
     for lead, others in rules.merged(_waiting(rows.values()), now).items():
         for id in others:
-            notifications.merge(rows[id], rows[lead], now)
+            claims.merge(rows[id], rows[lead], now)
 
 
 def _waiting(rows: object) -> list[rules.Waiting]:

@@ -18,8 +18,8 @@ from tocsin.lib.refusal import Refused
 from tocsin.paging import answerable, messages
 from tocsin.paging import operations as paging
 from tocsin.paging import operations_listening as listening
-from tocsin.paging import operations_notifications as notifications
 from tocsin.paging import operations_reports as reports
+from tocsin.paging import operations_settling as settling
 from tocsin.paging import operations_shown as shown
 from tocsin.paging.models import ContactMethod, Notification, Provider
 from tocsin.response.acknowledge import acknowledge_page
@@ -128,7 +128,7 @@ def _switch(methods: list[ContactMethod], verb: Verb, now: datetime) -> Said:
             if verb is Verb.START:
                 paging.change_method(method, enabled=True, by=Actor.of(method.user, method.kind), now=now)
             else:
-                notifications.lose(method, "you answered STOP", now, stopped=True)
+                settling.lose(method, "you answered STOP", now, stopped=True)
     if verb is Verb.START:
         return Said(True, "You are paged here again.")
     return Said(True, "You are not paged here any more, only by your other ways. Reply START to undo.")

@@ -25,7 +25,15 @@ from tocsin.integrations.registry import GATEWAYS, NOTIFIERS, through_accounts
 from tocsin.lib import due
 from tocsin.lib.database.shared import borrowed
 from tocsin.lib.due import Loop
-from tocsin.paging import messages, operations_canary, operations_mail, operations_notifications, operations_services
+from tocsin.paging import (
+    messages,
+    operations_canary,
+    operations_claims,
+    operations_mail,
+    operations_notifications,
+    operations_services,
+    operations_settling,
+)
 from tocsin.paging import operations_providers as providers
 from tocsin.paging.addresses import address_of
 from tocsin.paging.models import ContactMethod, Notification, Provider
@@ -44,7 +52,7 @@ def send(row: Notification, now: datetime) -> Receipt:
     need be asked of the database before the call."""
     if row.kind == operations_canary.KIND:
         return operations_canary.caught(row)
-    if reason := operations_notifications.unusable(row):
+    if reason := operations_claims.unusable(row):
         return Receipt(Outcome.FAILED, reason)
     if row.target:
         return _post(row)
@@ -124,7 +132,7 @@ def settle(row: Notification, receipt: Receipt) -> str:
     until = time.monotonic() + SETTLE_SECONDS
     while True:
         try:
-            return operations_notifications.settle(row.id, row.fence, receipt, clock.now())
+            return operations_settling.settle(row.id, row.fence, receipt, clock.now())
         except (OperationalError, InterfaceError):
             if connection.in_atomic_block or time.monotonic() > until:
                 raise
@@ -138,9 +146,9 @@ def take_inline() -> int:
     if catch_up.PAGES.closed():
         return 0
     now = clock.now()
-    done = operations_notifications.take_back(presence.is_gone, now)
-    for kind in operations_notifications.kinds_due(now):
-        for row in operations_notifications.claim(kind, LANE_WIDTH, presence.owner(), now):
+    done = operations_settling.take_back(presence.is_gone, now)
+    for kind in operations_claims.kinds_due(now):
+        for row in operations_claims.claim(kind, LANE_WIDTH, presence.owner(), now):
             settle(row, send(row, now))
             done += 1
     return done
@@ -262,7 +270,7 @@ def claim_own(now: datetime) -> None:
     if not _open or not due.is_woken(operations_notifications.LOOP) or not catch_up.PAGES.is_open():
         return
     full = [lane.kind for lane in list(_lanes.values()) if lane.free <= 0]
-    rows, left = operations_notifications.claim_any_within(LANE_WIDTH * 4, lambda kind: _lane(kind).free, full, presence.owner(), now)
+    rows, left = operations_claims.claim_any_within(LANE_WIDTH * 4, lambda kind: _lane(kind).free, full, presence.owner(), now)
     transaction.on_commit(partial(_submit, rows, now))
     if not left and not full:
         due.let_sleep(operations_notifications.LOOP)
@@ -286,25 +294,25 @@ def take() -> int:
     now = clock.now()
     clock.real()  # asked here once a minute, so that no lane has to
     done = 0
-    for kind in operations_notifications.kinds_due(now):
+    for kind in operations_claims.kinds_due(now):
         lane = _lane(kind)
         if lane.free <= 0:
             continue
-        for row in operations_notifications.claim(kind, lane.free, presence.owner(), now):
+        for row in operations_claims.claim(kind, lane.free, presence.owner(), now):
             lane.submit(row, now)
             done += 1
     # New pages went first; now what did not come back.
-    done += operations_notifications.take_back(presence.is_gone, now)
+    done += operations_settling.take_back(presence.is_gone, now)
     for lane in list(_lanes.values()):
         for id, fence in lane.overdue():
             receipt = Receipt(Outcome.UNKNOWN, f"no answer within {SEND_LIMIT_SECONDS} s")
-            done += bool(operations_notifications.settle(id, fence, receipt, now))
+            done += bool(operations_settling.settle(id, fence, receipt, now))
     return done
 
 
 def next_due() -> datetime | None:
     """When something must be sent next; what waits for a full lane is looked at again a little later, not all the time."""
-    earliest = operations_notifications.next_due()
+    earliest = operations_claims.next_due()
     now = clock.now()
     if earliest is not None and earliest <= now and any(lane.free <= 0 for lane in _lanes.values()):
         return now + FULL_LANE_PAUSE
