@@ -10,7 +10,7 @@ from django.test import Client
 from tests.stand_ins import Told
 from tests.stand_ins.teams import ROOM, Teams, chat_of, id_of
 from tocsin.accounts.models import User
-from tocsin.integrations.teams import connector, proof
+from tocsin.integrations.teams import bot, connector, proof
 from tocsin.lib.refusal import Refused
 from tocsin.oncall.models import Schedule
 from tocsin.paging import messages
@@ -85,6 +85,21 @@ def test_a_press_acknowledges_and_every_card_says_so(team, teams):
     assert "Ana has it, since" in teams.words("ana") and teams.buttons("ana") == []
     team.advance(hours=1)
     team.phone.silent()
+
+
+def test_a_press_before_teams_has_answered_our_own_call_is_shown_too(team, teams, monkeypatch):
+    pressed, send = [], bot.TeamsBot.send
+
+    def slowly(*args, **more):
+        receipt = send(*args, **more)
+        pressed.append(bring(team, teams, teams.pressed("Acknowledge", "ana", "ana")))
+        return receipt
+
+    monkeypatch.setattr(bot.TeamsBot, "send", slowly)
+    alert = team.alert("Checkout is down")
+    team.settle()
+    assert len(pressed) == 1 and team.escalation(alert).acknowledged_by == team.ana
+    assert "Ana has it, since" in teams.words("ana") and teams.buttons("ana") == []
 
 
 def test_escalate_pages_the_next_step_and_what_another_takes_is_shown_to_both(team, teams):

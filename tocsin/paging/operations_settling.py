@@ -49,6 +49,8 @@ def settle(id: int, fence: int, receipt: Receipt, now: datetime) -> str:
     """Store what became of one attempt and what follows: done, retry, next method, next step. Returns the new state; "" if overtaken."""
     row, escalations = locked(id)
     if row.fence != fence or row.state != State.SENDING:
+        if row.fence == fence and row.state == State.DELIVERED and not row.provider_id and receipt.provider_id:
+            _answered_first(row, receipt, now)
         return ""
     row.provider_id, row.report_sequence = receipt.provider_id[:200] or row.provider_id, None
     row.account_id, row.awaits_report = receipt.account or row.account_id, receipt.reports
@@ -75,6 +77,13 @@ def settle(id: int, fence: int, receipt: Receipt, now: datetime) -> str:
     if (receipt.gone or receipt.stopped) and row.contact_method:
         lose(row.contact_method, receipt.reason, now, stopped=receipt.stopped)
     return row.state
+
+
+def _answered_first(row: Notification, receipt: Receipt, now: datetime) -> None:
+    """Its person pressed while its provider still had to answer us: what it is called there is needed to show what became of it."""
+    row.provider_id, row.account_id = receipt.provider_id[:200], receipt.account or row.account_id
+    row.save(update_fields=["provider_id", "account_id"])
+    showing.sent(row, receipt, over=True, now=now)
 
 
 def lose(method: ContactMethod, reason: str, now: datetime, *, stopped: bool = False) -> None:
