@@ -11,7 +11,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from tocsin.web import quiet_forms, words
-from tocsin.web.templatetags.tocsin import icon, sev
+from tocsin.web.templatetags.drawings import icon, sev
 
 LONGEST_TITLE = 140
 # One statement, and only what a row shows: building models of the same costs more than reading it.
