@@ -28,7 +28,7 @@ ON CONFLICT (labels) DO UPDATE SET times = i.times + excluded.times, last = excl
 """
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 MOST = 256
-SECONDS = 600.0
+SECONDS = 1800.0
 
 
 class Waiting:

@@ -69,9 +69,10 @@ def cell(text: str) -> Cell:
 
 FILL = """
 INSERT INTO alerts_alert (integration_id, dedup_key, status, title, source_severity, severity, severity_reason, link, runbook, labels,
-  details, trace, suppressed_by, started_at, first_seen, last_seen, last_event_at, event_count, verdict, verdict_note)
+  details, trace, suppressed_by, started_at, first_seen, last_seen, last_event_at, event_count, verdict, verdict_note,
+  route, links, added_labels, member_count, cause_severity, group_key, group_reason, openings, reopened)
 SELECT (SELECT min(id) FROM alerts_integration), 'fill-' || n, 'firing', 'Filling ' || n, 'info', 'SEV4', '', '', '', '{"a": "b"}', '{}', '[]',
-  '', now(), now(), now(), now(), 1, '', '' FROM generate_series(%s, %s) n
+  '', now(), now(), now(), now(), 1, '', '', '{}', '[]', '{}', 0, '', '', '', '{}', 0 FROM generate_series(%s, %s) n
 """
 
 
