@@ -15,34 +15,21 @@ import os
 import random
 import statistics
 import sys
-import tempfile
 import threading
 import time
 from datetime import timedelta
 
 import psycopg
 
-from tests import database
+from tests.performance.own_database import own_database
 
 
 def main(count: int = 1000, seconds: int = 10, runs: int = 3, waiting: int = 10_000) -> None:
     """Measure and print."""
-    os.environ["TOCSIN_DATABASE_URL"] = database.fresh(f"tocsin_lateness_{os.getpid()}")
-    os.environ["TOCSIN_DATA_DIR"] = tempfile.mkdtemp(prefix="tocsin-lateness-")
-    os.environ["TOCSIN_SECRET_KEY"] = "benchmark-only-" + "x" * 40
-    os.environ["DJANGO_SETTINGS_MODULE"] = "tocsin.settings"
-    import django
-
-    django.setup()
-    try:
+    with own_database("lateness"):
         open_more(waiting)
         results = [run(number, count, seconds) for number in range(runs)]
         costs = [(total, round_cost(total)) for total in (1_000, 10_000, 100_000)]
-    finally:
-        from django.db import connections
-
-        connections.close_all()
-        database.drop(os.environ["TOCSIN_DATABASE_URL"])
     p50, p99 = (statistics.median(result[place] for result in results) for place in (0, 1))
     early = sum(result[2] for result in results)
     print(

@@ -14,14 +14,13 @@ import argparse
 import json
 import os
 import statistics
-import tempfile
 import threading
 import time
 import traceback
 from pathlib import Path
 from typing import Any
 
-from tests import database
+from tests.performance.own_database import own_database
 
 
 def main() -> None:
@@ -30,24 +29,14 @@ def main() -> None:
     parser.add_argument("--causes", type=int, default=30)
     parser.add_argument("--quiet", action="store_true", help="without the list of statements")
     options = parser.parse_args()
-    os.environ["TOCSIN_DATABASE_URL"] = database.fresh(f"tocsin_first_call_{os.getpid()}")
-    os.environ["TOCSIN_DATA_DIR"] = tempfile.mkdtemp(prefix="tocsin-first-call-")
-    os.environ["TOCSIN_SECRET_KEY"] = "benchmark-only-" + "x" * 40
-    os.environ["DJANGO_SETTINGS_MODULE"] = "tocsin.settings"
-    import django
+    with own_database("first_call"):
+        from tocsin.response import deliver
 
-    django.setup()
-    from django.db import connections
-
-    from tocsin.response import deliver
-
-    try:
-        print(json.dumps(measured(options.causes, show=not options.quiet)))
-    finally:
-        for lane in deliver._lanes.values():
-            lane.pool.shutdown()
-        connections.close_all()
-        database.drop(os.environ["TOCSIN_DATABASE_URL"])
+        try:
+            print(json.dumps(measured(options.causes, show=not options.quiet)))
+        finally:
+            for lane in deliver._lanes.values():
+                lane.pool.shutdown()
 
 
 def measured(causes: int, *, show: bool) -> dict[str, float]:

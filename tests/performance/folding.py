@@ -13,10 +13,9 @@ import cProfile
 import json
 import os
 import pstats
-import tempfile
 import time
 
-from tests import database
+from tests.performance.own_database import own_database
 
 
 def main() -> None:
@@ -25,24 +24,12 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
-    os.environ["TOCSIN_DATABASE_URL"] = database.fresh(f"tocsin_folding_{os.getpid()}")
-    os.environ["TOCSIN_DATA_DIR"] = tempfile.mkdtemp(prefix="tocsin-folding-")
-    os.environ["TOCSIN_SECRET_KEY"] = "benchmark-only-" + "x" * 40
-    os.environ["DJANGO_SETTINGS_MODULE"] = "tocsin.settings"
-    import django
-
-    django.setup()
-    try:
+    with own_database("folding"):
         for name, per_request, keys in (
             ("one a request, distinct keys", 1, None), ("100 a request, distinct keys", 100, None),
             ("one a request, 100 keys", 1, 100), ("100 a request, 100 keys", 100, 100), ("distinct keys again, on what is there", 100, None),
         ):  # fmt: skip
             run(name, options.events, per_request, keys, options.profile)
-    finally:
-        from django.db import connections
-
-        connections.close_all()
-        database.drop(os.environ["TOCSIN_DATABASE_URL"])
 
 
 def run(name: str, events: int, per_request: int, keys: int | None, profile: bool) -> None:

@@ -6,7 +6,6 @@ https://docs.opsgenie.com/docs/api-overview - read with an API key of the accoun
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -14,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from tocsin.integrations.moving import calendar
 from tocsin.integrations.moving import opsgenie_rules as rules
-from tocsin.integrations.moving.reader import MovingError, ask
+from tocsin.integrations.moving.reader import MovingError, ask, translated
 
 SERVER = "https://api.opsgenie.com"
 PAGE = 100
@@ -339,11 +338,6 @@ def _address(kind: str, to: str) -> str:
     return to.lower() if kind == "email" else f"+{''.join(letter for letter in to if letter.isdigit())}"
 
 
-def convert(server: str, key: str, read_from: Callable[[str, str], dict[str, Any]] = read) -> tuple[dict[str, Any], list[str]]:
+def convert(server: str, key: str) -> tuple[dict[str, Any], list[str]]:
     """The document, and what is not carried over. Raises MovingError."""
-    move = Move(read_from(server, key))
-    try:
-        document = move.document()
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise MovingError(f"Opsgenie answered in another form than documented: {type(error).__name__} {error}") from error
-    return document, list(dict.fromkeys(move.notes))
+    return translated("Opsgenie", Move(read(server, key)))

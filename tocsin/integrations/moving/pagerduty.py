@@ -6,7 +6,6 @@ https://developer.pagerduty.com/api-reference - the REST API v2, read with a key
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tocsin import clock
 from tocsin.integrations.moving import calendar
-from tocsin.integrations.moving.reader import MovingError, ask
+from tocsin.integrations.moving.reader import MovingError, ask, translated
 
 SERVER = "https://api.pagerduty.com"
 PAGE = 100  # the most that it gives at once
@@ -269,11 +268,6 @@ def _hours(restriction: dict[str, Any]) -> list[dict[str, Any]]:
     return [line for day in range(7) for line in calendar.hours(day * calendar.DAY + start, min(length, calendar.DAY))]
 
 
-def convert(server: str, key: str, read_from: Callable[[str, str], dict[str, Any]] = read) -> tuple[dict[str, Any], list[str]]:
+def convert(server: str, key: str) -> tuple[dict[str, Any], list[str]]:
     """The document, and what is not carried over. Raises MovingError."""
-    move = Move(read_from(server, key))
-    try:
-        document = move.document()
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise MovingError(f"PagerDuty answered in another form than documented: {type(error).__name__} {error}") from error
-    return document, list(dict.fromkeys(move.notes))
+    return translated("PagerDuty", Move(read(server, key)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from tocsin.lib import http
 
@@ -16,6 +16,24 @@ LONGEST_PAUSE = 60.0  # seconds that are waited where it says "too many requests
 
 class MovingError(Exception):
     """The other product's answer cannot be used; the sentence says why."""
+
+
+class Translation(Protocol):
+    """What was read of another product, to be said in our form."""
+
+    notes: list[str]
+
+    def document(self) -> dict[str, Any]:
+        """What `tocsin import` takes; fills `notes`."""
+
+
+def translated(product: str, move: Translation) -> tuple[dict[str, Any], list[str]]:
+    """The document, and what is not carried over, each sentence once. Raises MovingError where the answers have another form than expected."""
+    try:
+        document = move.document()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MovingError(f"{product} answered in another form than documented: {type(error).__name__} {error}") from error
+    return document, list(dict.fromkeys(move.notes))
 
 
 def ask(url: str, headers: Mapping[str, str]) -> dict[str, Any]:
