@@ -106,12 +106,15 @@ class Phone:
 
     def __init__(self) -> None:
         self.received: list[tuple[float, str, str]] = []
+        self.answers = threading.Event()  # cleared, it takes what comes and leaves the sender waiting
+        self.answers.set()
         phone = self
 
         class Taker(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 phone.received.append((time.monotonic(), self.path, body.decode("utf-8", "replace")))
+                phone.answers.wait(60)
                 self.send_response(200)
                 self.end_headers()
 

@@ -59,6 +59,10 @@ class Watched:
         command = [sys.executable, "-m", "tocsin.cli", *arguments, "--data", str(self.folder)]
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, cwd="/")
 
+    def left_to_send(self) -> list[dict[str, Any]]:
+        """What it keeps on disk as not sent yet."""
+        return json.loads((self.folder / "watch" / "state.json").read_text())["outgoing"]
+
     def health(self) -> dict[str, Any]:
         return json.loads(get(self.url + "/healthz"))
 
@@ -143,6 +147,7 @@ def test_a_silent_heartbeat_pages_a_killed_watch_goes_on_and_a_link_acknowledges
         time.sleep(1)
     assert not phone.received and watched.health()["status"] == "watching"
     until(lambda: rang(phone), bool, 12)
+    until(watched.left_to_send, lambda left: left == [])  # it knows that this one went out
     watched.kill()
     watched.start()
     time.sleep(2.5)
@@ -156,6 +161,19 @@ def test_a_silent_heartbeat_pages_a_killed_watch_goes_on_and_a_link_acknowledges
     until(lambda: len(rang(phone)), lambda count: count == 2)
     assert rang(phone)[1][:2] == ("Ana", "Tocsin is heard again") and watched.health()["status"] == "watching"
     assert watched.stop() == 0
+
+
+def test_killed_before_a_provider_has_answered_it_says_the_same_once_more_and_that_it_may_be_a_duplicate(watched, phone):
+    phone.answers.clear()
+    watched.start()
+    until(lambda: rang(phone), bool, 15)
+    watched.kill()
+    phone.answers.set()
+    watched.start()
+    until(lambda: rang(phone), lambda all: len(all) == 2)
+    until(watched.left_to_send, lambda left: left == [])
+    said = [json.loads(body) for _, _, body in phone.received]
+    assert ["Possible duplicate" in one["text"] for one in said] == [False, True]
 
 
 def test_on_its_own_host_somebody_acknowledges_by_a_command(watched, phone):

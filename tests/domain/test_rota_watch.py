@@ -41,6 +41,17 @@ def run(what: Rota, state: State, until: datetime, *, every: timedelta = timedel
     return state, seen
 
 
+def test_only_a_try_whose_end_nobody_knows_makes_the_next_one_a_possible_duplicate():
+    state, _ = rules.decide(TWO, State(NOW), NOW + minutes(4), SILENCE)
+    first = rules.due(state, NOW + minutes(4))
+    assert [one.unsure for one in first] == [False]
+    state = rules.begun(state, first)
+    assert [one.unsure for one in rules.due(state, NOW + minutes(4))] == [True]  # as it stands on disk after a kill
+    later = NOW + minutes(5)
+    assert [one.unsure for one in rules.due(rules.sent(state, [], first, NOW + minutes(4)), later)] == [False]
+    assert [one.unsure for one in rules.due(rules.sent(state, [], [], NOW + minutes(4), unknown=first), later)] == [True]
+
+
 def test_while_the_heartbeat_is_heard_nobody_is_paged():
     state = State(NOW)
     for minute in range(30):

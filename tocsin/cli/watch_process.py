@@ -113,14 +113,14 @@ class Watcher:
             rota, now = self.rota(), clock.now()
             before = self.state
             self.state, told = rules.decide(rota, before, now, self.settings.silence)
+            going = [one for one in rules.due(self.state, now) if one.key not in self.sending] if rota else []
+            self.state = rules.begun(self.state, going)
             if self.state != before:
                 self.store.keep(self.state)
             self._log(told)
-            if rota:
-                for one in rules.due(self.state, now):
-                    if one.key not in self.sending:
-                        self.sending.add(one.key)
-                        self.threads.submit(self._send, one, rota)
+            for one in going:
+                self.sending.add(one.key)
+                self.threads.submit(self._send, one, rota)
 
     def hear(self) -> None:
         """A heartbeat came in. Whoever was paged hears that it is back."""
@@ -164,12 +164,12 @@ class Watcher:
     def _send(self, one: Outgoing, rota: Rota) -> None:
         person = rota.people.get(one.person)
         receipt = (
-            self._deliver(one.method, self.message(person, rota), one.key) if person else Receipt(Outcome.FAILED, "no longer in the rota")
+            self._deliver(one.method, self.message(person, rota, possible_duplicate=one.unsure), one.key) if person else Receipt(Outcome.FAILED, "no longer in the rota")
         )
         log.warning("%s by %s: %s, %s", person.name if person else one.person, one.method.kind, receipt.outcome, receipt.reason)
-        again = receipt.outcome in (Outcome.RETRY, Outcome.UNKNOWN)
+        failed, unknown = ([one] if receipt.outcome is outcome else [] for outcome in (Outcome.RETRY, Outcome.UNKNOWN))
         with self.lock:
-            self.state = rules.sent(self.state, [] if again else [one], [one] if again else [], clock.now())
+            self.state = rules.sent(self.state, [] if failed or unknown else [one], failed, clock.now(), unknown=unknown)
             self.sending.discard(one.key)
             self.store.keep(self.state)
 
@@ -188,7 +188,7 @@ class Watcher:
             log.exception("a message by %s failed", method.kind)
             return Receipt(Outcome.RETRY, f"the channel failed: {type(error).__name__}")
 
-    def message(self, person: Person, rota: Rota) -> Message:
+    def message(self, person: Person, rota: Rota, *, possible_duplicate: bool = False) -> Message:
         """What somebody is told when Tocsin is silent."""
         now = clock.now()
         values = {"run": self.state.runs, "by": person.name}
@@ -197,9 +197,9 @@ class Watcher:
         )
         stale = f"\nThe rota is from {rota.made_at:%Y-%m-%d %H:%M} UTC." if now > rota.valid_until else ""
         text = f"{self.said()}\nAlerts may reach nobody until it runs again.{stale}\nWhy you: policy {rota.policy}, as it was copied to the watch."
-        return Message(
-            "Tocsin itself is silent", text, link=link, urgent=True, facts={"kind": "page", "subject_url": self.settings.installation}
-        )
+        text += "\nPossible duplicate of a page before." if possible_duplicate else ""
+        facts = {"kind": "page", "subject_url": self.settings.installation, "possible_duplicate": possible_duplicate}
+        return Message("Tocsin itself is silent", text, link=link, urgent=True, facts=facts)
 
     # -- what is asked ------------------------------------------------------------------------------------------------------
     def link(self, token: str) -> str:

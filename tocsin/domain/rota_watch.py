@@ -101,7 +101,8 @@ def read(plain: dict[str, Any]) -> Rota:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message that is to go out at `due_at`; `key` is the same for each try."""
+    """A message that is to go out at `due_at`; `key` is the same for each try. `unsure`: a try began whose end nobody knows (the watch was
+    killed, the provider did not answer), so that the next one may be a duplicate."""
 
     key: str
     person: int
@@ -109,6 +110,7 @@ class Outgoing:
     step: int
     due_at: datetime
     tries: int = 0
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,14 +204,22 @@ def due(state: State, now: datetime) -> list[Outgoing]:
     return [one for one in state.outgoing if one.due_at <= now]
 
 
-def sent(state: State, done: Iterable[Outgoing], failed: Iterable[Outgoing], now: datetime) -> State:
-    """What went out is done; what failed for now is tried again a few times."""
+def begun(state: State, going: Iterable[Outgoing]) -> State:
+    """These are being sent from now on: to be kept before the first byte of them goes out."""
+    keys = {one.key for one in going}
+    return replace(state, outgoing=tuple(replace(one, unsure=one.unsure or one.key in keys) for one in state.outgoing))
+
+
+def sent(
+    state: State, done: Iterable[Outgoing], failed: Iterable[Outgoing], now: datetime, *, unknown: Iterable[Outgoing] = ()
+) -> State:
+    """What went out is done; what failed for now, or may have gone out (`unknown`), is tried again a few times."""
     finished = {one.key for one in done}
-    again = {one.key: one for one in failed}
+    again = {one.key: False for one in failed} | {one.key: True for one in unknown}
     left = []
     for one in state.outgoing:
         if one.key in again and one.tries + 1 < MOST_TRIES:
-            left.append(replace(one, tries=one.tries + 1, due_at=now + RETRY))
+            left.append(replace(one, tries=one.tries + 1, due_at=now + RETRY, unsure=again[one.key]))
         elif one.key not in finished and one.key not in again:
             left.append(one)
     return replace(state, outgoing=tuple(left))
