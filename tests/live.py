@@ -35,11 +35,12 @@ class LiveServer:
     def __init__(self, *arguments: str, root: Path = ROOT, folder: Path | None = None, **settings: str) -> None:
         self.root, self.folder = root, folder or Path(tempfile.mkdtemp(prefix="tocsin-live-"))
         self.folder.mkdir(exist_ok=True)
+        self.folder.chmod(0o711)  # as root: else the database, whose user could not reach it, would be put elsewhere, and stay there
         self.port, self.arguments, self.settings = free_port(), arguments, settings
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
 
-    def start(self, seconds: float = 60.0) -> None:
+    def start(self, seconds: float = 150.0) -> None:
         """Start it; ready on return."""
         self.started = time.monotonic()
         own = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "DJANGO_"))}

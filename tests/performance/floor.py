@@ -2,7 +2,7 @@
 
     python -m tests.performance.floor PORT DATABASE_URL
 
-Reads an array of alerts, keeps each as a row, keeps one row for each identity with a count, and answers after the commit.
+Reads an array of alerts, keeps each as a row, keeps one row for each identity with a count and its first alert, and answers after the commit.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ import msgspec
 import uvloop
 
 TABLES = """
-CREATE TABLE IF NOT EXISTS kept (id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT now(), body jsonb NOT NULL);
-CREATE TABLE IF NOT EXISTS identity (labels text PRIMARY KEY, times bigint NOT NULL, last timestamptz NOT NULL);
+CREATE TABLE IF NOT EXISTS kept (id bigserial PRIMARY KEY, labels text NOT NULL, at timestamptz NOT NULL DEFAULT now(), body jsonb NOT NULL);
+CREATE TABLE IF NOT EXISTS identity (labels text PRIMARY KEY, times bigint NOT NULL, last timestamptz NOT NULL, body jsonb NOT NULL)
+  WITH (fillfactor = 70);
 """
 WRITE = """
-WITH kept AS (INSERT INTO kept (body) SELECT unnest($1::text[])::jsonb)
-INSERT INTO identity AS i SELECT labels, times, now() FROM unnest($2::text[], $3::bigint[]) AS u(labels, times)
+WITH kept AS (INSERT INTO kept (labels, body) SELECT labels, body::jsonb FROM unnest($1::text[], $2::text[]) AS u(labels, body))
+INSERT INTO identity AS i SELECT labels, times, now(), body::jsonb FROM unnest($3::text[], $4::bigint[], $5::text[]) AS u(labels, times, body)
 ON CONFLICT (labels) DO UPDATE SET times = i.times + excluded.times, last = excluded.last
 """
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -75,15 +76,17 @@ async def write(waiting: Waiting, address: str) -> None:
         if not taken:
             continue
         alerts = [alert for _, found in taken for alert in found]
-        times = Counter(repr(sorted(alert["labels"].items())) for alert in alerts)
+        keys = ["\x1f".join(f"{name}={value}" for name, value in sorted(alert["labels"].items())) for alert in alerts]
+        bodies = [msgspec.json.encode(alert).decode() for alert in alerts]
+        times, first = Counter(keys), dict(zip(reversed(keys), reversed(bodies), strict=True))
         ordered = sorted(times)  # one order of locks
-        await connection.execute(WRITE, [msgspec.json.encode(alert).decode() for alert in alerts], ordered, [times[key] for key in ordered])
+        await connection.execute(WRITE, keys, bodies, ordered, [times[key] for key in ordered], [first[key] for key in ordered])
         for transport, _ in taken:
             transport.write(ANSWER)
 
 
 async def main(port: int, address: str) -> None:
-    """Listen on loopback, ten minutes at most."""
+    """Listen on loopback, half an hour at most."""
     connection = await asyncpg.connect(address)
     await connection.execute(TABLES)
     await connection.close()

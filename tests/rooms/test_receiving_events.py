@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
@@ -9,13 +10,14 @@ from django.db import DatabaseError, connection
 from tocsin import clock
 from tocsin.accounts.actor import SYSTEM, Actor
 from tocsin.accounts.models import Team, User
-from tocsin.alerts import operations, operations_silences, queries
+from tocsin.alerts import operations, operations_rows, operations_silences, queries
 from tocsin.alerts.models import Alert, ChangeEvent, RawEvent
 from tocsin.incidents.models import Ticket
 from tocsin.integrations.registry import SOURCES
 from tocsin.lib.refusal import Refused
 from tocsin.obligations.models import Obligation
 from tocsin.paging.models import ContactMethod, Escalation, EscalationPolicy, NotificationRule
+from tocsin.postgres import migrated
 from tocsin.response import receive_events
 from tocsin.response.pace import Pace
 from tocsin.response.replay import replay
@@ -308,8 +310,7 @@ def test_an_alert_is_ended_by_hand_and_the_next_event_opens_a_new_one():
     assert Alert.objects.count() == 2
 
 
-def test_what_is_asked_after_every_batch_reads_no_table_as_a_whole_however_many_alerts_there_are():
-    house = House()
+def many_alerts(house: House) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO alerts_alert (integration_id, dedup_key, status, title, source_severity, severity, severity_reason, link, runbook, labels,"
@@ -319,11 +320,46 @@ def test_what_is_asked_after_every_batch_reads_no_table_as_a_whole_however_many_
             " now() + interval '1 hour', now() + interval '1 day', 1, '', '', '{}', '[]', '{}', 0, '', '', '', '{}', 0 FROM generate_series(1, 3000) n",
             [house.integration.pk],
         )
+
+
+def plan(statement: str, values: tuple[Any, ...] = ()) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN " + statement, values or None)
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+def test_what_is_asked_after_every_batch_reads_no_table_as_a_whole_however_many_alerts_there_are():
+    many_alerts(House())
+    with connection.cursor() as cursor:
         cursor.execute("ANALYZE alerts_alert")
-        cursor.execute("EXPLAIN " + queries.OVERDUE)
-        plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "alert_expiry" in plan and "alert_stale" in plan
-    assert "Seq Scan on alerts_alert" not in plan, plan
+    asked = plan(queries.OVERDUE)
+    assert "alert_expiry" in asked and "alert_stale" in asked
+    assert "Seq Scan on alerts_alert" not in asked, asked
+
+
+def test_known_alerts_are_found_by_their_keys_also_where_the_database_still_believes_that_there_are_none():
+    house = House()
+    many_alerts(house)
+    with connection.cursor() as cursor:  # as it is for a minute after the tables were made, in a storm
+        cursor.execute(
+            "SELECT pg_restore_relation_stats('schemaname', 'public', 'relname', relname::text, 'relpages', 1, 'reltuples', 0::real)"
+            " FROM pg_class WHERE relname IN (SELECT indexname FROM pg_indexes WHERE tablename = 'alerts_alert')"
+        )
+    keys = ["key-7", "key-2999", "nobody's"]
+    asked = plan(operations_rows._NEWEST, (keys, house.integration.pk))
+    assert "alert_key on alerts_alert k" in asked and "dedup_key >= " in asked.replace("(dedup_key)::text", "dedup_key"), asked
+    found, free = operations_rows.newest(house.integration.pk, keys)
+    assert [row.state.dedup_key for row in found] == ["key-7", "key-2999"] and len(free) == 1
+
+
+def test_a_fresh_database_does_not_take_its_tables_for_empty_for_the_first_minute():
+    empty = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i') AND reltuples = 0 AND pg_relation_size(oid) <= 16384"
+    with connection.cursor() as cursor:
+        cursor.execute(empty)
+        assert cursor.fetchone()[0] > 50
+        cursor.execute(migrated.FORGET_EMPTINESS)
+        cursor.execute(empty)
+        assert cursor.fetchone()[0] == 0
 
 
 def test_while_what_waits_rests_a_wake_up_asks_the_database_one_question(monkeypatch, django_assert_num_queries):

@@ -95,9 +95,12 @@ _MADE_OF_STATE = [name for name in AlertState.__dataclass_fields__ if name != "d
 _values_of_state = attrgetter(*_STATE)
 _values_of_row = attrgetter(*_OWN)
 _RECORD = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
+# The first one at or after the key, looked at afterwards: in that order only the index of keys can be read. Asked for the last one that has
+# the key, PostgreSQL may as well walk the primary key back to the first alert ever, once for each key.
 _NEWEST = (
-    f"SELECT {_SELECT} FROM alerts_alert a WHERE a.id = ANY(ARRAY(SELECT (SELECT max(k.id) FROM alerts_alert k"  # noqa: S608
-    " WHERE k.integration_id = %s AND k.dedup_key = key) FROM unnest(%s::text[]) AS key)) ORDER BY a.id FOR UPDATE"
+    f"SELECT {_SELECT} FROM alerts_alert a WHERE a.id = ANY(ARRAY(SELECT found.id FROM unnest(%s::text[]) AS key CROSS JOIN LATERAL"  # noqa: S608
+    " (SELECT k.id, k.dedup_key FROM alerts_alert k WHERE k.integration_id = %s AND k.dedup_key >= key ORDER BY k.dedup_key, k.id DESC LIMIT 1)"
+    " found WHERE found.dedup_key = key)) ORDER BY a.id FOR UPDATE"
 )
 FEW = 10  # keys
 _FREE = (
@@ -138,7 +141,7 @@ def number(rows: Sequence[Row], ids: list[int]) -> None:
 def newest(integration_id: int, keys: list[str]) -> tuple[list[Row], list[int]]:
     """The newest alert of each of these keys, locked; and free ids for keys that have none, where they are few: one may be a page, which has
     no time to ask once more."""
-    questions: list[tuple[str, tuple[Any, ...]]] = [(_NEWEST, (integration_id, keys))]
+    questions: list[tuple[str, tuple[Any, ...]]] = [(_NEWEST, (keys, integration_id))]
     if len(keys) <= FEW:
         questions.append((_FREE, (keys, integration_id)))
     found, *free = together.several(*questions)

@@ -99,6 +99,7 @@ def migrate(data: Data = None) -> None:
                 cursor.execute(statement)
             cursor.execute(migrated.TABLE)
             cursor.execute(migrated.SAVE, [migrated.stamp()])
+            cursor.execute(migrated.FORGET_EMPTINESS)
         connection.close()
     typer.echo("the tables are up to date")
 

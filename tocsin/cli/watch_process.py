@@ -113,14 +113,14 @@ class Watcher:
             rota, now = self.rota(), clock.now()
             before = self.state
             self.state, told = rules.decide(rota, before, now, self.settings.silence)
-            going = [one for one in rules.due(self.state, now) if one.key not in self.sending] if rota else []
-            self.state = rules.begun(self.state, going)
+            going = [(one, rota) for one in rules.due(self.state, now) if rota and one.key not in self.sending]
+            self.state = rules.begun(self.state, [one for one, _ in going])
             if self.state != before:
                 self.store.keep(self.state)
             self._log(told)
-            for one in going:
+            for one, copy in going:
                 self.sending.add(one.key)
-                self.threads.submit(self._send, one, rota)
+                self.threads.submit(self._send, one, copy)
 
     def hear(self) -> None:
         """A heartbeat came in. Whoever was paged hears that it is back."""
@@ -164,7 +164,9 @@ class Watcher:
     def _send(self, one: Outgoing, rota: Rota) -> None:
         person = rota.people.get(one.person)
         receipt = (
-            self._deliver(one.method, self.message(person, rota, possible_duplicate=one.unsure), one.key) if person else Receipt(Outcome.FAILED, "no longer in the rota")
+            self._deliver(one.method, self.message(person, rota, possible_duplicate=one.unsure), one.key)
+            if person
+            else Receipt(Outcome.FAILED, "no longer in the rota")
         )
         log.warning("%s by %s: %s, %s", person.name if person else one.person, one.method.kind, receipt.outcome, receipt.reason)
         failed, unknown = ([one] if receipt.outcome is outcome else [] for outcome in (Outcome.RETRY, Outcome.UNKNOWN))

@@ -114,7 +114,15 @@ class Store:
                 plain["run"]["acknowledged_at"] and _time(plain["run"]["acknowledged_at"]), plain["run"]["acknowledged_by"],
             )  # fmt: skip
             going = tuple(
-                Outgoing(one["key"], one["person"], Method(**one["method"]), one["step"], _time(one["due_at"]), one["tries"], one.get("unsure", False))
+                Outgoing(
+                    one["key"],
+                    one["person"],
+                    Method(**one["method"]),
+                    one["step"],
+                    _time(one["due_at"]),
+                    one["tries"],
+                    one.get("unsure", False),
+                )
                 for one in plain["outgoing"]
             )
             # It could not hear while it was away: the silence counts from now, unless it was paging already.

@@ -210,9 +210,7 @@ def begun(state: State, going: Iterable[Outgoing]) -> State:
     return replace(state, outgoing=tuple(replace(one, unsure=one.unsure or one.key in keys) for one in state.outgoing))
 
 
-def sent(
-    state: State, done: Iterable[Outgoing], failed: Iterable[Outgoing], now: datetime, *, unknown: Iterable[Outgoing] = ()
-) -> State:
+def sent(state: State, done: Iterable[Outgoing], failed: Iterable[Outgoing], now: datetime, *, unknown: Iterable[Outgoing] = ()) -> State:
     """What went out is done; what failed for now, or may have gone out (`unknown`), is tried again a few times."""
     finished = {one.key for one in done}
     again = {one.key: False for one in failed} | {one.key: True for one in unknown}
