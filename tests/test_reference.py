@@ -129,7 +129,7 @@ def plain(address: str) -> str:
 
 def dispatched() -> set[str]:
     """The addresses that asgi.py tells apart itself (texts that begin with a slash in its `app`), and the intake's."""
-    found = {address.path for address in addresses.TABLE} - {"/in"}
+    found = {address.path for address in addresses.TABLE}
     for node in ast.walk(ast.parse((SOURCES / "asgi.py").read_text(encoding="utf-8"))):
         if isinstance(node, ast.AsyncFunctionDef) and node.name == "app":
             found |= {one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and str(one.value).startswith("/")}
@@ -138,8 +138,9 @@ def dispatched() -> set[str]:
 
 def test_the_methods_of_the_intakes_addresses_are_described():
     described = {cells[0].strip("`"): set(cells[1].split(", ")) for cells in rows(page("addresses")) if cells[0].startswith("`/")}
-    wrong = {one.path for one in addresses.TABLE if one.path != "/in" and described.get(one.path) != set(one.takes)}
-    assert wrong == set() and all(f"{one.path}/".startswith(addresses.PREFIXES) for one in addresses.TABLE)
+    own = [one for one in addresses.TABLE if one.path != addresses.SHARED]
+    wrong = {one.path for one in own if described.get(one.path) != set(one.takes)}
+    assert wrong == set() and all(f"{one.path}/".startswith(addresses.PREFIXES) for one in own)
 
 
 def test_addresses_of_pages_and_api_are_described_with_what_they_need():

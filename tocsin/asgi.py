@@ -29,7 +29,7 @@ except ImproperlyConfigured as error:
     refuse_to_start(str(error))
 
 from tocsin.intake import canary  # noqa: E402
-from tocsin.intake.addresses import PREFIXES, WHOLE  # noqa: E402
+from tocsin.intake.addresses import WHOLE, is_ours  # noqa: E402
 from tocsin.intake.app import app as intake  # noqa: E402
 from tocsin.intake.app import take_whole  # noqa: E402
 from tocsin.live.app import app as live  # noqa: E402
@@ -59,7 +59,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         return None
     path: str = scope["path"]
-    if path.startswith(PREFIXES) and not _heartbeats(path):
+    if is_ours(scope["method"], path) and not _heartbeats(path):
         return await intake(scope, receive, send)
     if path == "/live":
         return await live(scope, receive, send)

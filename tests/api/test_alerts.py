@@ -119,10 +119,22 @@ def test_a_silence_is_made_listed_and_ended(integration):
     assert set(refused["errors"]) == {"matchers", "ends_at"}
 
 
+def test_a_service_says_what_it_depends_on_until_that_is_gone(service):
+    database = ask("POST", "/services", {"name": "database"})
+    assert ask("PATCH", f"/services/{service['id']}", {"depends_on": [database["id"]]})["depends_on"] == [database["id"]]
+    assert ask("PATCH", f"/services/{service['id']}", {"critical": True})["depends_on"] == [database["id"]]
+    refused = ask("PATCH", f"/services/{service['id']}", {"depends_on": [999999]}, expect=(422,))
+    assert set(refused["errors"]) == {"depends_on"}
+    ask("DELETE", f"/services/{database['id']}")
+    assert ask("GET", f"/services/{service['id']}")["depends_on"] == []
+
+
 def test_a_service_is_changed_and_removed_only_when_nothing_belongs_to_it(integration, service):
     assert ask("PATCH", f"/services/{service['id']}", {"critical": True, "severity_map": {"critical": "SEV1"}})["critical"]
     refused = ask("PATCH", f"/services/{service['id']}", {"team": 999999, "severity_map": {"loud": "SEV1"}}, expect=(422,))
     assert set(refused["errors"]) == {"team", "severity_map"}
+    refused = ask("PATCH", f"/services/{service['id']}", {"depends_on": [service["id"]]}, expect=(422,))
+    assert set(refused["errors"]) == {"depends_on"}
     ask("DELETE", f"/services/{service['id']}", expect=(409,))
     ask("DELETE", f"/integrations/{integration['id']}")
     ask("DELETE", f"/services/{service['id']}")

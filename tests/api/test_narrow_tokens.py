@@ -8,6 +8,8 @@ from tests.api.test_frame import call, token
 from tests.scenarios.organisation import Organisation
 from tocsin import clock
 from tocsin.accounts.actor import Actor
+from tocsin.alerts import operations
+from tocsin.alerts.models import Integration
 from tocsin.incidents import queries
 from tocsin.lib.refusal import Refused
 from tocsin.response.assign_role import assign_role
@@ -70,3 +72,13 @@ def test_a_held_role_is_not_taken_by_an_administrators_token_without_that_scope(
     with pytest.raises(Refused, match="can hand it over"):
         assign_role(**taking, by=narrowed(house.ana, RESPOND))
     assert assign_role(**taking, by=narrowed(house.ana, EVERYTHING)).user == house.lea
+
+
+def test_the_key_in_the_body_of_an_event_is_shown_to_the_scope_administer_alone(house):
+    now = clock.now()
+    integration = Integration.objects.create(name="Events", kind="pagerduty_events_v2", key="k" * 32, created_at=now)
+    raw = operations.accept(integration, body=b'{"routing_key": "' + b"k" * 32 + b'"}', protocol="pagerduty", now=now)
+    for scopes, seen in ((["read", "respond"], False), (["read", "administer"], True)):
+        for address in (f"/events/{raw.pk}", "/events.jsonl"):
+            said = call("GET", address, bearer=token(*scopes, user=house.ana)).getvalue().decode()
+            assert "routing_key" in said and (integration.key in said) is seen, address

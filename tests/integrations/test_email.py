@@ -10,10 +10,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tocsin.domain.ports import Received, UnreadableError
+from tocsin.domain.ports import Message, Received, UnreadableError
 from tocsin.intake import any_source
 from tocsin.integrations import mapping
 from tocsin.integrations.email import message, subject
+from tocsin.integrations.email.notifier import compose
 from tocsin.integrations.email.source import SOURCE
 
 RECEIVED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -233,6 +234,46 @@ def test_the_owners_rules_see_subject_text_sender_and_headers():
     )
     one = mapping.read(SOURCE.parse, raw(bytes(mail("Ticket #7 came in", "hot\n", List_Id="<ops>"))), rules)[0]
     assert (one.dedup_key, one.service, one.title, one.note) == ("#7", "<ops>", "hot/nagios@monitor.example", "")
+
+
+@pytest.mark.parametrize(
+    ("title", "headers"),
+    [
+        ("Automatic reply: Disk full", {"Auto-Submitted": "auto-replied"}),
+        ("Re: Disk full", {"Auto-Submitted": "auto-replied (vacation)"}),
+        ("Automatische Antwort: Disk full", {"Auto-Submitted": "auto-generated"}),
+        ("Disk full", {"X-Autoreply": "yes"}),
+        ("Disk full", {"Precedence": "auto_reply"}),
+        ("Undelivered Mail Returned to Sender", {"Content-Type": "multipart/report; report-type=delivery-status; boundary=b"}),
+    ],
+)
+def test_what_a_machine_answers_or_a_mail_server_reports_pages_nobody(title, headers):
+    one = mail(title)
+    for name, value in headers.items():
+        del one[name]
+        one[name] = value
+    event = read(bytes(one))
+    assert event.status == "none" and "no alert" in event.note
+
+
+def test_a_page_that_is_forwarded_to_an_integration_does_not_page_again():
+    sent = compose("ana@example.com", Message("SEV2 Disk full", "Disk full on db1"), "1-2").message()
+    event = read(sent.as_bytes())
+    assert event.status == "none" and "for ever" in event.note
+
+
+def test_what_a_monitor_sends_by_itself_is_an_alert():
+    for title in ("Cron <root@db1> backup failed", "Out of memory", "Office router is out of office hours schedule"):
+        assert read(bytes(mail(title, Auto_Submitted="auto-generated"))).status == "firing"
+
+
+def test_the_first_link_of_an_html_mail_leads_there():
+    one = EmailMessage()
+    one["From"], one["Subject"] = "a@b.example", "Disk full"
+    one.set_content(
+        '<p>See the <a class="x" href="https://g.example/d/1?a=1&amp;b=2">graph</a>, <a href="https://other.example">other</a></p>', "html"
+    )
+    assert read(bytes(one)).link == "https://g.example/d/1?a=1&b=2"
 
 
 # -- hostile mails --------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import copy
 import json
 import random
 import re
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import msgspec
 import pytest
 
 from tocsin.domain.ports import Received, UnreadableError
+from tocsin.intake import any_source
 from tocsin.integrations import reading
+from tocsin.integrations.reading_spoilt import mended
 from tocsin.integrations.registry import SOURCES
 
 FOLDER = Path(__file__).parent / "payloads"
@@ -134,6 +137,43 @@ def test_json_that_a_template_spoilt_is_mended_as_far_as_it_goes():
     assert (event.status, event.dedup_key, event.title) == ("firing", "a1", 'Disk "full" on db1')
     [event] = SOURCES["generic"].parse(Received(b'{"title": "Disk full", "key": "a",}', "application/json", RECEIVED))
     assert event.dedup_key == "a"
+
+
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        ('{"title": "Störung"}'.encode("cp1252"), "Störung"),
+        ('{"title": "Störung"}\r\n'.encode("utf-16"), "Störung"),
+        (b'\xef\xbb\xbf{"title": "Disk full"}', "Disk full"),
+        (b'{"title": "Disk full", "used": NaN}', "Disk full"),
+        (b'{"title": "Disk \\udcff full"}', "Disk \ufffd full"),
+        ("Störung auf db1".encode("cp1252"), "Störung auf db1"),
+    ],
+)
+def test_a_body_in_another_character_set_or_from_another_json_is_read_all_the_same(body, title):
+    assert any_source.check(body, "text/plain").accepted.status == 202
+    assert [event.title for event in SOURCES["generic"].parse(Received(body, "text/plain", RECEIVED))] == [title]
+
+
+def test_an_object_a_line_is_a_list_and_a_bad_element_stands_alone():
+    for body in (b'{"title": "one"}\n{"title": "two"}\n', b'[5, {"title": "one"}, {"title": "two"}]'):
+        events = SOURCES["generic"].parse(Received(body, "application/json", RECEIVED))
+        assert [event.title for event in events if event.status != "unknown"] == ["one", "two"]
+
+
+def test_mending_takes_little_time_on_the_worst_bodies():
+    for body in (b"{" + b'"a":"' * 10_000 + b"}", b'{"' + b'a":1,"' * 680 + b"}", b"{" + b"  ," * 20_000 + b"x}", b"{}\n" * 20_000 + b"{x"):
+        began = time.perf_counter()
+        assert mended(body) is None
+        assert time.perf_counter() - began < 0.5  # 20 ms when nothing else runs
+
+
+def test_a_trigger_that_names_no_alert_opens_one_whatever_its_address():
+    event = {"event_action": "trigger", "dedup_key": "", "payload": {"summary": "Disk full", "source": "db1", "severity": "critical"}}
+    first, again = (SOURCES["pagerduty_events_v2"].parse(Received(json.dumps(event).encode(), "", RECEIVED))[0] for _ in range(2))
+    assert first.dedup_key == again.dedup_key != ""
+    [other] = SOURCES["pagerduty_events_v2"].parse(Received(json.dumps({**event, "client": "x"}).encode(), "", RECEIVED))
+    assert other.dedup_key != first.dedup_key
 
 
 def test_a_long_stack_trace_is_read_and_its_depths_are_left_out():

@@ -70,7 +70,8 @@ def test_amtool_adds_and_queries_alerts_and_silences_them_until_it_ends_the_sile
 
 
 def test_amtool_shows_the_configuration_groups_and_receivers_are_answered(amtool, tocsin, source):
-    amtool(source["key"], "config", "show")
+    assert "receiver: tocsin" in amtool(source["key"], "config", "show")
+    assert amtool(source["key"], "config", "routes", "test", "alertname=Grouped").split() == ["tocsin"]
     assert {"name": "no service"} in tocsin.ask("GET", "/api/v2/receivers")[1]
     amtool(source["key"], "alert", "add", "alertname=Grouped", "instance=g1")
     grouped = until(lambda: tocsin.ask("GET", "/api/v2/alerts/groups?filter=alertname%3DGrouped")[1], bool)

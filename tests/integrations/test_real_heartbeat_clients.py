@@ -110,6 +110,7 @@ def test_the_first_ping_without_a_name_makes_the_integrations_own_heartbeat(live
     assert ping(tocsin, f"/ping/{integration['key']}/second?create=1")[0] == 200
     until(lambda: tocsin.api("GET", f"/heartbeats?integration={integration['id']}")["items"], lambda items: len(items) == 2)
     assert ping(tocsin, path)[0] == 200  # the one called "default"
+    assert ping(tocsin, f"/integrations/v1/alertmanager/{integration['key']}/heartbeat/", b"")[0] == 200  # as Grafana OnCall has it
 
 
 def test_an_address_that_leads_nowhere_is_said_so(live_server_process):

@@ -74,7 +74,11 @@ def test_unpacking_a_bomb_takes_little_time():
         (b'{"a": 1, "a": 2, "a": {"b": 1}}', "application/json", 202),
         (b'{"title": "\\ud800", "labels": {"\\udfff": "x"}}', "application/json", None),
         (b'{"title": "\\u0000"}', "application/json", 202),
-        (b'{"title": "\xff"}', "application/json", 400),
+        (b'{"title": "St\xf6rung"}', "application/json", 202),
+        ('{"title": "Störung"}'.encode("utf-16"), "application/json", 202),
+        (b"St\xf6rung auf db1", "text/plain", 202),
+        (b'{"title": "Disk full", "used": NaN}', "application/json", 202),
+        (b'{"title": "one"}\n{"title": "two"}\n', "application/json", 202),
     ],
 )
 def test_odd_bodies_are_taken_or_refused_with_a_sentence(web, body, kind, status):  # noqa: F811

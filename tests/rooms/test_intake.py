@@ -136,6 +136,7 @@ def test_kept_headers_are_bounded_in_number_and_length():
         {"Authorization": f"Token {KEY}"},
         {"Authorization": "Basic " + base64.b64encode(f"any:{KEY}".encode()).decode()},
         {"X-Api-Key": KEY},
+        {"X-Routing-Key": KEY},
     ],
 )
 def test_alertmanagers_api_takes_the_key_in_every_header_and_answers_200_with_nothing(web, headers):
@@ -153,6 +154,30 @@ def test_the_key_may_stand_in_the_query(web, query):
 def test_alertmanagers_api_refuses_with_a_json_string(web, body):
     status, text, _ = web.call("POST", "/api/v2/alerts", body, X_Api_Key=KEY)
     assert status == 400 and isinstance(json.loads(text), str)
+
+
+def test_the_neighbours_of_a_bad_alert_are_taken(web):
+    good = {"labels": {"alertname": "Up"}}
+    for bad in (5, None, {}, {"labels": {}}, {"labels": {"a": 1}}, {"labels": "x"}):
+        body = json.dumps([bad, good]).encode()
+        assert web.call("POST", "/api/v2/alerts", body, X_Api_Key=KEY)[:2] == (200, b"")
+        assert web.one("protocol = 'alertmanager_api'")[1] == body
+
+
+def test_alertmanagers_api_may_stand_below_the_key_where_a_sender_knows_an_address_alone(web):
+    before = web.count("protocol = 'alertmanager_api'")
+    assert web.call("POST", f"/in/{KEY}/api/v2/alerts", [{"labels": {"a": "b"}}])[:2] == (200, b"")
+    status, text, _ = web.call("POST", "/api/v1/alerts", [{"labels": {"a": "b"}}], X_Api_Key=KEY)
+    assert (status, json.loads(text)) == (200, {"status": "success"})
+    assert web.count("protocol = 'alertmanager_api'") == before + 2
+
+
+def test_addresses_that_other_products_give_to_an_integration_take_its_own_form(web):
+    for path in (f"/integration/{KEY}/enqueue", f"/v1/json/cloudwatch?apiKey={KEY}", f"/integrations/v1/alertmanager/{KEY}/"):
+        before = web.count("protocol = 'in'")
+        assert web.call("POST", path, {"alerts": []})[0] == 202
+        assert web.count("protocol = 'in'") == before + 1
+    assert web.call("POST", "/v1/json/alert", {"apiKey": KEY})[0] == 410
 
 
 def test_pagerduty_events_are_answered_202_with_the_dedup_key_in_the_body(web):

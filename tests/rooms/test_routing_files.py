@@ -45,6 +45,17 @@ def test_rules_are_exported_by_name_and_applied_whole_and_in_order(house):
     assert [(rule["id"], rule["name"]) for rule in queries_routing.current().rules] == [(2, "Rest"), (1, "Disks"), (3, "New")]
 
 
+def test_what_services_depend_on_is_written_and_read_by_name_in_any_order(house):
+    wanted = [{"name": "Alpha", "depends_on": ["omega", "checkout"], "group_minutes": 0}, {"name": "Omega"}]
+    done = configuration.Applying(clock.now()).apply({"version": 1, "services": wanted})
+    assert done == ["add services: Alpha", "add services: Omega"]
+    written = {row["name"]: row for row in configuration.current()["services"]}
+    assert (written["Alpha"]["depends_on"], written["Alpha"]["group_minutes"]) == (["Omega", "checkout"], 0)
+    assert configuration.Applying(clock.now()).apply({"version": 1, "services": list(written.values())}) == []
+    with pytest.raises(Failed, match="no service nobody"):
+        configuration.Applying(clock.now()).apply({"version": 1, "services": [{"name": "Omega", "depends_on": ["nobody"]}]})
+
+
 def test_the_command_tells_what_would_become_of_a_message(house, here, tmp_path, capsys):
     rule = {"name": "Disks", "conditions": [{"field": "labels.alertname", "value": "Disk"}], "then": {"severity": "SEV1"}}
     routing.save([rule], severities=("SEV1",), by=SYSTEM, now=clock.now())

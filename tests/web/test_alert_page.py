@@ -47,6 +47,24 @@ def test_bodies_are_shown_escaped_readable_and_bounded(world, page):  # noqa: F8
     assert len(shown) < 80_000
 
 
+def test_links_and_images_of_pagerduty_are_links_and_the_key_in_its_body_is_shown_to_nobody(world, page):  # noqa: F811
+    world.integration.kind, world.integration.key = "pagerduty_events_v2", "k" * 32
+    world.integration.save()
+    body = {
+        "routing_key": world.integration.key, "event_action": "trigger", "dedup_key": "d", "payload": {"summary": "Disk full"},
+        "links": [{"href": "https://dash.example/1", "text": "Dashboard"}, {"href": "javascript:alert(1)", "text": "Evil"}],
+        "images": [{"src": "https://dash.example/2.png", "alt": "The curve"}],
+    }  # fmt: skip
+    operations.accept(world.integration, body=json.dumps(body).encode(), protocol="pagerduty", now=clock.now())
+    while receive_events.take():
+        pass
+    world.phone.unread.clear()
+    shown = page(f"/alerts/{Alert.objects.get().pk}/")
+    assert 'The curve <a href="https://dash.example/2.png"' in shown and 'href="javascript' not in shown
+    for address in (f"/alerts/{Alert.objects.get().pk}/", f"/events/{RawEvent.objects.get().pk}/"):
+        assert world.integration.key not in page(address) and "routing_key" in page(address)
+
+
 @pytest.mark.parametrize("body", [b"[" * 100_000, b"\xff\xfe\x00", b"", b'{"a": 1}'])
 def test_any_body_is_readable(body):
     text, cut = queries_evidence.readable(body, 50)

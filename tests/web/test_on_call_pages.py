@@ -227,6 +227,19 @@ def test_an_integration_shows_its_mail_address_where_mail_is_taken(page, setting
     assert f'value="{found.key}@alerts.example"' in page.get(f"/integrations/{found.pk}/").content.decode()
 
 
+def test_a_service_says_what_it_depends_on_and_within_how_many_minutes_alerts_are_one_cause(page):
+    database = Service.objects.create(name="database")
+    form = {"name": "checkout", "action": "save", "depends_on": [database.pk, "x"], "group_minutes": "0"}
+    assert page.post("/services/new/", form).status_code == 303
+    made = Service.objects.get(name="checkout")
+    assert list(made.depends_on.all()) == [database] and made.group_minutes == 0
+    shown = page.get(f"/services/{made.pk}/").content.decode()
+    assert f'name="depends_on" value="{database.pk}" checked' in shown and f'name="depends_on" value="{made.pk}"' not in shown
+    assert page.post(f"/services/{made.pk}/", {**form, "depends_on": [], "group_minutes": ""}).status_code == 303
+    made.refresh_from_db()
+    assert not made.depends_on.exists() and made.group_minutes is None
+
+
 def test_a_service_without_a_name_is_refused_and_keeps_what_was_typed(page):
     answer = page.post("/services/new/", {"name": "", "description": "Takes money", "action": "save"})
     assert answer.status_code == 422 and "needs a name" in answer.content.decode() and "Takes money" in answer.content.decode()

@@ -40,6 +40,7 @@ MOST_TRIES = 3
 MOST_RATE = 100_000  # events a second of one integration
 MOST_BURST = 10_000_000  # events at once of one integration
 LONGEST_GROUPING = 1440  # minutes
+MOST_DEPENDENCIES = 100  # of one service
 LONGEST_STALE = 8760  # hours
 
 
@@ -47,8 +48,8 @@ LONGEST_STALE = 8760  # hours
 
 
 def create_service(*, name: str, by: Actor, now: datetime, **fields: Any) -> Service:
-    """A service. Fields: description, team, escalation_policy, leadership_policy (ids or None), components (ids), critical, tier,
-    severity_map, runbook."""
+    """A service. Fields: description, team, escalation_policy, leadership_policy (ids or None), components and depends_on (ids), critical, tier,
+    severity_map, runbook, group_minutes."""
     return change_service(Service(), name=name, by=by, now=now, **fields)
 
 
@@ -56,7 +57,7 @@ def create_service(*, name: str, by: Actor, now: datetime, **fields: Any) -> Ser
 def change_service(service: Service, *, by: Actor, now: datetime, **fields: Any) -> Service:
     """Set these fields of a service. Raises Refused naming each field that cannot be."""
     errors: dict[str, str] = {}
-    components = fields.pop("components", None)
+    components, depends_on = fields.pop("components", None), fields.pop("depends_on", None)
     if "name" in fields:
         fields["name"] = name = str(fields["name"]).strip()
         taken = Service.objects.filter(name__iexact=name, removed_at=None).exclude(pk=service.pk).exists()
@@ -82,14 +83,28 @@ def change_service(service: Service, *, by: Actor, now: datetime, **fields: Any)
     lines = Service._meta.get_field("components").related_model  # the status page lies above this room: no import of it
     if components is not None and lines._default_manager.filter(pk__in=components).count() != len(set(components)):
         errors["components"] = "There is no such component."
+    if depends_on is not None and (wrong := _not_depended_on(service, depends_on)):
+        errors["depends_on"] = wrong
     _refuse(errors)
     for field, value in fields.items():
         setattr(service, field, value)
     service.save()
     if components is not None:
         service.components.set(components)
+    if depends_on is not None:
+        service.depends_on.set(depends_on)
     audit("save", "service", service.pk, f"Service {service.name} saved", by=by, now=now)
     return service
+
+
+def _not_depended_on(service: Service, ids: list[int]) -> str:
+    """Why a service cannot depend on these; nothing where it can. Circles are taken: services do use one another."""
+    if service.pk in ids:
+        return "A service does not depend on itself."
+    if len(set(ids)) > MOST_DEPENDENCIES:
+        return f"At most {MOST_DEPENDENCIES} services: name those that it uses directly."
+    known = Service.objects.filter(pk__in=ids, removed_at=None).count()
+    return "" if known == len(set(ids)) else "There is no such service."
 
 
 @transaction.atomic

@@ -69,12 +69,12 @@ def shape(row: EventReplay) -> dict[str, Any]:
 @needs(Needs.READ)
 def events_jsonl(request: HttpRequest, wanted: Query[Wanted]):
     """The raw events that match, the oldest first, one JSON object a line with the body as text or in base64; at most 100,000."""
-    return as_file((json.dumps(detail(raw)) + "\n" for raw in _all(wanted.read())), "application/jsonl", "events.jsonl")
+    return as_file((json.dumps(detail(raw, request)) + "\n" for raw in _all(wanted.read())), "application/jsonl", "events.jsonl")
 
 
 def _all(wanted: EventFilter) -> Iterator[RawEvent]:
     """Piece by piece, so that no export holds more than PIECE bodies in memory."""
-    rows, last, left = queries_events.matching(wanted), 0, MOST_EXPORTED
+    rows, last, left = queries_events.matching(wanted).select_related("integration"), 0, MOST_EXPORTED
     while left > 0:
         found = list(rows.filter(pk__gt=last)[: min(PIECE, left)])
         if not found:

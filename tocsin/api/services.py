@@ -21,7 +21,7 @@ router = Router(tags=["Services"])
 
 
 class NewService(Body):
-    """A thing that breaks; policies, team and components by their ids."""
+    """A thing that breaks; policies, team, components and other services by their ids."""
 
     name: str = Field(max_length=120)
     description: str = Field("", max_length=2000)
@@ -29,6 +29,9 @@ class NewService(Body):
     escalation_policy: int | None = None
     leadership_policy: int | None = None
     components: list[int] = Field(default_factory=list, max_length=200)
+    depends_on: list[int] = Field(
+        default_factory=list, max_length=200, description="Services that it uses: alerts of both may be one cause."
+    )
     critical: bool = Field(False, description="Its alerts are one severity step worse.")
     tier: int = Field(3, description="How much it matters, from 1 (the most) to 4: steps of a policy may count for some tiers alone.")
     severity_map: dict[str, str] = Field(default_factory=dict, description='{"critical": "SEV1"}: overrides the procedure\'s table.')
@@ -45,6 +48,7 @@ class ServiceChanges(Body):
     escalation_policy: int | None = None
     leadership_policy: int | None = None
     components: list[int] | None = Field(None, max_length=200)
+    depends_on: list[int] | None = Field(None, max_length=200)
     critical: bool | None = None
     tier: int | None = None
     severity_map: dict[str, str] | None = None
@@ -61,6 +65,7 @@ def shape(service: Service) -> dict[str, Any]:
         "id": service.pk, "name": service.name, "description": service.description, "team": service.team_id,
         "escalation_policy": service.escalation_policy_id, "leadership_policy": service.leadership_policy_id,
         "components": [component.pk for component in service.components.all()], "critical": service.critical, "tier": service.tier,
+        "depends_on": sorted(one.pk for one in service.depends_on.all() if one.removed_at is None),
         "severity_map": service.severity_map, "runbook": service.runbook or None, "group_minutes": service.group_minutes, "created_at": rfc3339(service.created_at),
     }  # fmt: skip
 
@@ -76,7 +81,7 @@ def _service(service_id: int) -> Service:
 @needs(Needs.READ)
 def list_services(request: HttpRequest, paging: Query[Paging]):
     """Every service."""
-    return page(Service.objects.filter(removed_at=None).prefetch_related("components"), paging, shape)
+    return page(Service.objects.filter(removed_at=None).prefetch_related("components", "depends_on"), paging, shape)
 
 
 @router.post("", response={201: dict})

@@ -16,6 +16,7 @@ class Applying:
         self.now = now
         self.by = actor()
         self.done: list[str] = []
+        self.dependencies: dict[str, list[str]] = {}
 
     def apply(self, document: dict[str, Any]) -> list[str]:
         """Carry the document out; what was done, a line each."""
@@ -45,6 +46,8 @@ class Applying:
                 if beside is not None:
                     add = add_ways if section == "users" else add_overrides
                     self.done += add(item[key], beside, **self._common())
+            if section == "services":
+                self._depend()
         return self.done
 
     def _common(self) -> dict[str, Any]:
@@ -109,12 +112,23 @@ class Applying:
         from tocsin.statuspage.models import Component
 
         fields = self._with_team(item)
+        if "depends_on" in fields:
+            self.dependencies[fields["name"]] = fields.pop("depends_on") or []
         for field in ("escalation_policy", "leadership_policy"):
             if fields.get(field):
                 fields[field] = _named(EscalationPolicy, "escalation policy", fields[field])
         if "components" in fields:
             fields["components"] = [_named(Component, "component", name) for name in fields["components"]]
         self._save(Service, create_service, change_service, fields, exists)
+
+    def _depend(self) -> None:
+        """Services may name what stands below them in the file: what they depend on is set when all are there."""
+        from tocsin.alerts.models import Service
+        from tocsin.alerts.operations import change_service
+
+        for name, used in self.dependencies.items():
+            row = Service.objects.get(name__iexact=name, removed_at=None)
+            change_service(row, depends_on=[_named(Service, "service", one) for one in used], **self._common())
 
     def _integrations(self, item: dict[str, Any], exists: bool) -> None:
         """One with a key of its own, which is shown on its page. Its kind stays what it is."""

@@ -111,7 +111,8 @@ def _service(row: Any) -> dict[str, Any]:
         "escalation_policy": row.escalation_policy.name if row.escalation_policy else None,
         "leadership_policy": row.leadership_policy.name if row.leadership_policy else None,
         "components": sorted(component.name for component in row.components.filter(removed_at=None)),
-        "severity_map": row.severity_map, "runbook": row.runbook,
+        "severity_map": row.severity_map, "runbook": row.runbook, "group_minutes": row.group_minutes,
+        "depends_on": sorted(one.name for one in row.depends_on.filter(removed_at=None)),
     }  # fmt: skip
 
 

@@ -26,8 +26,10 @@ def _either(take: Take) -> dict[str, Take]:
 # The first parts of all paths below: whatever begins so is the intake's.
 PREFIXES = (
     "/in/", "/v2/", "/v1/json/", "/api/v2/", "/generic/2010-04-15/", "/integrations/v1/", "/integrations/generic/", "/alert/", "/-/", "/ping/",
-    "/betterstack/",
+    "/betterstack/", "/integration/",
 )  # fmt: skip
+# What is older than our own API at the same address; only POST is the intake's there.
+SHARED = "/api/v1/alerts"
 WHOLE = (
     b"/in/",
     b"/in?",
@@ -39,6 +41,7 @@ TABLE = (
     Address("/in", any_source.PROTOCOL, {"OPTIONS": any_source.may_send, "POST": any_source.take}),
     Address("/in/{key}", any_source.PROTOCOL, {"GET": any_source.take_query, "OPTIONS": any_source.may_send, "POST": any_source.take}),
     Address("/in/{key}/change", any_source.PROTOCOL, {"POST": changes.take}),
+    Address("/in/{key}/api/v2/alerts", alertmanager.PROTOCOL, {"POST": alertmanager.take_alerts}),
     Address("/in/{key}/heartbeat", pings.PROTOCOL, _either(pings.take_in)),
     Address("/in/{key}/heartbeat/{name}", pings.PROTOCOL, _either(pings.take_in)),
     Address("/in/{key}/heartbeat/{name}/{signal}", pings.PROTOCOL, _either(pings.take_in)),
@@ -53,6 +56,7 @@ TABLE = (
         {**_either(pings.take_opsgenie), "PATCH": pings.take_opsgenie, "PUT": pings.take_opsgenie},
     ),
     Address("/v2/enqueue", pagerduty.PROTOCOL, {"POST": pagerduty.take_event}),
+    Address("/integration/{key}/enqueue", any_source.PROTOCOL, {"POST": any_source.take}),
     Address("/v2/change/enqueue", pagerduty.PROTOCOL, {"POST": pagerduty.take_change}),
     Address("/generic/2010-04-15/create_event.json", pagerduty.PROTOCOL_V1, {"POST": pagerduty.take_v1}),
     Address("/v2/alerts", opsgenie.PROTOCOL, {"POST": opsgenie.create, "GET": opsgenie.alerts}),
@@ -63,12 +67,15 @@ TABLE = (
     Address("/v2/alerts/{identifier}/{action}", opsgenie.PROTOCOL, dict.fromkeys(opsgenie.ACTIONS, opsgenie.act)),
     Address("/v1/json/alert", opsgenie.PROTOCOL, {"POST": opsgenie.gone, "GET": opsgenie.gone}),
     Address("/v1/json/alert/{action}", opsgenie.PROTOCOL, {"POST": opsgenie.gone, "GET": opsgenie.gone}),
-    Address("/integrations/v1/{type}/{key}", any_source.PROTOCOL, {"POST": any_source.take_oncall}),
+    Address("/v1/json/{type}", any_source.PROTOCOL, {"POST": any_source.take}),
+    Address("/integrations/v1/{type}/{key}", any_source.PROTOCOL, {"POST": any_source.take}),
+    Address("/integrations/v1/{type}/{key}/heartbeat", pings.PROTOCOL, _either(pings.take_in)),
     Address("/integrations/generic/20131114/alert/{key}", victorops.PROTOCOL, {"POST": victorops.take}),
     Address("/integrations/generic/20131114/alert/{key}/{routing_key}", victorops.PROTOCOL, {"POST": victorops.take}),
     Address("/alert/{key}", victorops.PROTOCOL, {"POST": victorops.take}),
     Address("/alert/{key}/{routing_key}", victorops.PROTOCOL, {"POST": victorops.take}),
     Address("/api/v2/alerts", alertmanager.PROTOCOL, {"POST": alertmanager.take_alerts, "GET": alertmanager.alerts}),
+    Address(SHARED, alertmanager.PROTOCOL, {"POST": alertmanager.take_alerts_v1}),
     Address("/api/v2/alerts/groups", alertmanager.PROTOCOL, {"GET": alertmanager.groups}),
     Address("/api/v2/receivers", alertmanager.PROTOCOL, {"GET": alertmanager.receivers}),
     Address("/api/v2/silences", alertmanager.PROTOCOL, {"GET": alertmanager.silences, "POST": alertmanager.save_silence}),
@@ -84,6 +91,14 @@ for _address in TABLE:
     if "{" in _address.path:
         _shape = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", _address.path))
         _PATTERNS.setdefault(_address.path.split("/")[1], []).append((_shape, _address))
+
+
+def is_ours(method: str, path: str) -> bool:
+    """Is such a request the intake's? A few of Opsgenie's addresses below `/v2/` are not, see asgi."""
+    if path.startswith(PREFIXES):
+        return True
+    path = path.rstrip("/")
+    return path == "/in" or (method == "POST" and path == SHARED)
 
 
 def find(path: str) -> tuple[Address, dict[str, str]] | None:

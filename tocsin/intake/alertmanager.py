@@ -9,11 +9,14 @@ from urllib.parse import parse_qs
 import msgspec
 
 from tocsin.intake import threads
-from tocsin.intake.request import Answer, Checked, InvalidError, Protocol, Request, decoded
+from tocsin.intake.request import Answer, Checked, InvalidError, Protocol, Request, decoded, json_answer
 from tocsin.intake.state import integration_of, state, store
 from tocsin.lib.refusal import Refused
 
 EMPTY_OK = Answer(200, b"")
+# What `amtool config show` prints and Grafana reads: who is notified is not said in this form here.
+CONFIGURATION = "route:\n  receiver: tocsin\nreceivers:\n- name: tocsin\n"
+SUCCESS = json_answer(200, status="success")
 
 
 def refuse(sentence: str, status: int = 400, retry_after: int = 0) -> Answer:
@@ -52,29 +55,51 @@ class PostableSilence(msgspec.Struct):
 
 _SILENCE: msgspec.json.Decoder[PostableSilence] = msgspec.json.Decoder(PostableSilence)
 _ALERTS: msgspec.json.Decoder[list[PostableAlert]] = msgspec.json.Decoder(list[PostableAlert])
+_LIST: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[Any])
 
 
-def check(body: bytes) -> Checked:
-    """An array of alerts with labels."""
-    alerts = decoded(body, refuse, _ALERTS)
-    for alert in alerts:
-        if not alert.labels:
+def check(body: bytes, accepted: Answer = EMPTY_OK) -> Checked:
+    """An array of alerts, one at least with labels: a bad one is refused alone later, for nobody sends its neighbours again."""
+    try:
+        alerts: list[Any] = decoded(body, refuse, _ALERTS)
+    except InvalidError:
+        alerts = decoded(body, refuse, _LIST)
+        if not any(_is_alert(alert) for alert in alerts):
+            raise
+    else:
+        if alerts and not any(alert.labels for alert in alerts):
             raise InvalidError(refuse("at least one label pair required"))
-    return Checked("", "", EMPTY_OK, max(1, len(alerts)))
+    return Checked("", "", accepted, max(1, len(alerts)))
+
+
+def _is_alert(said: Any) -> bool:
+    try:
+        return bool(msgspec.convert(said, PostableAlert).labels)
+    except msgspec.ValidationError:
+        return False
 
 
 async def take_alerts(request: Request) -> Answer:
     """Keep the alerts that Prometheus sends."""
+    return await _keep(request, EMPTY_OK)
+
+
+async def take_alerts_v1(request: Request) -> Answer:
+    """The same from senders that still speak the first version."""
+    return await _keep(request, SUCCESS)
+
+
+async def _keep(request: Request, accepted: Answer) -> Answer:
     integration = await integration_of(request.key())
     if integration is None:
         return refuse("No integration has this key; send it as bearer token or as basic-auth password.", 401)
-    return await store(request, integration, "alertmanager_api", check(request.body))
+    return await store(request, integration, "alertmanager_api", check(request.body, accepted))
 
 
 async def status(request: Request) -> Answer:
     """What Prometheus and `amtool` ask an Alertmanager."""
     known = {
-        "cluster": {"status": "disabled", "peers": []}, "config": {"original": ""}, "uptime": "1970-01-01T00:00:00.000Z",
+        "cluster": {"status": "disabled", "peers": []}, "config": {"original": CONFIGURATION}, "uptime": "1970-01-01T00:00:00.000Z",
         "versionInfo": dict.fromkeys(("branch", "buildDate", "buildUser", "goVersion", "revision", "version"), "tocsin"),
     }  # fmt: skip
     return Answer(200, msgspec.json.encode(known))

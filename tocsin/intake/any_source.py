@@ -44,11 +44,7 @@ def _is_text(content: bytes) -> bool:
     """A form or a text in words: what reads it later says so where it expected something else."""
     if not reading.may_be_text(content) or not any(letter > 64 for letter in content[:2000]):
         return False
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return content not in (b"true", b"false", b"null")
+    return reading.in_words(content) is not None and content not in (b"true", b"false", b"null")
 
 
 def _events(said: Any) -> int:
@@ -59,7 +55,7 @@ def _events(said: Any) -> int:
 
 
 async def take(request: Request) -> Answer:
-    """Keep one event of whatever kind the integration has."""
+    """Keep one event of whatever kind the integration has; also at the addresses that other products give to their integrations."""
     integration = await integration_of(request.key())
     if integration is None:
         return refuse("No integration has this key.", 404)
@@ -85,9 +81,4 @@ async def take_query(request: Request) -> Answer:
         *(one for one in request.headers if one[0] != b"content-type"),
         (b"content-type", b"application/x-www-form-urlencoded"),
     ]
-    return await take(request)
-
-
-async def take_oncall(request: Request) -> Answer:
-    """The same at Grafana OnCall's address of an integration, `/integrations/v1/TYPE/KEY/`: only the host changes."""
     return await take(request)

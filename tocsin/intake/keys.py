@@ -22,16 +22,16 @@ ALL = (
 
 
 def of_request(headers: list[tuple[bytes, bytes]], query: bytes) -> str:
-    """The key in the query, `Authorization` (Bearer, GenieKey, Token, Basic) or `X-Api-Key`; empty where there is none."""
+    """The key in the query, `Authorization` (Bearer, GenieKey, Token, Basic), `X-Api-Key` or `X-Routing-Key`; empty where there is none."""
     for name, value in headers:
         if name == b"authorization":
             if found := _authorization(value):
                 return found
-        elif name == b"x-api-key":
+        elif name in (b"x-api-key", b"x-routing-key"):  # the second: older clients of PagerDuty
             return value.decode("latin-1").strip()
     if query:
         read = parse_qs(query.decode("latin-1"), max_num_fields=50)
-        for field in ("token", "integration_key", "routing_key", "key"):
+        for field in ("token", "integration_key", "routing_key", "key", "apiKey"):
             if field in read:
                 return read[field][0].strip()
     return ""

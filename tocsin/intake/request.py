@@ -10,6 +10,7 @@ import msgspec
 
 from tocsin.intake import keys
 from tocsin.integrations import reading
+from tocsin.integrations.reading_spoilt import mended
 
 LARGEST = 1_000_000  # bytes of a body
 RETRY_AFTER = 5  # seconds
@@ -89,7 +90,13 @@ def decoded(content: bytes, refuse: Refuse, decoder: Any = ANY) -> Any:
     try:
         return decoder.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise InvalidError(refuse(f"The body is not valid JSON: {str(error)[:300]}.")) from None
+        meant = None if isinstance(error, msgspec.ValidationError) else mended(content)
+        if meant is None:
+            raise InvalidError(refuse(f"The body is not valid JSON: {str(error)[:300]}.")) from None
+    try:
+        return msgspec.convert(meant, decoder.type)
+    except msgspec.ValidationError as error:
+        raise InvalidError(refuse(f"The body is not as it should be: {str(error)[:300]}.")) from None
 
 
 def word(value: Any) -> str:

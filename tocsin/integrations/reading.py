@@ -18,6 +18,7 @@ import msgspec
 
 from tocsin.domain.alerts import Event, SourceSeverity
 from tocsin.domain.ports import Received, UnreadableError
+from tocsin.integrations.reading_spoilt import mended
 
 LONGEST_TITLE = 1024
 LONGEST_TEXT = 65_536  # characters of one text
@@ -60,12 +61,23 @@ def json_body(received: Received) -> Any:
     try:
         return msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableError(f"the body is not JSON: {error}") from None
+        if (meant := mended(body)) is None:
+            raise UnreadableError(f"the body is not JSON: {error}") from None
+        return meant
 
 
 def may_be_text(body: bytes) -> bool:
     """Is a body that is no JSON a text in words, rather than JSON gone wrong? `[RESOLVED] Disk full` is one."""
     return body[:1] not in (b"{", b'"') and (body[:1] != b"[" or body[1:2].isalpha()) and b"\0" not in body
+
+
+def in_words(body: bytes) -> str | None:
+    """A text in UTF-8, else in Western European where hardly a letter of it stands beyond ASCII; None for bytes that are no text."""
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        beyond = len(body.translate(None, _ASCII_TEXT))
+        return body.decode("cp1252", "replace") if beyond * 4 < len(body) and not body.translate(None, _NO_CONTROL) else None
 
 
 def too_deep(body: bytes) -> bool:
@@ -78,6 +90,8 @@ def too_deep(body: bytes) -> bool:
     return any(depth > DEEPEST for depth in accumulate(_STEP[byte] for byte in outside))
 
 
+_ASCII_TEXT = bytes((9, 10, 13, *range(32, 127)))
+_NO_CONTROL = bytes((9, 10, 13, *range(32, 256)))
 _NO_BRACKET = bytes(byte for byte in range(256) if byte not in b'{}[]"')
 _STEP = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 
@@ -191,6 +205,11 @@ def key(value: Any) -> str:
     if len(word) <= LONGEST_KEY:
         return word
     return word[: LONGEST_KEY - 65] + "#" + hashlib.sha256(word.encode()).hexdigest()
+
+
+def body_key(item: Any) -> str:
+    """The identity of an item that names none: the same again is the same alert."""
+    return "body:" + hashlib.sha256(msgspec.json.encode(item, order="deterministic")).hexdigest()[:40]
 
 
 def labels_key(read: dict[str, str], ignored: frozenset[str] = frozenset()) -> str:

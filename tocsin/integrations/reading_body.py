@@ -1,8 +1,7 @@
-"""How does a body become values: JSON, JSON that a template spoilt, a form, a form with JSON in a field?"""
+"""How does a body become values: JSON, a form, a form with JSON in a field?"""
 
 from __future__ import annotations
 
-import json
 import re
 from email import message_from_bytes
 from email.policy import HTTP
@@ -13,10 +12,8 @@ from tocsin.domain.ports import Received, UnreadableError
 from tocsin.integrations import reading
 
 MOST_FORM_FIELDS = 500
-LONGEST_SPOILT = 65_536  # bytes of JSON that is worth mending
 JSON_FIELDS = ("payload", "data", "json", "body")
 _FORM = re.compile(rb"[A-Za-z_%][\w.%+\-\[\]]{0,200}=")
-_PAIR = re.compile(r'"(\w{1,100})"\s*:\s*(?:"(.*?)"|([-\w.]{1,40}))\s*(?=,\s*"\w{1,100}"\s*:|,?\s*\}\s*\Z)', re.DOTALL)
 
 
 def body_of(received: Received) -> Any:
@@ -26,13 +23,7 @@ def body_of(received: Received) -> Any:
         return _unpacked(_multipart(body, received.content_type))
     if body[:1] not in (b"{", b"[", b'"') and _FORM.match(body):
         return _unpacked(_form(body))
-    try:
-        return reading.json_body(received)
-    except UnreadableError:
-        mended = _mended(body) if len(body) <= LONGEST_SPOILT else None
-        if mended is None:
-            raise
-        return mended
+    return reading.json_body(received)
 
 
 def form_of(received: Received) -> dict[str, bytes]:
@@ -89,19 +80,3 @@ def _unpacked(form: dict[str, str]) -> Any:
     if len(form) == 1 and isinstance(inside := as_json(next(iter(form))), (dict, list)):  # curl -d '{…}' with an = sign in it
         return inside
     return {name: as_json(value) for name, value in form.items()}
-
-
-def _mended(body: bytes) -> Any:
-    """JSON that a template spoilt: raw line breaks, a comma too many, quotes in a text. None where it stays unreadable."""
-    if body[:1] not in (b"{", b"[") or reading.too_deep(body):
-        return None
-    written = body.decode("utf-8", "replace")
-    for form in (written, re.sub(r",(\s*[}\]])", r"\1", written)):
-        try:
-            return json.loads(form, strict=False, parse_constant=lambda _: None)
-        except (ValueError, RecursionError):
-            continue
-    if not written.startswith("{") or not written.endswith("}"):
-        return None
-    pairs = {name: text if text or not bare else bare for name, text, bare in _PAIR.findall(written)}
-    return pairs if len(pairs) > 1 else None

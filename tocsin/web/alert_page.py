@@ -23,6 +23,7 @@ ENTRIES, PAGES, INCIDENTS, MEMBERS, MOST_LINKS = 100, 60, 10, 20, 50
 BODY_SHOWN = 20_000  # characters of a body
 MOST_RULES = 200
 MOST_DETAILS = 200
+NAMES, ADDRESSES = ("text", "title", "alt"), ("href", "url", "src")  # of a link in the details
 
 
 def context(request: HttpRequest, row: Alert) -> dict[str, Any]:
@@ -76,6 +77,10 @@ def _plain(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield (f"{name}.{key}", _word(inner))
+    elif isinstance(value, list) and value and all(isinstance(one, dict) and any(one.get(field) for field in ADDRESSES) for one in value):
+        for one in value:  # links and images, as PagerDuty's events have them
+            said = [_word(one.get(field)) for field in (*NAMES, *ADDRESSES)]
+            yield (name, " ".join(dict.fromkeys(word for word in said if word)))
     else:
         yield (name, _word(value))
 
@@ -93,12 +98,12 @@ def bodies(row: Alert) -> list[dict[str, Any]]:
     wanted = {row.last_raw_event_id: "Last event", row.first_raw_event_id: "First event"}
     if row.first_raw_event_id == row.last_raw_event_id:
         wanted = {row.last_raw_event_id: "Event"}
-    rows = RawEvent.objects.in_bulk([pk for pk in wanted if pk])
+    rows = RawEvent.objects.select_related("integration").in_bulk([pk for pk in wanted if pk])
     found = []
     for pk, label in wanted.items():
         if pk in rows:
             raw = rows[pk]
-            text, cut = queries_evidence.readable(bytes(raw.body), BODY_SHOWN)
+            text, cut = queries_evidence.readable(queries_evidence.without_key(raw), BODY_SHOWN)
             found.append({"raw": raw, "label": label, "text": text, "cut": cut, "size": len(raw.body)})
     return found
 

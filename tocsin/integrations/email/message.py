@@ -10,6 +10,7 @@ from email.message import Message
 from email.parser import BytesHeaderParser
 from email.policy import EmailPolicy
 from email.utils import parsedate_to_datetime
+from html import unescape
 from html.parser import HTMLParser
 
 from tocsin.integrations import reading
@@ -23,19 +24,23 @@ MOST_ATTACHMENTS = 100  # of which the names are kept
 LARGEST_HTML = 262_144  # characters of HTML that are made into text
 KEPT = (
     "subject", "from", "reply-to", "date", "message-id", "in-reply-to", "references", "list-id", "x-priority", "importance", "priority",
-    "x-msmail-priority", "auto-submitted", "x-mailer", "x-alert-id", "x-severity",
+    "x-msmail-priority", "auto-submitted", "precedence", "x-autoreply", "x-autorespond", "x-tocsin-page", "x-mailer", "x-alert-id", "x-severity",
 )  # fmt: skip
 _WORTHLESS = frozenset(("script", "style", "title", "template", "noscript"))
 _BREAKS = frozenset(
     ("p", "div", "br", "tr", "table", "li", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "blockquote", "pre", "section", "article",
      "header", "footer", "dt", "dd")
 )  # fmt: skip
+_HREF = re.compile(r"""<a\s[^<>]{0,500}?href=["']?(https?://[^\s<>"']{4,1900})""", re.I)
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w.-]{1,190}")
 
 
 @dataclass(slots=True)
 class Mail:
-    """A mail as it is read: texts in Unicode, bounded; `headers` by lower-case name. `note` tells what could not be read."""
+    """A mail as it is read: texts in Unicode, bounded; `headers` by lower-case name. `note` tells what could not be read.
+
+    `report`: a mail server's, on what became of another mail. `link` is the first of its HTML.
+    """
 
     subject: str = ""
     text: str = ""
@@ -43,6 +48,8 @@ class Mail:
     headers: dict[str, str] = field(default_factory=dict)
     attachments: list[str] = field(default_factory=list)
     note: str = ""
+    report: bool = False
+    link: str = ""
 
 
 class _BoundsError(Exception):
@@ -104,6 +111,7 @@ def _levels(lower: bytes) -> int:
 
 def _read(message: Message) -> Mail:
     mail = _heads(message)
+    mail.report = message.get_content_type() == "multipart/report"
     plain: list[str] = []
     html: list[str] = []
     for part in _leaves(message):
@@ -117,6 +125,7 @@ def _read(message: Message) -> Mail:
             plain.append(_text_of(part, reading.LONGEST_TEXT))
     text = "\n\n".join(one for one in plain if one.strip())
     mail.text = reading.text(text if text.strip() else as_text("".join(html)))
+    mail.link = next((unescape(found[1]) for found in _HREF.finditer("".join(html))), "")
     return mail
 
 

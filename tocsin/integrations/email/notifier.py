@@ -84,7 +84,12 @@ def compose(address: str, message: Message, key: str) -> EmailMultiAlternatives:
     if where := message.facts.get("subject_url"):
         lines += ["", f"Details: {where}"]
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or urlsplit(settings.TOCSIN_URL).hostname or "localhost"
-    headers = {"Message-ID": f"<{key}@{domain}>", "Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
+    headers = {
+        "Message-ID": f"<{key}@{domain}>",
+        "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "All",
+        "X-Tocsin-Page": "yes",
+    }
     if message.urgent:
         headers |= {"X-Priority": "1", "Importance": "high"}
     mail = EmailMultiAlternatives(title, "\n".join(lines), settings.DEFAULT_FROM_EMAIL, [address], headers=headers)

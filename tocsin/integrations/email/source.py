@@ -15,6 +15,9 @@ from tocsin.integrations.email.message import Mail
 UNTITLED = "Mail without a subject"
 OLDEST = timedelta(days=2)  # a Date header further back is a wrong clock, or a mail that was forwarded later
 _LINK = re.compile(r"https?://[^\s<>\"'\])]{4,1900}")
+_ABSENT = re.compile(
+    r"\s*(?:automatic reply|auto(?:matic)?[- ]?reply|out of (?:the )?office|automatische antwort|r[ée]ponse automatique)\b", re.I
+)
 _SHOWN = ("from", "reply-to", "date", "list-id", "message-id", "in-reply-to", "auto-submitted", "x-mailer")
 
 
@@ -57,13 +60,30 @@ def _event(mail: Mail, received: Received) -> Event:
     title = subject.title_of(mail.subject, headers.get("list-id", ""))
     level, word = subject.severity_of(title, headers)
     sent = reading.time(message.sent_at(mail), received.received_at)
-    link = next((found for one in _LINK.findall(mail.text[:20_000]) if (found := reading.link(one.rstrip(".,;:!?")))), "")
+    why = automatic(mail)
+    link = next((found for one in (*_LINK.findall(mail.text[:20_000]), mail.link) if (found := reading.link(one.rstrip(".,;:!?")))), "")
     return Event(
-        subject.status_of(title, mail.text), reading.first_line(title) or reading.first_line(mail.text) or UNTITLED, _key(title, mail),
+        "none" if why else subject.status_of(title, mail.text), reading.first_line(title) or reading.first_line(mail.text) or UNTITLED, _key(title, mail),
         severity=level, severity_word=word[:200], started_at=sent if sent and sent > received.received_at - OLDEST else None, link=link,
-        labels={"from": mail.sender} if mail.sender else {}, note=mail.note,
+        labels={"from": mail.sender} if mail.sender else {}, note=why or mail.note,
         details=reading.kept({**shown(mail), "headers": {name: headers[name] for name in _SHOWN if name in headers}}),
     )  # fmt: skip
+
+
+def automatic(mail: Mail) -> str:
+    """Why a mail that a machine wrote because it was written to is no alert; nothing for any other, a monitor's above all."""
+    headers = mail.headers
+    submitted = headers.get("auto-submitted", "no").lower()
+    if "x-tocsin-page" in headers:
+        return "a page of Tocsin's own came back: taken as an alert it would page for ever"
+    if mail.report:
+        return "a mail server's report on another mail is no alert"
+    if (
+        submitted.startswith("auto-replied") or "x-autoreply" in headers or "x-autorespond" in headers
+        or headers.get("precedence", "").lower() == "auto_reply" or (submitted[:2] != "no" and _ABSENT.match(mail.subject))
+    ):  # fmt: skip
+        return "an automatic reply is no alert"
+    return ""
 
 
 def _key(title: str, mail: Mail) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
-
-import msgspec
 
 from tocsin.domain.alerts import Event, EventStatus, SourceSeverity
 from tocsin.integrations import reading
@@ -252,4 +249,4 @@ def _computed(item: dict[str, Any], title: str, labels: dict[str, str]) -> str:
         return reading.key("title:" + words.prefixed(title)[1])
     if labels:
         return reading.labels_key(labels)
-    return "body:" + hashlib.sha256(msgspec.json.encode(item, order="deterministic")).hexdigest()[:40]
+    return reading.body_key(item)

@@ -46,7 +46,7 @@ class Generic:
         else:
             items, at = items_of(body)
             outer = body if at else None
-        if not items or not isinstance(items[0], dict):
+        if not any(isinstance(item, dict) for item in items):
             raise UnreadableError("a JSON object, or a list of objects, was expected")
         listed = isinstance(body, list) or bool(at)
         return [(_item(item, received, outer, f"{at}[{index}]" if listed else ""), item) for index, item in enumerate(items)]
@@ -67,12 +67,12 @@ def text_or_values(received: Received) -> Any:
 
 
 def _written(content: bytes) -> str:
-    try:
-        if not reading.first_line(written := content.decode("utf-8")):
-            raise UnreadableError("the body is empty; JSON, a form or a text was expected")
-        return written
-    except UnicodeDecodeError:
-        raise UnreadableError("the body is neither JSON, a form nor a text in UTF-8") from None
+    written = reading.in_words(content)
+    if written is None:
+        raise UnreadableError("the body is neither JSON, a form nor a text")
+    if not reading.first_line(written):
+        raise UnreadableError("the body is empty; JSON, a form or a text was expected")
+    return written
 
 
 def _item(item: Any, received: Received, outer: dict[str, Any] | None, at: str) -> Guessed:

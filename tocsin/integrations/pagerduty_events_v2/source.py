@@ -50,7 +50,7 @@ class PagerDutyEvents:
         kept |= {name: reading.plain(body[name]) for name in ("links", "images", "client", "client_url") if body.get(name)}
         return Event(
             status, reading.first_line(payload.get("summary")) or reading.first_line(payload.get("source")) or "PagerDuty event",
-            reading.key(body.get("dedup_key")) or received.dedup_key,
+            reading.key(body.get("dedup_key")) or received.dedup_key or (reading.body_key(body) if status == "firing" else ""),
             severity=reading.severity(word), severity_word=word, service=_service(payload), started_at=at, occurred_at=at,
             link=link_of(body), labels=_labels(payload), details=kept,
         )  # fmt: skip

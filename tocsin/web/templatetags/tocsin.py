@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from tocsin.integrations.registry import NOTIFIERS
+from tocsin.integrations.registry import NOTIFIERS, SOURCES
 from tocsin.lib import markdown as lib_markdown
 from tocsin.web import quiet_forms
 from tocsin.web.templatetags import drawings, times
@@ -58,6 +58,12 @@ def held_by(text: str) -> SafeString:
 def words_of(value: Any) -> str:
     """A word of the code for people: "first_public_update" becomes "First public update"."""
     return str(value).replace("_", " ").replace("-", " ").capitalize()
+
+
+@register.filter
+def source_label(kind: str) -> str:
+    """The kind of an integration as its product is called."""
+    return SOURCES[kind].label if kind in SOURCES else words_of(kind)
 
 
 @register.filter

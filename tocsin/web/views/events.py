@@ -20,10 +20,9 @@ SHOWN = 200_000
 def event(request: HttpRequest, event_id: int) -> HttpResponse:
     """One raw event."""
     row = get_object_or_404(RawEvent.objects.select_related("integration", "replay_of"), pk=event_id)
-    body = bytes(row.body)
-    text, cut = queries_evidence.readable(body, SHOWN)
+    text, cut = queries_evidence.readable(queries_evidence.without_key(row), SHOWN)
     context = {
-        "event": row, "size": len(body), "body": text, "cut": cut,
+        "event": row, "size": len(row.body), "body": text, "cut": cut,
         "replays": RawEvent.objects.filter(replay_of=row).order_by("-id")[:20], "may": bool(getattr(request.user, "may_respond", False)),
     }  # fmt: skip
     return pages.page(request, "events/event.html", context)

@@ -17,6 +17,8 @@ from tocsin.paging.models import EscalationPolicy
 from tocsin.statuspage.models import Component
 from tocsin.web import named, pages
 
+MOST_CHOICES = 500  # services that the form offers
+
 
 class Tier(NamedTuple):
     """One choice, as the form's other selects have theirs."""
@@ -87,7 +89,8 @@ def _edit(request: HttpRequest, found: Service | None) -> HttpResponse:
          "hint": "Steps of a policy may count for some tiers alone"}
     )  # fmt: skip
     components = Component.objects.filter(removed_at=None)
-    context = {"service": found, "form": form, "errors": errors, "selects": selects, "components": components,
+    others = Service.objects.filter(removed_at=None).exclude(pk=found.pk if found else 0).order_by("name").values_list("pk", "name")
+    context = {"service": found, "form": form, "errors": errors, "selects": selects, "components": components, "others": others[:MOST_CHOICES],
                "quiet": queries_quiet.in_force_for([found], pages.now(request)).get(found.pk, []) if found else []}  # fmt: skip
     return pages.page(request, "services/service.html", context, status=422 if errors else 200)
 
@@ -98,8 +101,13 @@ def _stored(found: Service | None) -> dict[str, Any]:
     return {
         "name": found.name, "description": found.description, "team": found.team_id, "escalation_policy": found.escalation_policy_id,
         "leadership_policy": found.leadership_policy_id, "critical": found.critical, "tier": found.tier, "runbook": found.runbook,
-        "components": list(found.components.values_list("pk", flat=True)) if found.pk else [],
+        "components": list(found.components.values_list("pk", flat=True)) if found.pk else [], "group_minutes": found.group_minutes,
+        "depends_on": list(found.depends_on.filter(removed_at=None).values_list("pk", flat=True)) if found.pk else [],
     }  # fmt: skip
+
+
+def _ids(request: HttpRequest, name: str) -> list[int]:
+    return [int(pk) for pk in request.POST.getlist(name)[:200] if pk.isascii() and pk.isdigit() and len(pk) < 19]
 
 
 def _posted(request: HttpRequest) -> dict[str, Any]:
@@ -109,5 +117,6 @@ def _posted(request: HttpRequest) -> dict[str, Any]:
         "leadership_policy": pages.number(request, "leadership_policy"), "critical": request.POST.get("critical") == "1",
         "tier": pages.number(request, "tier") or Service().tier,
         "runbook": request.POST.get("runbook", "").strip(),
-        "components": [int(pk) for pk in request.POST.getlist("components")[:200] if pk.isdigit()],
+        "components": _ids(request, "components"), "depends_on": _ids(request, "depends_on"),
+        "group_minutes": pages.number(request, "group_minutes"),
     }  # fmt: skip

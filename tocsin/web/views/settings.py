@@ -17,7 +17,7 @@ from tocsin.paging.models import EscalationPolicy
 from tocsin.web import pages
 
 PAGE = 100
-KEPT = ("event_days", "refused_event_days", "event_gigabytes")
+NUMBERS = ("group_minutes", "event_days", "refused_event_days", "event_gigabytes")
 
 
 @needs(Needs.ADMINISTER)
@@ -32,7 +32,7 @@ def organisation(request: HttpRequest) -> HttpResponse:
                 for field in ("name", "time_zone", "country", "subdivision", "day_starts", "day_ends")
             }
             changes |= {field: pages.number(request, field) for field in ("fallback_user", "leadership_policy")}
-            changes |= {field: pages.number(request, field) for field in KEPT if field in request.POST}
+            changes |= {field: pages.number(request, field) for field in NUMBERS if field in request.POST}
             changes["require_mfa"] = request.POST.get("require_mfa") == "on"
             operations_teams.change_organisation(changes, by=pages.actor(request), now=pages.now(request))
             return pages.act(request, lambda: None, reverse("organisation"), "Saved.")
@@ -41,7 +41,7 @@ def organisation(request: HttpRequest) -> HttpResponse:
     found = operations.organisation()
     context = {
         "organisation": found,
-        "kept": {field: request.POST.get(field, "")[:20] if errors else getattr(found, field) for field in KEPT},
+        "numbers": {field: request.POST.get(field, "")[:20] if errors else getattr(found, field) for field in NUMBERS},
         "retention": operations_old.retention(),
         "people": User.objects.filter(removed_at=None, is_active=True).order_by("name", "id")[:500],
         "policies": EscalationPolicy.objects.filter(removed_at=None).order_by("name"),
