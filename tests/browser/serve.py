@@ -262,7 +262,7 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tocsin.settings")
     django.setup()
     told = json.dumps(story())
-    from tocsin.statuspage.operations import publish_now
+    from tocsin.statuspage.publishing import publish_now
 
     publish_now()
     print(told, flush=True)

@@ -67,7 +67,7 @@ def read(folder: Path, name: str) -> dict:
 def test_an_update_is_on_the_page_in_its_own_words_and_resolved_ends_it(tmp_path: Path, ana: User, checkout: Component):
     about = incident()
     first = say(about, "identified", ana, {str(checkout.pk): "major_outage"})
-    folder = operations.publish_now(tmp_path)
+    folder = publishing.publish_now(tmp_path)
     unresolved = read(folder, "incidents/unresolved")["incidents"]
     assert [u["body"] for u in unresolved[0]["incident_updates"]] == [first.text]
     assert unresolved[0]["incident_updates"][0]["affected_components"] == [
@@ -78,7 +78,7 @@ def test_an_update_is_on_the_page_in_its_own_words_and_resolved_ends_it(tmp_path
     assert "Major outage: Checkout" in index
     assert escape("Card payments <fail> & retry") in index and "<fail>" not in index
     say(about, "resolved", ana, {str(checkout.pk): "operational"}, later=5)
-    operations.publish_now(tmp_path)
+    publishing.publish_now(tmp_path)
     summary = read(folder, "summary")
     assert summary["incidents"] == []
     assert [(c["name"], c["status"]) for c in summary["components"]] == [("Checkout", "operational")]
@@ -91,7 +91,7 @@ def test_private_incidents_drills_and_unpublished_ones_never_appear(tmp_path: Pa
     for number, fields in enumerate(({"private": True, "title": "A secret breach"}, {"drill": True, "title": "A rehearsal"}), 1):
         say(incident(number, **fields), "investigating", ana)
     incident(3, title="Not said yet")
-    folder = operations.publish_now(tmp_path)
+    folder = publishing.publish_now(tmp_path)
     everything = "".join(path.read_text() for path in folder.resolve().rglob("*") if path.is_file())
     assert not any(words in everything for words in ("secret breach", "rehearsal", "Not said yet"))
     assert read(folder, "incidents")["incidents"] == []
@@ -115,7 +115,7 @@ FILES = {
 
 def test_the_json_has_the_keys_of_a_statuspage(tmp_path: Path, ana: User, checkout: Component):
     say(incident(), "identified", ana, {str(checkout.pk): "partial_outage"})
-    folder = operations.publish_now(tmp_path)
+    folder = publishing.publish_now(tmp_path)
     for name, keys in FILES.items():
         assert set(read(folder, name)) == keys, name
     found = read(folder, "summary")
@@ -132,7 +132,7 @@ def test_the_json_has_the_keys_of_a_statuspage(tmp_path: Path, ana: User, checko
 def test_the_feeds_are_xml_even_with_characters_that_xml_cannot_hold(tmp_path: Path, ana: User):
     about = incident(title="Bell \x07 & <b>bold</b>")
     say(about, "investigating", ana)
-    folder = operations.publish_now(tmp_path)
+    folder = publishing.publish_now(tmp_path)
     atom = minidom.parse(str(folder / "history.atom"))
     rss = minidom.parse(str(folder / "history.rss"))
     assert atom.getElementsByTagName("entry")[0].getElementsByTagName("title")[0].firstChild.data == "Bell  & <b>bold</b>"
@@ -141,7 +141,7 @@ def test_the_feeds_are_xml_even_with_characters_that_xml_cannot_hold(tmp_path: P
 
 @pytest.mark.clause("S71")
 def test_a_publication_that_fails_half_way_leaves_the_old_page_whole(tmp_path: Path, ana: User, checkout: Component, monkeypatch):
-    folder = operations.publish_now(tmp_path)
+    folder = publishing.publish_now(tmp_path)
     before = {path.name: path.read_bytes() for path in folder.resolve().rglob("*") if path.is_file()}
     say(incident(), "identified", ana, {str(checkout.pk): "major_outage"})
     written = []
@@ -155,18 +155,18 @@ def test_a_publication_that_fails_half_way_leaves_the_old_page_whole(tmp_path: P
 
     monkeypatch.setattr(publishing, "_write", breaks)
     with pytest.raises(OSError, match="No space"):
-        operations.publish_now(tmp_path)
+        publishing.publish_now(tmp_path)
     assert {path.name: path.read_bytes() for path in folder.resolve().rglob("*") if path.is_file()} == before
     assert len(list((tmp_path / publishing.VERSIONS).iterdir())) == 1
     monkeypatch.undo()
-    operations.publish_now(tmp_path)
+    publishing.publish_now(tmp_path)
     assert "Major outage" in (folder / "index.html").read_text()
 
 
 def test_publications_at_the_same_moment_come_one_after_the_other_and_the_page_is_whole_throughout(transactional_db, tmp_path: Path):
     ana = User.objects.create_user("ana@example.org", name="Ana")
     component = operations.add_component(name="Checkout", by=Actor.of(ana, "web"), now=clock.now())
-    folder = operations.publish_now(tmp_path)
+    folder = publishing.publish_now(tmp_path)
     gate, failures, done = threading.Barrier(3), [], threading.Event()
 
     def publish(status: str) -> None:
@@ -174,7 +174,7 @@ def test_publications_at_the_same_moment_come_one_after_the_other_and_the_page_i
         try:
             for _ in range(4):
                 operations.change_component(component, status=status, by=Actor.of(ana, "web"), now=clock.now())
-                operations.publish_now(tmp_path)
+                publishing.publish_now(tmp_path)
         except Exception as error:
             failures.append(error)
         finally:
@@ -198,7 +198,7 @@ def test_publications_at_the_same_moment_come_one_after_the_other_and_the_page_i
     reader.join(10)
     assert not failures, repr(failures[0])
     component.refresh_from_db()
-    operations.publish_now(tmp_path)
+    publishing.publish_now(tmp_path)
     assert read(folder, "components")["components"][0]["status"] == component.status
     assert len(list((tmp_path / publishing.VERSIONS).iterdir())) <= publishing.KEPT
     assert not list(tmp_path.glob(".status.*"))
@@ -211,7 +211,7 @@ def test_the_history_names_each_of_the_last_days_also_the_quiet_ones(tmp_path: P
     say(today, "investigating", ana)
     old = incident(2, title="Long ago", declared_at=now - timedelta(days=40))
     say(old, "resolved", ana, later=-40 * 24 * 60)
-    page = (operations.publish_now(tmp_path) / "history.html").read_text()
+    page = (publishing.publish_now(tmp_path) / "history.html").read_text()
     assert page.count("No incidents reported.") == 13
     recent, older = page.split("Before that")
     assert "Cards are refused" in recent and "Long ago" in older and "Long ago" not in recent
@@ -220,7 +220,7 @@ def test_the_history_names_each_of_the_last_days_also_the_quiet_ones(tmp_path: P
 
 def test_old_folders_are_cleared_away(tmp_path: Path):
     for _ in range(6):
-        operations.publish_now(tmp_path)
+        publishing.publish_now(tmp_path)
     assert len(list((tmp_path / publishing.VERSIONS).iterdir())) == publishing.KEPT
 
 
@@ -252,7 +252,7 @@ def ask(app, path: str, method: str = "GET", headers: list[tuple[bytes, bytes]] 
 
 
 def test_the_page_is_read_without_a_database(tmp_path: Path, checkout: Component, django_db_blocker):
-    operations.publish_now(tmp_path)
+    publishing.publish_now(tmp_path)
     app = make_app(tmp_path / "status")
     with django_db_blocker.block():
         status, headers, body = ask(app, "/status/")
@@ -265,11 +265,11 @@ def test_the_page_is_read_without_a_database(tmp_path: Path, checkout: Component
 
 
 def test_a_new_publication_is_seen_at_once(tmp_path: Path, ana: User):
-    operations.publish_now(tmp_path)
+    publishing.publish_now(tmp_path)
     app = make_app(tmp_path / "status")
     assert b"Search" not in ask(app, "/status/")[2]
     operations.add_component(name="Search", by=Actor.of(ana, "web"), now=clock.now())
-    operations.publish_now(tmp_path)
+    publishing.publish_now(tmp_path)
     assert b"Search" in ask(app, "/status/")[2]
 
 
@@ -278,7 +278,7 @@ def test_a_new_publication_is_seen_at_once(tmp_path: Path, ana: User):
              "/status/nothing.html", "/status/secret.key", "/status/" + "x" * 4000],
 )  # fmt: skip
 def test_nothing_else_of_the_data_folder_is_served(tmp_path: Path, path: str):
-    operations.publish_now(tmp_path)
+    publishing.publish_now(tmp_path)
     (tmp_path / "secret_key").write_text("secret")
     (tmp_path / "status" / "secret.key").write_text("secret")
     status, _, body = ask(make_app(tmp_path / "status"), path)

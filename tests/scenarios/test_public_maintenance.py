@@ -11,7 +11,7 @@ from icalendar import Calendar
 from tests.api.test_frame import call, token
 from tocsin.lib.refusal import Refused
 from tocsin.response import maintain
-from tocsin.statuspage import operations, operations_maintenance
+from tocsin.statuspage import operations, operations_maintenance, publishing
 from tocsin.statuspage.models import Component
 
 WORDS = "Card payments may fail for a few seconds."
@@ -27,7 +27,7 @@ def page(tmp_path):
     """read(name): what the published page says now; a JSON file by its path without ending, else the file's text."""
 
     def read(name: str):
-        folder = operations.publish_now(tmp_path)
+        folder = publishing.publish_now(tmp_path)
         return (folder / name).read_text() if "." in name else json.loads((folder / "api/v2" / f"{name}.json").read_text())
 
     return read

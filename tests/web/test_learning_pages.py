@@ -14,7 +14,7 @@ from tocsin.incidents.models import Subscriber
 from tocsin.postmortems.models import Postmortem
 from tocsin.response.post_update import post_update
 from tocsin.response.resolve import resolve
-from tocsin.statuspage import operations
+from tocsin.statuspage import operations, publishing
 from tocsin.statuspage.models import Component
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +93,7 @@ def test_an_update_through_the_verb_is_on_the_published_page(house, tmp_path):
             impact="About 6 in 10 card payments fail in all regions.", next_update_minutes=minutes,
             components={str(first.pk): "major_outage", str(second.pk): "partial_outage"}, by=by, now=clock.now(),
         )  # fmt: skip
-    folder = operations.publish_now(Path(os.environ.get("TOCSIN_TEST_PAGES") or tmp_path))
+    folder = publishing.publish_now(Path(os.environ.get("TOCSIN_TEST_PAGES") or tmp_path))
     assert "Identified" in (folder / "index.html").read_text()
     assert update.text.splitlines()[-1] in (folder / "api/v2/incidents/unresolved.json").read_text()
 

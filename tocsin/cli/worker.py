@@ -143,10 +143,10 @@ def _publish_status_page() -> None:
     """Write the public page once at the start: there is one before anything happened, and after an upgrade or a restore it is today's."""
     from django.db import connection
 
-    from tocsin.statuspage import operations
+    from tocsin.statuspage import publishing
 
     try:
-        operations.publish_now()
+        publishing.publish_now()
     except Exception:  # paging goes on without it, and the job that looks each minute tries again
         log.exception("the status page could not be published at the start")
     finally:

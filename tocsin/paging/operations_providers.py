@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Sum
+from procrastinate.contrib.django import app
 
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.audit import audit
@@ -77,9 +78,7 @@ def _save(row: Provider, fields: Mapping[str, Any], by: Actor, now: datetime) ->
         raise invalid(**errors)
     row.save()
     if isinstance(gateway, Connecting) and row.enabled:
-        from tocsin.paging.jobs import connect  # it calls back into this room
-
-        connect.defer(provider=row.pk)
+        app.configure_task("tocsin.paging.connect").defer(provider=row.pk)  # by name: paging/jobs.py stands on this room
     audit("save", "provider", row.pk, f"Account {row.name} ({gateway.label}) saved", by=by, now=now)
     return row
 

@@ -18,7 +18,6 @@ from tocsin.accounts.models import Organisation
 from tocsin.incidents.models import Incident
 from tocsin.lib.refusal import Refused, invalid, missing
 from tocsin.statuspage.models import STATUSES, Component, ComponentChange, StatusPage
-from tocsin.statuspage.publishing import publish_now as publish_now
 from tocsin.timeline.operations import announce
 
 ALPHABET = string.ascii_lowercase + string.digits

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from tocsin import clock
-from tocsin.statuspage import content, feeds, html
+from tocsin.statuspage import content, feeds, html, operations
 from tocsin.statuspage.models import StatusPage
 
 LOCK = 7_468_201  # the advisory lock that lets one publication run at a time; held until its transaction ends
@@ -28,8 +28,6 @@ def folder(data_dir: Path | None = None) -> Path:
 
 def publish_now(data_dir: Path | None = None) -> Path:
     """Render everything from the database and put it in place; the folder of the files. If anything fails, the page stays as it was."""
-    from tocsin.statuspage import operations
-
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
