@@ -29,12 +29,14 @@ def oracle(schedule: Schedule, start: datetime, minutes: int) -> list[int | None
     turns = [_walk(rotation, rotation.zone or schedule.zone, start, minutes) for rotation in schedule.rotations]
     for minute in range(minutes):
         at = start + minute * MINUTE
-        found = [o for o in schedule.overrides if o.starts_at <= at < o.ends_at]
+        gone = {user for user, since in schedule.left if at >= since}
+        found = [o for o in schedule.overrides if o.starts_at <= at < o.ends_at and o.user not in gone]
         if found:
             held.append(sorted(found, key=lambda o: o.order)[-1].user)
         else:
             away = {a.user for a in schedule.absences if schedule.hand_over and a.starts_at <= at < a.ends_at}
-            held.append(next((_present(walk[minute], away) for walk in turns if walk[minute]), None))
+            lines = [[user for user in walk[minute] if user not in gone] for walk in turns]
+            held.append(next((_present(line, away) for line in lines if line), None))
     return held
 
 
@@ -130,16 +132,26 @@ starts = st.sampled_from([
 ])  # fmt: skip
 overrides = st.lists(st.tuples(st.integers(5, 7), st.integers(-600, 2000), st.integers(1, 900)), max_size=3)
 absences = st.lists(st.tuples(st.integers(1, 4), st.integers(-600, 2000), st.integers(1, 900)), max_size=4)
+leavers = st.dictionaries(st.integers(1, 6), st.integers(-600, 2000), max_size=3)
 
 
 @settings(max_examples=60, deadline=None)
-@given(zone=st.sampled_from(ZONES), layers=st.lists(rotations, max_size=3), start=starts, made=overrides, off=absences, over=st.booleans())
-def test_each_minute_belongs_to_whom_the_clock_on_the_wall_says(zone, layers, start, made, off, over):
+@given(
+    zone=st.sampled_from(ZONES),
+    layers=st.lists(rotations, max_size=3),
+    start=starts,
+    made=overrides,
+    off=absences,
+    over=st.booleans(),
+    left=leavers,
+)
+def test_each_minute_belongs_to_whom_the_clock_on_the_wall_says(zone, layers, start, made, off, over, left):
     stand_ins = tuple(
         Override(user, start + at * MINUTE, start + (at + length) * MINUTE, order) for order, (user, at, length) in enumerate(made)
     )
     away = tuple(Absence(user, start + at * MINUTE, start + (at + length) * MINUTE) for user, at, length in off)
-    schedule = Schedule(zone, tuple(layers), stand_ins, away, over)
+    gone = tuple((user, start + at * MINUTE) for user, at in left.items())
+    schedule = Schedule(zone, tuple(layers), stand_ins, away, over, gone)
     minutes = 26 * 60
     expected = oracle(schedule, start, minutes)
     seen = [on_call(schedule, start + minute * MINUTE) for minute in range(0, minutes, 7)]
@@ -193,6 +205,15 @@ def test_an_instant_shows_the_wall_clock_time_or_a_later_one(zone):
         found = instant(wall, ZoneInfo(zone))
         assert local(found, zone) >= wall
         assert local(found - timedelta(seconds=1), zone) < wall
+
+
+def test_turns_of_who_has_left_go_to_the_next_one_and_where_all_have_to_the_next_rotation():
+    leaves = datetime(2026, 1, 7, tzinfo=UTC)
+    schedule = Schedule("UTC", (WEEKLY, Rotation("backup", (3,), datetime(2026, 1, 1))), left=((1, leaves),))
+    found = shifts(schedule, datetime(2026, 1, 6, tzinfo=UTC), datetime(2026, 1, 21, tzinfo=UTC))
+    assert [(one.user, one.instead_of) for one in found] == [(1, None), (2, 1), (2, None), (2, 1)], "who was on call until then stays so"
+    empty = Schedule("UTC", schedule.rotations, left=((1, leaves), (2, leaves)))
+    assert on_call(empty, leaves).user == 3
 
 
 def test_the_first_rotation_wins_and_an_override_wins_over_all():

@@ -71,6 +71,8 @@ class Planning(RuleBasedStateMachine):
 
     @rule(user=PEOPLE, begin=PLACE, length=st.integers(1, 600))
     def override(self, user, begin, length):
+        if self.gone(user):
+            return  # nobody lets them stand in
         self.stand_in(user, self.at(begin), self.at(begin + length))
         assert swaps.holds(self.schedule, user, self.at(begin), self.at(begin + length)), "the one that was made last counts at once"
 
@@ -85,6 +87,8 @@ class Planning(RuleBasedStateMachine):
 
     @rule(user=PEOPLE, when=PLACE)
     def take_the_shift_now(self, user, when):
+        if self.gone(user):
+            return
         made = swaps.take(self.schedule, user, self.at(when), self.at(when) + timedelta(days=35))
         held = on_call(self.schedule, self.at(when))
         assert (made is None) == (held is not None and held.user == user)
@@ -94,6 +98,8 @@ class Planning(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 50), taker=PEOPLE)
     def give_a_shift_away(self, which, taker):
+        if self.gone(taker):
+            return
         found = spans(self.schedule, self.start, self.at(MINUTES))
         span = found[which % len(found)]
         asker = span.user if isinstance(span, Shift) else 99
@@ -124,6 +130,17 @@ class Planning(RuleBasedStateMachine):
     def somebody_is_away(self, user, begin, length, over):
         away = (*self.schedule.absences, Absence(user, self.at(begin), self.at(begin + length)))[-4:]
         self.schedule = replace(self.schedule, absences=away, hand_over=over)
+
+    @rule(user=PEOPLE)
+    def somebody_leaves(self, user):
+        self.schedule = replace(self.schedule, left=tuple({**dict(self.schedule.left), user: self.start}.items())[-2:])
+
+    def gone(self, user: int) -> bool:
+        return user in self.schedule.gone(self.start)
+
+    @rule()
+    def who_left_is_taken_in_again(self):
+        self.schedule = replace(self.schedule, left=())
 
     @rule()
     def everybody_is_back(self):

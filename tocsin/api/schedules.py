@@ -18,6 +18,7 @@ from tocsin.api.paging import Paging, page
 from tocsin.lib.refusal import invalid, missing
 from tocsin.oncall import operations, queries, versions
 from tocsin.oncall.models import Override, Schedule
+from tocsin.response.remove_schedule import remove_schedule as remove_schedule_verb
 
 router = Router(tags=["Schedules"])
 LONGEST_SPAN = timedelta(days=400)
@@ -124,8 +125,8 @@ def change_schedule(request: HttpRequest, id: int, body: ScheduleChange) -> dict
 @router.delete("/{int:id}", response={204: None})
 @needs(Needs.ADMINISTER)
 def remove_schedule(request: HttpRequest, id: int) -> Any:
-    """Take it out of use."""
-    operations.remove_schedule(operations.schedule_of(id), by=acting(request), now=clock.now())
+    """Take it out of use; refused while a policy or a role of incidents leads to it."""
+    remove_schedule_verb(operations.schedule_of(id), by=acting(request), now=clock.now())
     return Status(204, None)
 
 

@@ -16,6 +16,7 @@ from tocsin.api.acting import own_or_administer
 from tocsin.api.paging import Paging, page
 from tocsin.api.shapes import Body, given, rfc3339
 from tocsin.lib.refusal import missing
+from tocsin.response.remove_person import remove_person as remove_person_verb
 
 router = Router(tags=["People"])
 
@@ -113,8 +114,8 @@ def change_user(request: HttpRequest, user_id: int, body: UserChanges):
 @router.delete("/{int:user_id}", response={204: None})
 @needs(Needs.ADMINISTER)
 def remove_user(request: HttpRequest, user_id: int):
-    """Remove a person; sessions and tokens end at once, history keeps the name."""
-    operations.remove_user(user_id, by=request.actor, now=clock.now())  # type: ignore[attr-defined]
+    """Remove a person; sessions and tokens end at once, their turns go to the next in the order, history keeps the name."""
+    remove_person_verb(user_id, by=request.actor, now=clock.now())  # type: ignore[attr-defined]
     return Status(204, None)
 
 

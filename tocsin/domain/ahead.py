@@ -1,4 +1,4 @@
-"""What lies ahead on a schedule that would hurt? Gaps, people on call twice, people who are away, people whom no page reaches or who never tried."""
+"""What lies ahead on a schedule that would hurt? Gaps, people on call twice, people who are away or have left, people whom no page reaches or who never tried."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 from tocsin.domain.rotation import Absence, Shift, Span
 
@@ -16,6 +17,7 @@ class Kind(StrEnum):
     GAP = "gap"  # nobody is on call
     UNREACHABLE = "unreachable"  # no verified way leads to who is
     NOT_READY = "not_ready"  # who is has never acknowledged a test page
+    LEFT = "left"  # whose turn it is has left, and somebody stands in for them
     AWAY = "away"  # who is has said that they are away, or it is a public holiday where they live
     DOUBLE = "double"  # who is holds another schedule's pager as well
 
@@ -25,7 +27,8 @@ ORDER = tuple(Kind)
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """From `starts_at` until `ends_at` something is wrong; `user` is who is on call (None in a gap), `why` the other schedule or the reason."""
+    """From `starts_at` until `ends_at` something is wrong; `user` is who is on call (None in a gap), `why` the other schedule, the reason or who
+    has left."""
 
     kind: Kind
     starts_at: datetime
@@ -41,8 +44,10 @@ def troubles(
     absences: Iterable[Absence],
     unreachable: Collection[int],
     unready: Collection[int] = (),
+    left: Mapping[int, str] = MappingProxyType({}),
 ) -> list[Trouble]:
-    """What is wrong in a final schedule, by time. `others`: the shifts of schedules that stand beside it, by name."""
+    """What is wrong in a final schedule, by time. `others`: the shifts of schedules that stand beside it, by name. `left`: what those who
+    have left were called."""
     away: dict[int, list[Absence]] = {}
     for one in absences:
         away.setdefault(one.user, []).append(one)
@@ -54,6 +59,8 @@ def troubles(
         for kind, people in ((Kind.UNREACHABLE, unreachable), (Kind.NOT_READY, unready)):
             if span.user in people:
                 _add(found, Trouble(kind, span.starts_at, span.ends_at, span.user))
+        if span.instead_of and span.instead_of in left:
+            _add(found, Trouble(Kind.LEFT, span.starts_at, span.ends_at, span.user, left[span.instead_of]))
         for absence in away.get(span.user, ()):
             _both(found, Kind.AWAY, span, absence, absence.reason)
         for name, shifts in others.items():
@@ -84,6 +91,7 @@ def words(one: Trouble, name: str) -> str:
         Kind.GAP: "Nobody is on call",
         Kind.UNREACHABLE: f"No page reaches {name}, who has no verified contact method",
         Kind.NOT_READY: f"{name} has not acknowledged a test page yet",
+        Kind.LEFT: f"{name} stands in for {one.why}, who has left and should be taken out of the rotation",
         Kind.AWAY: f"{name} is away ({one.why})",
         Kind.DOUBLE: f"{name} is on call for {one.why} as well",
     }[one.kind]

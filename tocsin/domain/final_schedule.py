@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 
@@ -37,7 +38,7 @@ def gaps(schedule: Schedule, start: datetime, end: datetime) -> list[Span]:
 
 def rotation_shifts(schedule: Schedule, rotation: Rotation, start: datetime, end: datetime) -> list[Shift]:
     """What one rotation alone would give, without overrides and the others: the row of a grid."""
-    alone = Schedule(schedule.zone, (rotation,), (), schedule.absences, schedule.hand_over)
+    alone = replace(schedule, rotations=(rotation,), overrides=())
     return shifts(alone, start, end)
 
 
@@ -47,27 +48,34 @@ def spans(schedule: Schedule, start: datetime, end: datetime) -> list[Shift | Sp
     if end <= start:
         return []
     layers = [_Layer(rotation, _pieces(schedule, rotation, start, end)) for rotation in schedule.rotations]
-    standing_in, away = _StandIns(schedule.overrides), _Away(schedule, start)
-    points = {start}
+    overrides = _held_overrides(schedule)
+    standing_in, away = _StandIns(overrides), _Away(schedule, start)
+    points = {start, *(since for _, since in schedule.left)}
     for layer in layers:
         points.update(edge for piece in layer.pieces for edge in piece[:2])
-    points.update(edge for one in schedule.overrides for edge in (one.starts_at, one.ends_at))
+    points.update(edge for one in overrides for edge in (one.starts_at, one.ends_at))
     if schedule.hand_over:
         points.update(edge for one in schedule.absences for edge in (one.starts_at, one.ends_at))
     found: list[Shift | Span] = []
     marks = sorted(mark for mark in points if start <= mark < end)
     for begin, finish in zip(marks, [*marks[1:], end], strict=True):
-        _add(found, _who(layers, standing_in, away, begin), begin.astimezone(UTC), finish.astimezone(UTC))
+        _add(found, _who(layers, standing_in, away.at(begin), schedule.gone(begin), begin), begin.astimezone(UTC), finish.astimezone(UTC))
     return found
 
 
-def _who(layers: list[_Layer], standing_in: _StandIns, away: _Away, at: datetime) -> OnCall | None:
-    absent = away.at(at)
+def _held_overrides(schedule: Schedule) -> tuple[Override, ...]:
+    """The overrides, each until its person left."""
+    left = dict(schedule.left)
+    cut = (replace(one, ends_at=min(one.ends_at, left[one.user])) if one.user in left else one for one in schedule.overrides)
+    return tuple(one for one in cut if one.starts_at < one.ends_at)
+
+
+def _who(layers: list[_Layer], standing_in: _StandIns, away: Collection[int], gone: Collection[int], at: datetime) -> OnCall | None:
     if (user := standing_in.at(at)) is not None:
         return OnCall(user, OVERRIDE)
     for layer in layers:
-        if (slot := layer.at(at)) is not None:
-            return holder(layer.rotation, slot, absent)
+        if (slot := layer.at(at)) is not None and (found := holder(layer.rotation, slot, away, gone)):
+            return found
     return None
 
 

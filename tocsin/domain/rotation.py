@@ -3,14 +3,15 @@
 Rules, from the top: the override that was made last; then the rotations in their order, position 0 first: the first that has somebody on
 call wins. A hand-off happens at the first instant at which the clock of the rotation's zone shows the hand-off time or later, so each
 minute belongs to exactly one person, also where a spring gap swallows the hand-off or an autumn hour comes twice. Where a schedule hands
-shifts of absent people over, the next participant who is there takes the turn; if nobody is, it stays with whose turn it is.
+shifts of absent people over, the next participant who is there takes the turn; if nobody is, it stays with whose turn it is. Turns of
+people who have left go to the next participant in any case; where all have left, the next rotation counts.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -32,7 +33,7 @@ class Restriction:
 class Shift:
     """One person holds the pager from `starts_at` until before `ends_at`. `source` is the rotation's name, or "override".
 
-    `instead_of`: whose turn it would be, where that person is away and the schedule hands over.
+    `instead_of`: whose turn it would be, where that person has left, or is away and the schedule hands over.
     """
 
     user: int
@@ -108,13 +109,19 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Rotations from the most to the least important, overrides above them all. `hand_over`: turns of absent people go to the next one."""
+    """Rotations from the most to the least important, overrides above them all. `hand_over`: turns of absent people go to the next one.
+    `left`: since when people are no longer there; their overrides end then, and their turns go to the next one."""
 
     zone: str
     rotations: tuple[Rotation, ...] = ()
     overrides: tuple[Override, ...] = ()
     absences: tuple[Absence, ...] = ()
     hand_over: bool = False
+    left: tuple[tuple[int, datetime], ...] = ()
+
+    def gone(self, at: datetime) -> Collection[int]:
+        """Who has left by that instant."""
+        return [user for user, since in self.left if since <= at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,28 +163,33 @@ def instant(local: datetime, zone: ZoneInfo) -> datetime:
 
 def on_call(schedule: Schedule, at: datetime) -> OnCall | None:
     """Who is on call at `at` (aware), or None."""
-    standing_in = [o for o in schedule.overrides if o.starts_at <= at < o.ends_at]
+    gone = schedule.gone(at)
+    standing_in = [o for o in schedule.overrides if o.starts_at <= at < o.ends_at and o.user not in gone]
     if standing_in:
         return OnCall(max(standing_in, key=lambda o: o.order).user, OVERRIDE)
     away = {a.user for a in schedule.absences if a.starts_at <= at < a.ends_at} if schedule.hand_over else set()
     for rotation in schedule.rotations:
         slot = _slot(rotation, zone_of(rotation, schedule), at)
-        if slot is not None:
-            return holder(rotation, slot, away)
+        if slot is not None and (found := holder(rotation, slot, away, gone)):
+            return found
     return None
 
 
-def holder(rotation: Rotation, slot: int, away: set[int]) -> OnCall:
-    """Who takes that slot (the number of a turn, or the place in an outside calendar) while those people are away."""
+def holder(rotation: Rotation, slot: int, away: Collection[int], gone: Collection[int]) -> OnCall | None:
+    """Who takes that slot (the number of a turn, or the place in an outside calendar) while those people are away, and those have left;
+    None where all of them have."""
     if rotation.calendar is not None:
-        return OnCall(rotation.calendar[slot].user, rotation.name)
+        user = rotation.calendar[slot].user
+        return None if user in gone else OnCall(user, rotation.name)
     people = rotation.participants
     due = people[slot % len(people)]
-    if due in away:
-        for step in range(1, len(people)):
-            if (instead := people[(slot + step) % len(people)]) not in away:
-                return OnCall(instead, rotation.name, due)
-    return OnCall(due, rotation.name)
+    if due not in away and due not in gone:
+        return OnCall(due, rotation.name)
+    there = [user for step in range(len(people)) if (user := people[(slot + step) % len(people)]) not in gone]
+    if not there:
+        return None
+    instead = next((user for user in there if user not in away), there[0])
+    return OnCall(instead, rotation.name, None if instead == due else due)
 
 
 def zone_of(rotation: Rotation, schedule: Schedule) -> ZoneInfo:

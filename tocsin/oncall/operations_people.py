@@ -125,6 +125,14 @@ def withdraw(request: ShiftRequest, *, by: Actor, now: datetime) -> ShiftRequest
 
 
 @transaction.atomic
+def end(request: ShiftRequest, why: str, *, now: datetime) -> None:
+    """A request comes to nothing, by nobody's answer: it says why."""
+    row = ShiftRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
+    if row.state == State.ASKED:
+        _answer(row, State.WITHDRAWN, None, why, now)
+
+
+@transaction.atomic
 def expire_requests(now: datetime) -> list[ShiftRequest]:
     """Requests whose span is over without a yes; they are answered as expired."""
     rows = list(ShiftRequest.objects.select_for_update(skip_locked=True, of=("self",)).filter(state=State.ASKED, ends_at__lte=now)[:200])

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime, time, timedelta
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, time, timedelta
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 
 from tocsin.accounts.models import User
 from tocsin.domain import final_schedule
 from tocsin.domain import rotation as rules
 from tocsin.domain.rotation import OnCall, Shift, Span
 from tocsin.oncall import absences, queries_calendars
-from tocsin.oncall.models import Override, Rotation, Schedule
+from tocsin.oncall.models import Override, Rotation, RotationParticipant, Schedule
 
 DAY = timedelta(days=1)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+PRESENCE = {"is_there": F("user__is_active"), "gone_at": F("user__removed_at")}  # of whom a row names
 HORIZON = timedelta(days=35)  # how far a current shift's begin and end are looked for
 
 
@@ -28,18 +31,21 @@ def active() -> QuerySet[Schedule]:
 def value(schedule: Schedule, *, since: datetime | None = None, until: datetime | None = None) -> rules.Schedule:
     """The schedule as the rules read it. Overrides and absences that ended before `since` are left out; public holidays are looked up
     from `since` until `until` (default: a day after it)."""
-    overrides = Override.objects.filter(schedule=schedule, removed_at=None)
-    if since is not None:
-        overrides = overrides.filter(ends_at__gt=since)
-    rows = Rotation.objects.filter(schedule=schedule).select_related("calendar").prefetch_related("places")
+    after = Q() if since is None else Q(ends_at__gt=since)
+    overrides = list(Override.objects.filter(after, schedule=schedule, removed_at=None).annotate(**PRESENCE))
+    places = Prefetch("places", RotationParticipant.objects.annotate(**PRESENCE))
+    rows = list(Rotation.objects.filter(schedule=schedule).select_related("calendar").prefetch_related(places))
+    named: Iterable[Any] = chain(overrides, *(row.places.all() for row in rows))
+    left = {one.user_id: one.gone_at or LONG_AGO for one in named if not one.is_there}
     rotations = tuple(_rotation(row, since, until) for row in rows)
     away: tuple[rules.Absence, ...] = ()
     if schedule.hand_over_time_off or schedule.hand_over_holidays:
         people = {user for rotation in rotations for user in rotation.participants}
         away = tuple(absences.of(people, since, until, time_off=schedule.hand_over_time_off, holidays=schedule.hand_over_holidays))
     return rules.Schedule(
-        schedule.time_zone, rotations, tuple(rules.Override(o.user_id, o.starts_at, o.ends_at, o.id) for o in overrides), away, bool(away)
-    )
+        schedule.time_zone, rotations, tuple(rules.Override(o.user_id, o.starts_at, o.ends_at, o.id) for o in overrides), away, bool(away),
+        tuple(left.items()),
+    )  # fmt: skip
 
 
 def _rotation(row: Rotation, since: datetime | None, until: datetime | None) -> rules.Rotation:

@@ -34,11 +34,15 @@ def events(row: ExternalCalendar, since: datetime | None = None, until: datetime
 def names_of(row: ExternalCalendar, wanted: Collection[str]) -> dict[str, int]:
     """Whom those names mean: as people said, else an active person's e-mail address or whole name (nobody where two are called so)."""
     found, twice = dict[str, int](), set[str]()
-    people = User.objects.filter(is_active=True, removed_at=None).annotate(at=Lower("email"), called=Lower("name"))
-    for pk, email, name in people.filter(Q(at__in=wanted) | Q(called__in=wanted)).values_list("pk", "at", "called"):
+    there = User.objects.filter(is_active=True, removed_at=None).annotate(at=Lower("email"), called=Lower("name"))
+    meant = Q(at__in=wanted) | Q(called__in=wanted) | Q(pk__in=set(row.people.values()))
+    people = list(there.filter(meant).values_list("pk", "at", "called"))
+    for pk, email, name in people:
         for word in {email, name}:
             twice |= {word} if found.setdefault(word, pk) != pk else set()
-    return {name: pk for name, pk in found.items() if name not in twice} | row.people
+    known = {pk for pk, _, _ in people}
+    given = {name: pk for name, pk in row.people.items() if pk in known}  # who has left is nobody, and asked about anew
+    return {name: pk for name, pk in found.items() if name not in twice} | given
 
 
 def nobodys(row: ExternalCalendar) -> list[str]:

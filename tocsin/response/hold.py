@@ -118,10 +118,13 @@ def _held(about: dict[str, int], what: str) -> list[Escalation]:
     return runs
 
 
-def _refuse_over(about: dict[str, int]) -> None:
+def is_over(about: dict[str, int]) -> bool:
+    """Whether an incident ({"incident_id"}) is resolved, or no alert of a cause ({"alert_id"}) fires any more."""
     if id := about.get("incident_id"):
-        over = Incident.objects.filter(pk=id, resolved_at__isnull=False).exists()
-    else:
-        over = not causes.still_firing([about["alert_id"]])
-    if over:
+        return Incident.objects.filter(pk=id, resolved_at__isnull=False).exists()
+    return not causes.still_firing([about["alert_id"]])
+
+
+def _refuse_over(about: dict[str, int]) -> None:
+    if is_over(about):
         raise Refused("It is over; nobody is paged for it any more.", status=409, code="over")

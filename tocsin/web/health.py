@@ -93,10 +93,10 @@ GAUGES: tuple[tuple[str, str, str, str], ...] = (
     ("tocsin_raw_events_deleted", "Raw events deleted because of their age or number.", "", "SELECT deleted FROM alerts_eventretention"),
     (
         "tocsin_schedule_troubles",
-        "Gaps, double bookings, people away, unreachable or not ready within 14 days, at the last look at each schedule.",
+        "Gaps, double bookings, people who are away, have left, are unreachable or not ready within 14 days, at the last look at each schedule.",
         "kind",
         """SELECT key, sum(value::int) FROM oncall_schedule, jsonb_each_text(troubles) WHERE removed_at IS NULL GROUP BY key
-        UNION ALL SELECT kind, 0 FROM unnest(ARRAY['gap','unreachable','not_ready','away','double']) kind
+        UNION ALL SELECT kind, 0 FROM unnest(ARRAY['gap','unreachable','not_ready','left','away','double']) kind
         WHERE NOT EXISTS (SELECT FROM oncall_schedule WHERE removed_at IS NULL AND troubles ? kind)""",
     ),
     (

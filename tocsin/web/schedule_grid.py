@@ -66,6 +66,7 @@ class Grid:
         self.schedule, self.people, self.zone, self.now = schedule, people, zone, now
         order = dict.fromkeys(user for turn in schedule.rotations for user in turn.participants)
         self.fills = {user: "shift-me" if user == me else FILLS[place % len(FILLS)] for place, user in enumerate(order)}
+        self.left = {user for user, _ in schedule.left}
         self._number = 0
 
     def midnight(self, day: date) -> datetime:
@@ -121,7 +122,11 @@ class Grid:
 
     def _shift(self, shift: rotation.Shift, place: _Place) -> Bar:
         css = "shift-override" if shift.source == rotation.OVERRIDE else self.fills.get(shift.user, "")
-        instead = f" instead of {self.name(shift.instead_of)}, who is away" if shift.instead_of else ""
+        instead = (
+            f" instead of {self.name(shift.instead_of)}, who {'has left' if shift.instead_of in self.left else 'is away'}"
+            if shift.instead_of
+            else ""
+        )
         title = f"{self.name(shift.user)}{instead}, {self.span(shift.starts_at, shift.ends_at)}"
         return self._bar(shift.starts_at, shift.ends_at, place, self.name(shift.user), title, css, "swap" if instead else "")
 

@@ -20,6 +20,7 @@ from tocsin.paging import operations_contacts as contacts
 from tocsin.paging import operations_push
 from tocsin.paging.models import ContactMethod, NotificationRule
 from tocsin.response import ahead, ready
+from tocsin.response.remove_person import remove_person, restore_person
 from tocsin.web import named, pages
 from tocsin.web.views import people_reach
 
@@ -146,14 +147,19 @@ def _remove(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
         raise Refused("Only administrators remove people.", status=403)
     name = somebody.name
     try:
-        operations.remove_user(somebody.pk, by=by, now=pages.now(request))
+        _, named = remove_person(somebody.pk, by=by, now=pages.now(request))
     except Refused as refused:
         return _show(request, somebody, by, {"": refused.detail})
-    return pages.act(request, lambda: None, reverse("people"), f"{name} was removed and is signed out everywhere.")
+    left = (
+        f" Still named in {', '.join(named[:10])}: turns go to the next in the order, and steps that name nobody else page nobody."
+        if named
+        else ""
+    )
+    return pages.act(request, lambda: None, reverse("people"), f"{name} was removed and is signed out everywhere.{left}")
 
 
 def _restore(request: HttpRequest, user_id: int, by: Actor) -> User:
-    return operations.restore_user(user_id, by=by, now=pages.now(request))
+    return restore_person(user_id, by=by, now=pages.now(request))
 
 
 @needs(Needs.ADMINISTER)

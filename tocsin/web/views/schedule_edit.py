@@ -17,7 +17,7 @@ from tocsin.domain.final_schedule import Difference
 from tocsin.lib.refusal import Refused, missing
 from tocsin.oncall import operations, preview, queries, versions
 from tocsin.oncall.models import Schedule, ScheduleVersion
-from tocsin.paging.models import EscalationPolicy
+from tocsin.response.remove_schedule import remove_schedule
 from tocsin.web import pages, rotation_form, words
 from tocsin.web.rotation_form import UNITS, WEEKDAYS
 from tocsin.web.schedule_forms import everybody
@@ -53,7 +53,7 @@ def _edit(request: HttpRequest, schedule: Schedule | None) -> HttpResponse:
                 case "preview":
                     previewed = _compared(request, schedule, rotation_form.facts(form))
                 case "remove" if schedule:
-                    _remove(request, schedule)
+                    remove_schedule(schedule, by=pages.actor(request), now=now)
                     return pages.go(reverse("schedules"))
                 case _:
                     rotation_form.step(form, request.POST, now)
@@ -108,18 +108,6 @@ def _difference(one: Difference, names: dict[int, str], zone: str) -> dict[str, 
 def _span(begin: datetime, end: datetime, zone: str) -> str:
     first, last = begin.astimezone(words.zone(zone)), end.astimezone(words.zone(zone))
     return f"{first:%a} {first.day} {first:%b %H:%M} to {last:%a} {last.day} {last:%b %H:%M}"
-
-
-def _remove(request: HttpRequest, schedule: Schedule) -> None:
-    target = {"kind": "schedule", "id": schedule.pk}
-    users = [
-        p.name
-        for p in EscalationPolicy.objects.filter(removed_at=None)
-        if any(target.items() <= t.items() for step in p.steps for t in step["targets"])
-    ]
-    if users:
-        raise Refused(f"{', '.join(users)} pages this schedule. Change that policy first.", status=409)
-    operations.remove_schedule(schedule, by=pages.actor(request), now=pages.now(request))
 
 
 @needs(Needs.READ)

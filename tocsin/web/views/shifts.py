@@ -56,7 +56,7 @@ def _shown(request: HttpRequest, chosen: Schedule, errors: dict[str, str]) -> di
     edges = (at - queries.HORIZON, at + queries.HORIZON)
     found = final_schedule.spans(queries.value(chosen, since=edges[0], until=edges[1]), *edges)
     span = next(one for one in found if one.starts_at <= at < one.ends_at)
-    people = User.objects.in_bulk({one.user for one in found if isinstance(one, Shift)})
+    people = User.objects.in_bulk({pk for one in found if isinstance(one, Shift) for pk in (one.user, one.instead_of) if pk})
     holder = people.get(span.user) if isinstance(span, Shift) else None
     begin, end = max(span.starts_at, now), span.ends_at
     form = {name: request.POST.get(name, "") for name in ("starts_at", "ends_at", "reason", "back")}

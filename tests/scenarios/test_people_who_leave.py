@@ -1,0 +1,104 @@
+"""Somebody leaves the house: nobody is left on call by name alone, and what they had goes to others."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+
+import pytest
+
+from tocsin.accounts.actor import Actor
+from tocsin.accounts.models import Role, User
+from tocsin.domain.ahead import Kind
+from tocsin.lib.refusal import Refused
+from tocsin.oncall import operations as oncall
+from tocsin.oncall import queries
+from tocsin.oncall.models import ShiftRequest
+from tocsin.response import ahead, shift_requests
+from tocsin.response.remove_person import remove_person, restore_person
+from tocsin.response.remove_schedule import remove_schedule
+
+
+@pytest.fixture
+def admin(world) -> Actor:
+    """Lea administers."""
+    User.objects.filter(pk=world.lea.pk).update(role=Role.ADMINISTRATOR)
+    world.lea.refresh_from_db()
+    return Actor.of(world.lea, "web")
+
+
+@pytest.fixture
+def on_call(world):
+    """Ana has been on call since midnight and is for days; Ben follows her."""
+    today = world.now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return world.schedule(world.ana, world.ben, zone="UTC", starts_at=today.replace(tzinfo=None).isoformat(), shift={"days": 7})
+
+
+def test_who_leaves_in_the_middle_of_a_shift_is_followed_by_the_next_in_the_order_at_once(world, admin, on_call):
+    world.policy([on_call])
+    remove_person(world.ana.pk, by=admin, now=world.now)
+    world.alert("Checkout is down")
+    world.phone.expect(world.ben, "Checkout is down")
+    assert queries.who(on_call, world.now - timedelta(minutes=1)).user == world.ana.pk, "what was, was"
+
+
+def test_their_override_ends_and_the_rotation_counts_again(world, admin, on_call):
+    world.override(on_call, world.cy, hours=5)
+    remove_person(world.cy.pk, by=admin, now=world.now)
+    assert queries.who(on_call, world.now).user == world.ana.pk
+
+
+def test_where_everybody_has_left_a_gap_is_shown_and_the_next_step_starts(world, admin, on_call):
+    world.policy([on_call], [world.cy])
+    for person in (world.ana, world.ben):
+        remove_person(person.pk, by=admin, now=world.now)
+    assert {one.kind for one in ahead.of(on_call, world.now)} == {Kind.GAP}
+    world.alert("Checkout is down")
+    world.phone.expect(world.cy, "Checkout is down")
+
+
+def test_whoever_removes_them_hears_where_they_are_still_named_and_leads_hear_who_stands_in(world, admin, on_call):
+    world.policy([on_call], [world.ana])
+    _, named = remove_person(world.ana.pk, by=admin, now=world.now)
+    assert named == ["schedule Payments primary", "policy Payments"]
+    found = [one for one in ahead.of(on_call, world.now) if one.kind is Kind.LEFT]
+    assert {(one.user, one.why) for one in found} == {(world.ben.pk, "Ana")}
+    assert queries.who(on_call, world.now).user == world.ben.pk
+    restore_person(world.ana.pk, by=admin, now=world.now)
+    assert queries.who(on_call, world.now).user == world.ana.pk
+
+
+def test_what_they_had_acknowledged_is_paged_again_at_once(world, admin, on_call):
+    world.policy([on_call])
+    alert = world.alert("Checkout is down")
+    world.phone.expect(world.ana, "Checkout is down")
+    world.acknowledge(alert, world.ana)
+    remove_person(world.ana.pk, by=admin, now=world.now)
+    world.settle()
+    world.phone.expect(world.ben, "Checkout is down")
+
+
+def test_a_swap_with_somebody_who_left_comes_to_nothing_and_the_other_hears_of_it(world, admin, on_call):
+    back = (world.now + timedelta(days=8), world.now + timedelta(days=9))
+    soon = {"starts_at": world.now + timedelta(hours=2), "ends_at": world.now + timedelta(hours=5)}
+    asked = shift_requests.ask(on_call, **soon, of=world.ben, back=back, by=world.by, now=world.now)
+    remove_person(world.ana.pk, by=admin, now=world.now)
+    with pytest.raises(Refused, match="withdrawn already"):
+        shift_requests.accept(asked, by=Actor.of(world.ben, "web"), now=world.now)
+    other = shift_requests.ask(on_call, **soon, of=world.cy, by=Actor.of(world.ben, "web"), now=world.now)
+    remove_person(world.cy.pk, by=admin, now=world.now)
+    assert ShiftRequest.objects.get(pk=other.pk).answer == "Cy has left"
+    world.settle()
+    assert "Cy, whom you asked to take a shift, has left" in [message.title for _, message, _ in world.phone.notices]
+
+
+def test_a_schedule_that_only_a_track_or_a_role_names_is_not_removed_either(world, admin, on_call):
+    policy = world.policy([world.ben])
+    policy.tracks = [{"name": "Leadership", "repeats": 0, "steps": [world.step(on_call)]}]
+    policy.save()
+    with pytest.raises(Refused, match="policy Payments"):
+        remove_schedule(on_call, by=admin, now=world.now)
+    policy.tracks = []
+    policy.save()
+    remove_schedule(on_call, by=admin, now=world.now)
+    with pytest.raises(Refused):
+        oncall.schedule_of(on_call.pk)
