@@ -13,7 +13,7 @@ from tocsin import clock
 from tocsin.accounts.models import User
 from tocsin.alerts.models import Integration, Service
 from tocsin.cli import configuration
-from tocsin.integrations.moving import pagerduty, reader
+from tocsin.integrations.moving import pagerduty, pagerduty_rules, reader
 from tocsin.integrations.moving.reader import MovingError
 from tocsin.integrations.registry import SOURCES
 from tocsin.oncall import queries as oncall
@@ -77,6 +77,43 @@ def test_layers_become_rotations_in_their_order_with_their_turns_and_hours(moved
     }
 
 
+def test_the_routers_of_event_orchestrations_become_routing_rules_and_the_rest_is_named(moved):
+    document, notes = moved
+    assert {"name": "Everything: Default", "kind": "pagerduty_events_v2", "service": "search"} in document["integrations"]
+    first, second = document["routing_rules"]
+    assert (first["name"], first["match"], first["then"], first["integrations"]) == (
+        "Everything: 1. Payments", "all", {"service": "checkout"}, ["Everything: Default"],
+    )  # fmt: skip
+    assert first["conditions"] == [
+        {"field": "title", "operator": "contains", "value": "checkout"},
+        {"field": "severity", "operator": "equals", "value": "critical"},
+    ]
+    assert (second["match"], second["conditions"]) == (
+        "any",
+        [
+            {"field": "labels.source", "operator": "regex", "value": ".*(?:web[0-9]+).*"},
+            {"field": "details.custom_details.region", "operator": "exists"},
+        ],
+    )
+    said = [note for note in notes if note.startswith("Event orchestration")]
+    assert [(note.split(", ")[-1].split(" is left")[0]) for note in said[:3]] == ["Mixed", "Gone", "Clever"]
+    assert "“and” beside “or”" in said[0] and "1 global rules" in said[3]
+
+
+def test_without_event_orchestrations_everything_else_is_carried_over(there):
+    there.orchestrations.clear()
+    document, notes = pagerduty.convert(there.url, KEY)
+    assert "routing_rules" not in document and not [note for note in notes if "orchestration" in note]
+
+
+@pytest.mark.parametrize(
+    "expression", ["", "event.summary matches", "event.summary matches 'a' and", "trigger_count over 1 minute > 3", "event.nothing exists"]
+)
+def test_a_condition_that_cannot_be_said_is_never_half_said(expression):
+    with pytest.raises(pagerduty_rules.Unsaid):
+        pagerduty_rules.conditions_of([expression])
+
+
 def test_policies_keep_their_rules_waits_and_loops_and_services_theirs(moved):
     (policy,) = moved[0]["escalation_policies"]
     assert (policy["name"], policy["team"], policy["repeats"]) == ("Payments", "Payments", 2)
@@ -89,6 +126,7 @@ def test_policies_keep_their_rules_waits_and_loops_and_services_theirs(moved):
     ]
     assert moved[0]["integrations"] == [
         {"name": "checkout: Prometheus", "kind": "pagerduty_events_v2", "service": "checkout"}, {"name": "checkout: Mail", "kind": "email", "service": "checkout"},
+        {"name": "Everything: Default", "kind": "pagerduty_events_v2", "service": "search"},
     ]  # fmt: skip
     assert set(pagerduty.KINDS.values()) <= set(SOURCES)
 

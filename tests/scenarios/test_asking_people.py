@@ -207,6 +207,19 @@ def test_nobody_is_told_of_a_missing_answer_once_it_is_over(world: World):
     assert told(world, world.ana) == [] and Ask.objects.get().answer == "withdrawn"
 
 
+def test_an_observer_who_is_paged_may_say_that_they_have_it_and_nobody_is_paged_on(world: World):
+    User.objects.filter(pk=world.cy.pk).update(role="observer")
+    world.cy.refresh_from_db()
+    world.policy([world.cy], [world.ana])
+    alert = world.alert()
+    link = world.phone.expect(world.cy).link
+    with pytest.raises(Refused, match="Observers can read"):
+        acknowledge_alert(alert=alert, by=Actor.of(world.cy, "web"), now=world.now)
+    assert acknowledge_by_link(token=token(link), now=world.now).taken
+    world.advance(minutes=10)
+    world.phone.silent()
+
+
 def test_an_observer_cannot_ask_anybody(world: World):
     User.objects.filter(pk=world.cy.pk).update(role="observer")
     world.cy.refresh_from_db()

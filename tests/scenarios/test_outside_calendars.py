@@ -224,6 +224,11 @@ def test_an_event_that_repeats_each_second_is_refused_at_once(rule):
         read(f"DTSTART:19700101T000000Z\r\nDURATION:PT1S\r\nRRULE:{rule}\r\nSUMMARY:Ana")
 
 
+def test_a_rule_that_names_the_minute_it_begins_at_is_an_ordinary_one():
+    found = read("DTSTART:20260301T090000Z\r\nDURATION:PT8H\r\nRRULE:FREQ=DAILY;BYHOUR=9;BYMINUTE=0;BYSECOND=0;COUNT=3\r\nSUMMARY:Ana")
+    assert len(found) == 3
+
+
 def test_a_calendar_with_too_many_events_says_how_many_count():
     found, notes = calendars.read(
         ics("DTSTART:20260301T000000Z\r\nDURATION:PT5M\r\nRRULE:FREQ=HOURLY;BYHOUR=0,1,2,3\r\nSUMMARY:Ana"), BERLIN, START, END

@@ -77,6 +77,16 @@ def test_what_they_had_acknowledged_is_paged_again_at_once(world, admin, on_call
     world.phone.expect(world.ben, "Checkout is down")
 
 
+def test_where_all_must_acknowledge_who_has_left_is_not_waited_for(world, admin):
+    world.written([world.step(world.ana, world.ben, need=0)])
+    alert = world.alert("Checkout is down")
+    for person in (world.ana, world.ben):
+        world.phone.expect(person, "Checkout is down")
+    remove_person(world.ben.pk, by=admin, now=world.now)
+    assert not world.acknowledge(alert, world.ana).waits_for
+    assert world.escalation(alert).status == "acknowledged"
+
+
 def test_a_swap_with_somebody_who_left_comes_to_nothing_and_the_other_hears_of_it(world, admin, on_call):
     back = (world.now + timedelta(days=8), world.now + timedelta(days=9))
     soon = {"starts_at": world.now + timedelta(hours=2), "ends_at": world.now + timedelta(hours=5)}

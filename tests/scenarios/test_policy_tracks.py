@@ -230,6 +230,26 @@ def test_the_procedures_own_tracks_tell_somebody_once_too_and_others_are_told_as
     world.acknowledge(alert, world.lea)
 
 
+def test_the_dry_run_says_of_whoever_stands_in_two_tracks_that_they_are_told_once(world: World):
+    world.policy([world.ana], [world.ben])
+    beside(world, world.step(world.ana), world.step(world.lea))
+    lines = rehearsal.dry_run(world.service.escalation_policy.plain, name="Payments", now=world.now)
+    assert [(line.who, line.told) for line in lines if line.track or line.step == 1] == [
+        ("Ana", ""),
+        ("Ana", "Ana is told once, by Payments"),
+        ("Lea", ""),
+    ]
+    Service.objects.filter(pk=world.service.pk).update(leadership_policy=world.service.escalation_policy)
+    world.service.refresh_from_db()
+    on_call, leadership = rehearse(world.service, severity="SEV1", now=world.now)
+    assert [line.told for line in leadership.lines if line.step and not line.track] == [
+        "Ana is told once, by on call",
+        "Ben is told once, by on call",
+    ]
+    assert not [line for line in on_call.lines if line.told and not line.track]
+    assert [line.told for line in on_call.lines if line.track and line.who == "Lea"] == [""]
+
+
 def test_another_moment_another_subject_and_another_person_are_told_as_ever(world: World):
     world.policy([world.ana], wait=600)
     beside(world, world.step(world.lea, wait=61), world.step(world.ana))

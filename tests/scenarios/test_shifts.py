@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tocsin.accounts.actor import Actor
-from tocsin.accounts.models import User
+from tocsin.accounts.models import AuditEntry, User
 from tocsin.lib.refusal import Refused
 from tocsin.oncall import operations as oncall
 from tocsin.oncall import operations_people as people
@@ -153,3 +153,16 @@ def test_a_preview_shows_who_would_be_on_call_instead_and_saves_nothing(world, o
     assert found.gaps
     assert queries.who(on_call, world.now).user == world.ana.pk
     assert ScheduleVersion.objects.count() == 1
+
+
+def test_who_made_an_override_and_who_took_it_back_is_on_the_record(world, on_call):
+    row = world.override(on_call, world.cy, hours=2)
+    oncall.remove_override(row, by=Actor.of(world.ben, "web"), now=world.now)
+    oncall.remove_override(row, by=world.by, now=world.now)  # it is gone already: nothing more happens
+    found = AuditEntry.objects.filter(verb__startswith="override.").order_by("id").values_list("verb", "actor_label")
+    assert list(found) == [("override.added", "Ana"), ("override.removed", "Ben")]
+
+
+def test_a_rotation_that_would_end_before_it_begins_is_refused(world):
+    with pytest.raises(Refused, match=r"rotations.0.ends_at: The end must lie after the first hand-off"):
+        world.schedule(world.ana, ends_at="2026-01-01T00:00:00Z")

@@ -48,6 +48,17 @@ def ana(world, account):
     return world.ana
 
 
+def test_two_people_who_share_a_telephone_are_told_numbers_apart(world, twilio, ana):
+    texted(world, world.ben, ANA)
+    world.policy([ana])
+    first = world.alert("Checkout is down")
+    world.policy([world.ben], name="Search")
+    second = world.alert("Search is slow")
+    assert "Reply 2 to acknowledge" in twilio.texts[1]["form"]["Body"]
+    twilio.text(ANA, "1", inbound())
+    assert world.escalation(first).acknowledged_by == world.ana and world.escalation(second).status == "running"
+
+
 def page(world, person):
     return world.pages(user=person, kind="page")[-1]
 

@@ -95,6 +95,23 @@ class PagerDuty(StandIn):
                  "escalation_policy": reference("escalation_policy", "E2", "Nobody"), "incident_urgency_rule": {"type": "constant", "urgency": "low"}, "integrations": []},
             ],
         }  # fmt: skip
+        self.orchestrations: dict[str, dict[str, Any]] = {
+            "O1": {
+                "orchestration": {"id": "O1", "name": "Everything", "team": None, "routes": 4, "integrations": [
+                    {"id": "N1", "label": "Default", "parameters": {"routing_key": "secret", "type": "global"}}]},
+                "router": {"type": "router", "sets": [{"id": "start", "rules": [
+                    {"id": "A1", "label": "Payments", "disabled": False, "actions": {"route_to": "V1"}, "conditions": [
+                        {"expression": "event.summary matches part 'checkout' and event.severity matches 'critical'"}]},
+                    {"id": "A2", "label": "", "actions": {"route_to": "V2"}, "conditions": [
+                        {"expression": "event.source matches regex 'web[0-9]+'"}, {"expression": "event.custom_details.region exists"}]},
+                    {"id": "A3", "label": "Mixed", "actions": {"route_to": "V1"}, "conditions": [
+                        {"expression": "event.class matches 'a' and event.group matches 'b' or event.group matches 'it\\'s and'"}]},
+                    {"id": "A4", "label": "Gone", "actions": {"route_to": "V9"}, "conditions": []},
+                    {"id": "A5", "label": "Clever", "actions": {"route_to": "V1"}, "conditions": [{"expression": "now in Mon,Tue 09:00:00 to 17:00:00 Europe/Berlin"}]},
+                ]}], "catch_all": {"actions": {"route_to": "V2"}}},
+                "global": {"type": "global", "sets": [{"id": "start", "rules": [{"id": "G1", "actions": {"suppress": True}, "conditions": []}]}]},
+            }
+        }  # fmt: skip
         self.overrides = {
             "S1": [
                 {
@@ -110,6 +127,8 @@ class PagerDuty(StandIn):
         if asked.headers.get("authorization") != f"Token token={KEY}":
             return Told(401, {"error": {"message": "Unauthorized", "code": 2006}})
         name, _, rest = asked.path.strip("/").partition("/")
+        if name == "event_orchestrations":
+            return self._orchestration(rest)
         if rest.endswith("/overrides"):
             if not (asked.query.get("since") and asked.query.get("until")):
                 return Told(
@@ -126,3 +145,12 @@ class PagerDuty(StandIn):
         if name == "users" and "include" not in asked.raw_path + str(asked.query):
             items = [{**one, "contact_methods": [], "notification_rules": []} for one in items]
         return Told(200, {name: items, "limit": limit, "offset": offset, "more": offset + limit < len(whole), "total": None})
+
+    def _orchestration(self, rest: str) -> Told:
+        if not rest:
+            listed = [{"id": id, "name": one["orchestration"]["name"]} for id, one in self.orchestrations.items()]
+            return Told(200, {"orchestrations": listed, "limit": 25, "offset": 0, "more": False, "total": None})
+        id, _, path = rest.partition("/")
+        if id == "services" or id not in self.orchestrations:
+            return Told(404, {"error": {"message": "Not Found", "code": 2100}})
+        return Told(200, {"orchestration_path" if path else "orchestration": self.orchestrations[id][path or "orchestration"]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,6 +12,7 @@ from tocsin.accounts.actor import SYSTEM
 from tocsin.oncall import operations as oncall
 from tocsin.oncall import queries, versions
 from tocsin.oncall.models import Schedule, ScheduleVersion
+from tocsin.web import rotation_form
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +70,13 @@ def test_everything_that_a_rotation_can_say_goes_through_the_form_and_back(page,
     assert form["rotations"][0]["ends_at"] == "2027-01-31T09:00" and form["rotations"][0]["windows"][1]["days"] == ["5"]
     page.post(f"/schedules/{schedule.pk}/rotations/", {**sent, **again, "action": "save"})
     assert ScheduleVersion.objects.count() == 1, "saving what it says already is no change"
+
+
+def test_a_new_rotation_begins_with_its_first_person_and_without_a_gap_whatever_the_hour():
+    for now in ("2026-11-23T08:30:00-05:00", "2026-11-23T09:00:00-05:00", "2026-11-25T23:30:00-05:00"):
+        at = datetime.fromisoformat(now)
+        begun = datetime.fromisoformat(rotation_form.first(at, "America/New_York")["starts_at"])
+        assert begun.weekday() == 0 and timedelta() <= at.replace(tzinfo=None) - begun < timedelta(days=7)
 
 
 def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(page, ana, ben):

@@ -57,6 +57,21 @@ def test_a_schedule_is_drawn_as_week_fortnight_and_month(page, ana, ben):
     assert "Final schedule, day by day" in month and "gantt-row" not in month and f"{clock.now():%B %Y}" in month
 
 
+def test_a_schedule_that_is_new_shows_no_gap_before_it_was_made(page, ana, ben):
+    schedule = rota(ana, ben)
+    assert "shift-gap" not in text(page.get(f"/schedules/{schedule.pk}/?view=fortnight"))
+    assert "slot-gap" not in text(page.get(f"/schedules/{schedule.pk}/?view=month"))
+    later = rota(ana, name="Later", starts_at=(clock.now() + timedelta(days=3)).replace(tzinfo=None).isoformat()[:19])
+    assert "shift-gap" in text(page.get(f"/schedules/{later.pk}/?view=fortnight")), "nobody is on call until then"
+
+
+def test_whoever_never_hands_over_reads_no_end_of_their_shift(page, ben):
+    schedule = rota(ben)
+    mine = text(page.get("/schedules/")).split("Your shifts")[1].split("</section>")[0]
+    assert "Now, with no hand-off within five weeks" in mine
+    assert "with no hand-off within five weeks" in text(page.get(f"/schedules/{schedule.pk}/shift/"))
+
+
 def test_the_grid_takes_any_first_day_and_nonsense_as_today(page, ana):
     schedule = rota(ana)
     assert "29 Feb" not in text(page.get(f"/schedules/{schedule.pk}/?from=2028-02-28"))  # the week is named by its first and last day

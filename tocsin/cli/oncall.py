@@ -76,4 +76,5 @@ def explain(
         several = ("track",) if len(tracks) > 1 else ()
         own = ("policy_track",) if any(line["policy_track"] for line in lines) else ()
         waits = ("waits",) if any(line["waits"] for line in lines) else ()
-        show(lines, as_json, ("at", *several, *own, "step", "who", "how", *waits))
+        told = ("told",) if any(line["told"] for line in lines) else ()
+        show(lines, as_json, ("at", *several, *own, "step", "who", "how", *waits, *told))

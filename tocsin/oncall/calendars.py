@@ -126,7 +126,7 @@ def _refuse_haste(calendar: Any, zone: ZoneInfo, start: datetime, end: datetime)
             freq = str((rule.get("FREQ") or [""])[0]).upper()
             hours = len(rule.get("BYHOUR", []))
             often = (hours or PER_DAY.get(freq, 1)) / max(1, (rule.get("INTERVAL") or [1])[0])
-            if freq not in PER_DAY or any(key in rule for key in ("BYSECOND", "BYMINUTE")):
+            if freq not in PER_DAY or any(len(rule.get(key) or []) > 1 for key in ("BYSECOND", "BYMINUTE")):
                 raise UnreadableError(
                     f"The event {str(event.get('SUMMARY', ''))[:60]!r} repeats each second or minute, which no shift does."
                 )

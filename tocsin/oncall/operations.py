@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.db import transaction
 
 from tocsin.accounts.actor import Actor
+from tocsin.accounts.audit import audit
 from tocsin.accounts.models import Team, User
 from tocsin.domain.rotation import instant
 from tocsin.lib.refusal import invalid, missing
@@ -123,6 +124,16 @@ def add_override(
     override = Override.objects.create(
         schedule=schedule, user=person, starts_at=starts_at, ends_at=ends_at, reason=reason[:500], created_by=by.user
     )
+    span = f"{starts_at.astimezone(UTC):%Y-%m-%d %H:%M} to {ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    audit(
+        "override.added",
+        "schedule",
+        schedule.pk,
+        f"{person.name} stands in for {schedule.name}, {span}",
+        by=by,
+        now=now,
+        override=override.pk,
+    )
     changed(schedule.pk, now)
     return override
 
@@ -130,7 +141,9 @@ def add_override(
 @transaction.atomic
 def remove_override(override: Override, *, by: Actor, now: datetime) -> None:
     """Take an override back; the rotations count again at once."""
-    Override.objects.filter(pk=override.pk, removed_at=None).update(removed_at=now)
+    if Override.objects.filter(pk=override.pk, removed_at=None).update(removed_at=now):
+        text = f"An override of {override.schedule.name} by {override.user.name} was taken back"
+        audit("override.removed", "schedule", override.schedule_id, text, by=by, now=now, override=override.pk)
     changed(override.schedule_id, now)
 
 
@@ -196,13 +209,16 @@ def _write_rotations(schedule: Schedule, rotations: Sequence[dict[str, Any]]) ->
             raise invalid(**{f"{at}.participants": f"Name 1 to {MOST_PARTICIPANTS} people, in the order of their turns."})
         starts = _wall_clock(plain.get("starts_at"), f"{at}.starts_at")
         zone = _zone(plain["time_zone"], f"{at}.time_zone") if plain.get("time_zone") else ""
+        begins, ends = instant(starts, ZoneInfo(zone or schedule.time_zone)), _instant(plain.get("ends_at"), f"{at}.ends_at")
+        if ends and ends <= begins:
+            raise invalid(**{f"{at}.ends_at": "The end must lie after the first hand-off."})
         rotation = Rotation.objects.create(
             schedule=schedule,
             name=(str(plain.get("name") or "").strip() or f"Rotation {position + 1}")[:120],
             position=position,
-            starts_at=instant(starts, ZoneInfo(zone or schedule.time_zone)),
+            starts_at=begins,
             starts_local=starts.isoformat(),
-            ends_at=_instant(plain.get("ends_at"), f"{at}.ends_at"),
+            ends_at=ends,
             time_zone=zone,
             month_day=bool(plain.get("month_day", False)),
             calendar=calendar,

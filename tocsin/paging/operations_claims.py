@@ -138,8 +138,10 @@ def _take(row: Notification, owner: str, now: datetime) -> None:
 
 
 def _next_code(row: Notification) -> int:
-    """What a text names this page by: the numbers from 1 to 99 in turn, for each address."""
-    before = Notification.objects.filter(user=row.user_id, contact_method=row.contact_method_id, reply_code__isnull=False)
+    """What a text names this page by: the numbers from 1 to 99 in turn, for each address; two people may share one."""
+    address = row.contact_method.address if row.contact_method else ""
+    same = ContactMethod.objects.filter(kind=row.method_kind, address=address).values("pk")
+    before = Notification.objects.filter(contact_method__in=same, reply_code__isnull=False)
     last = before.order_by("-sent_at", "-id").values_list("reply_code", flat=True).first() or 0
     return last % HIGHEST_CODE + 1
 

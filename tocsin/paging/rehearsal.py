@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 from tocsin.domain import delivery
 from tocsin.domain import escalation as rules
 from tocsin.domain.escalation_policy import tracks
+from tocsin.domain.telling import MOMENT
 from tocsin.paging import low_urgency, people, posts
 
 
@@ -18,7 +20,8 @@ class Line:
     """One step of a dry run. `at` is when it would start; `who` and `how` in words; `reachable` says whether it reaches anybody.
 
     `track`: of the policy's own, which run beside one another; its first has no name. `step` counts from 1, None for a fallback;
-    `passed_over` says why it would not count then; `need`: so many must acknowledge, 0 all; `waits`: until when what can wait is held, and why.
+    `passed_over` says why it would not count then; `need`: so many must acknowledge, 0 all; `waits`: until when what can wait is held, and why;
+    `told`: who of its people another track tells at the same moment, so that they hear of it once.
     """
 
     at: datetime
@@ -32,6 +35,7 @@ class Line:
     condition: str = ""
     passed_over: str = ""
     waits: str = ""
+    told: str = ""
     track: str = ""
     people: list[dict[str, Any]] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
@@ -66,7 +70,26 @@ def dry_run(
     if low and low.record_only:
         how = f"recorded only: policy {low.policy} pages nobody for {low.severity}"
         return [Line(now, 1, "Nobody", how, False, 0, passed_over=how)]
-    return [line for track, one in tracks(plain).items() for line in _track(one, _About(about, name, track, low), now)]
+    lines = [line for track, one in tracks(plain).items() for line in _track(one, _About(about, name, track, low), now)]
+    return told_once([(f"track {line.track}" if line.track else name or "the policy's own steps", low is None, line) for line in lines])
+
+
+def told_once(lines: Sequence[tuple[str, bool, Line]]) -> list[Line]:
+    """The lines in their order. Whom tracks (by what they are called) page within a moment hears of it once, by the more urgent one, else by
+    the one that begins first; the line of the other says so."""
+    said: dict[int, list[tuple[datetime, str]]] = {}
+    found = {place: line for place, (_, _, line) in enumerate(lines)}
+    for place in sorted(found, key=lambda place: (not lines[place][1], found[place].at, place)):
+        by, _, line = lines[place]
+        words = []
+        for user in (person["user"] for person in line.people):
+            others = [name for at, name in said.get(user["id"], ()) if name != by and abs(at - line.at) < MOMENT]
+            if others:
+                words.append(f"{user['name']} is told once, by {others[0]}")
+            else:
+                said.setdefault(user["id"], []).append((line.at, by))
+        found[place] = replace(line, told="; ".join(words))
+    return [found[place] for place in range(len(lines))]
 
 
 def _track(plain: dict[str, Any], about: _About, now: datetime) -> list[Line]:

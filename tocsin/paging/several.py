@@ -49,11 +49,11 @@ def _words(more: int, people: list[int]) -> str:
 
 
 def _asked(escalation: Escalation) -> dict[tuple[int, int], list[int]]:
-    """By round and step, the people whom it has paged; who could not be reached by any method is left out."""
+    """By round and step, the people whom it has paged; who could not be reached by any method, or has left, is left out."""
     asked: dict[tuple[int, int], dict[int, bool]] = {}
-    pages = Notification.objects.filter(escalation=escalation, kind__in=("page", "fallback"), user__isnull=False).order_by("id")
+    pages = Notification.objects.filter(escalation=escalation, kind__in=("page", "fallback"), user__is_active=True, user__removed_at=None)
     told = Coalesce("merged_into__state", "state")  # by the page that stands for it
-    for identity, user, state in pages.values_list("identity", "user_id", told):
+    for identity, user, state in pages.order_by("id").values_list("identity", "user_id", told):
         if place := IDENTITY.match(identity):
             people = asked.setdefault((int(place[2]), int(place[1])), {})
             people[user] = people.get(user, False) or state != Notification.State.FAILED

@@ -55,11 +55,13 @@ class Acknowledgement:
 
 
 @again_on_conflict
-def acknowledge_alert(*, alert: Alert, by: Actor, now: datetime, via: str | None = None) -> Acknowledgement:
-    """Acknowledge an alert with all of its cause; whoever already had it keeps it. Its incident, where it has one, is acknowledged with it."""
+def acknowledge_alert(*, alert: Alert, by: Actor, now: datetime, via: str | None = None, paged: bool = False) -> Acknowledgement:
+    """Acknowledge an alert with all of its cause; whoever already had it keeps it. Its incident, where it has one, is acknowledged with it.
+    Responders may, and whoever was `paged` for it."""
     by = replace(by, via=via) if via else by
     with transaction.atomic():
-        frame.require_responder(by)
+        if not paged:
+            frame.require_responder(by)
         lead = Alert.objects.filter(members=alert.pk).first() or alert  # that one is paged for all of its cause
         answer = _cause(lead, by, now)
         if answer.taken and lead.pk != alert.pk:
@@ -103,11 +105,11 @@ def _open_incidents(alert: Alert) -> list[Incident]:
 
 
 @again_on_conflict
-def acknowledge_incident(*, incident: Incident, by: Actor, now: datetime, via: str | None = None) -> Acknowledgement:
-    """Acknowledge an incident and the alerts that belong to it; whoever already had it keeps it."""
+def acknowledge_incident(*, incident: Incident, by: Actor, now: datetime, via: str | None = None, paged: bool = False) -> Acknowledgement:
+    """Acknowledge an incident and the alerts that belong to it; whoever already had it keeps it. Responders may, and whoever was `paged`."""
     by = replace(by, via=via) if via else by
     with transaction.atomic():
-        row, _ = frame.begin(incident, by)
+        row, _ = frame.begin(incident, by, paged=paged)
         taken = _incident(row, by, now)
         if taken is None:
             answer = _already(Escalation.objects.filter(incident_id=row.pk))
@@ -171,14 +173,15 @@ def acknowledge_by_link(*, token: str, now: datetime, address: str | None = None
 def acknowledge_page(
     *, incident_id: int | None, alert_id: int | None, page: Notification | None = None, by: Actor, now: datetime, theirs: bool = True
 ) -> Acknowledgement:
-    """Acknowledge what a page is about; `theirs` says that it was sent to this person. Refused where it is gone, or not for them to know."""
+    """Acknowledge what a page is about; `theirs` says that it was sent to this person, who may answer it whatever their role is. Refused where
+    it is gone, or not for them to know."""
     if incident_id and by.user and (incident := Incident.objects.filter(pk=incident_id).first()):
         with transaction.atomic():
             if incident.private and theirs:  # whoever was paged for it may know of it, and takes part once they have it
                 incidents.join(incident, by.user, now=now)
-            return acknowledge_incident(incident=incident, by=by, now=now)
+            return acknowledge_incident(incident=incident, by=by, now=now, paged=theirs)
     if alert_id and (alert := Alert.objects.filter(pk=alert_id).first()):
-        return acknowledge_alert(alert=alert, by=by, now=now)
+        return acknowledge_alert(alert=alert, by=by, now=now, paged=theirs)
     if not incident_id and not alert_id and by.user and theirs:  # a test page
         return Acknowledgement(True, by.label, acknowledge_test(by.user, page, now=now))
     raise missing("alert or incident")

@@ -21,12 +21,14 @@ from tocsin.timeline.models import Entry
 from tocsin.timeline.operations import record
 
 
-def begin(incident: Incident, by: Actor, *, closed: bool = False) -> tuple[Incident, Procedure]:
+def begin(incident: Incident, by: Actor, *, closed: bool = False, paged: bool = False) -> tuple[Incident, Procedure]:
     """The incident as it is now, locked, and the procedure that it was declared under.
 
     Refuses observers (403), people who may not know of it (404), and a closed incident (409) unless `closed` is fine.
+    `paged`: it is this person's own page that is answered, which whoever is paged may do.
     """
-    require_responder(by)
+    if not paged:
+        require_responder(by)
     row = incidents.locked(incident)
     if row.private and not queries.visible_to(by).filter(pk=row.pk).exists():
         raise missing("incident")

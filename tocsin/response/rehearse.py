@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ class Track:
     policy: str
     lines: list[rehearsal.Line]
     note: str = ""
+    urgent: bool = True  # not what can wait
 
 
 def policy_of(service: Service | None, track: str) -> EscalationPolicy | None:
@@ -45,7 +46,17 @@ def rehearse(service: Service, *, severity: str = "", now: datetime) -> list[Tra
     if not demanded.page:
         return [Track(ON_CALL, "", [], f"{severity} pages nobody: {demanded.text}")]
     later = "From an alert, leadership is paged only when an incident is declared." if document.settings.leadership_on_declare_only else ""
-    return [_track(service, track, severity, now, later if track == LEADERSHIP else "") for track in demanded.page]
+    found = [_track(service, track, severity, now, later if track == LEADERSHIP else "") for track in demanded.page]
+    return found if later else _once(found)
+
+
+def _once(tracks: list[Track]) -> list[Track]:
+    """The same, where who stands in several of them is told once."""
+    named = [
+        (f"track {line.track}" if line.track else one.track.replace("_", " "), one.urgent, line) for one in tracks for line in one.lines
+    ]
+    lines = iter(rehearsal.told_once(named))
+    return [replace(one, lines=[next(lines) for _ in one.lines]) for one in tracks]
 
 
 def _track(service: Service, track: str, severity: str, now: datetime, note: str = "") -> Track:
@@ -57,7 +68,7 @@ def _track(service: Service, track: str, severity: str, now: datetime, note: str
     lines = rehearsal.dry_run(policy.plain if policy else {}, team=service.team_id, name=name, subject=about, low=low, now=now)
     if low and low.record_only:
         note = f"{severity} is only recorded by policy {name}: nobody is paged."
-    return Track(track, name, lines, note)
+    return Track(track, name, lines, note, low is None)
 
 
 def shape(track: Track) -> dict[str, Any]:

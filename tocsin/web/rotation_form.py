@@ -31,13 +31,14 @@ def empty(zone: str, now: datetime) -> Form:
         "time_off": False,
         "holidays": False,
         "gaps": False,
-        "rotations": [first(now)],
+        "rotations": [first(now, zone)],
     }
 
 
-def first(now: datetime, name: str = "primary") -> Form:
-    """A rotation nobody is in yet."""
-    monday = now - timedelta(days=now.weekday())
+def first(now: datetime, zone: str, name: str = "primary") -> Form:
+    """A rotation nobody is in yet. Its first hand-off was the last Monday at nine, so that whoever comes first is on call at once."""
+    since = now.astimezone(words.zone(zone)) - timedelta(hours=9)
+    monday = since - timedelta(days=since.weekday())
     return {
         "name": name, "length": "1", "unit": "weeks", "by": "weekday", "starts_at": f"{monday:%Y-%m-%d}T09:00", "ends_at": "", "zone": "",
         "windows": [], "participants": [], "calendar": None,
@@ -133,7 +134,7 @@ def step(form: Form, sent: QueryDict, now: datetime) -> None:
     places = [int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 4]
     rotations = form["rotations"]
     if action == "add" and len(rotations) < MOST_ROTATIONS:
-        rotations.append(first(now, f"rotation {len(rotations) + 1}"))
+        rotations.append(first(now, form["time_zone"], f"rotation {len(rotations) + 1}"))
     elif action in STEPS and places and places[0] < len(rotations):
         STEPS[action](rotations, places[0], places[1] if len(places) > 1 else -1, sent)
 

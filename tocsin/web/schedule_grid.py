@@ -62,8 +62,10 @@ class Day:
 class Grid:
     """Draws one schedule in one zone for one reader; people are {id: User}."""
 
-    def __init__(self, schedule: rotation.Schedule, people: Mapping[int, object], zone: ZoneInfo, now: datetime, me: int | None) -> None:
-        self.schedule, self.people, self.zone, self.now = schedule, people, zone, now
+    def __init__(
+        self, schedule: rotation.Schedule, people: Mapping[int, object], zone: ZoneInfo, now: datetime, me: int | None, made_at: datetime
+    ) -> None:
+        self.schedule, self.people, self.zone, self.now, self.made_at = schedule, people, zone, now, made_at
         order = dict.fromkeys(user for turn in schedule.rotations for user in turn.participants)
         self.fills = {user: "shift-me" if user == me else FILLS[place % len(FILLS)] for place, user in enumerate(order)}
         self.left = {user for user, _ in schedule.left}
@@ -87,8 +89,7 @@ class Grid:
         note = f"{len(standing_in) or 'none'} shown" + (f", {len(away)} away" if away else "")
         rows.append(Row("Overrides", note, tuple(sorted(bars, key=lambda bar: bar.a))))
         final = [
-            self._shift(span, place) if isinstance(span, rotation.Shift) else self._gap(span, place)
-            for span in final_schedule.spans(self.schedule, start, end)
+            self._shift(span, place) if isinstance(span, rotation.Shift) else self._gap(span, place) for span in self._spans(start, end)
         ]
         rows.append(Row("Final schedule", "who is paged", tuple(final), final=True))
         return rows
@@ -96,10 +97,20 @@ class Grid:
     def weeks(self, monday: date, count: int = 4, month: int = 0) -> list[list[Day]]:
         """The final schedule day by day, whole weeks; days outside of `month` are marked where one is given."""
         today = self.now.astimezone(self.zone).date()
-        spans = final_schedule.spans(self.schedule, self.midnight(monday), self.midnight(monday + timedelta(days=7 * count)))
+        spans = self._spans(self.midnight(monday), self.midnight(monday + timedelta(days=7 * count)))
         days = [monday + timedelta(days=n) for n in range(7 * count)]
         cells = [Day(day, day == today, bool(month) and day.month != month, tuple(self._slots(day, spans))) for day in days]
         return [cells[7 * week : 7 * week + 7] for week in range(count)]
+
+    def _spans(self, start: datetime, end: datetime) -> list[rotation.Shift | rotation.Span]:
+        """The final schedule; before it was made there was nothing to leave a gap in."""
+        found = list[rotation.Shift | rotation.Span]()
+        for span in final_schedule.spans(self.schedule, start, end):
+            if isinstance(span, rotation.Shift):
+                found.append(span)
+            elif span.ends_at > self.made_at:
+                found.append(rotation.Span(max(span.starts_at, self.made_at), span.ends_at))
+        return found
 
     def days_since(self, first: date, at: datetime) -> float:
         """Where `at` lies, in days of wall-clock time since that day's midnight."""

@@ -1,5 +1,5 @@
 """What does an account at PagerDuty hold: people with their ways and rules, teams, schedules with layers and overrides, escalation policies, services
-with their integrations?
+with their integrations, event orchestrations?
 
 https://developer.pagerduty.com/api-reference - the REST API v2, read with a key of the account (read-only is enough).
 """
@@ -14,12 +14,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tocsin import clock
 from tocsin.integrations.moving import calendar
+from tocsin.integrations.moving import pagerduty_rules as rules
 from tocsin.integrations.moving.reader import MovingError, ask, translated
 
 SERVER = "https://api.pagerduty.com"
 PAGE = 100  # the most that it gives at once
 MOST_PAGES = 100  # it refuses offsets beyond 10,000
-OVERRIDES_AHEAD = timedelta(days=90)
+OVERRIDES_AT_ONCE, OVERRIDES_AHEAD = timedelta(days=90), 4  # it lists those of three months at most: so many times
 ROLES = {
     "owner": "administrator", "admin": "administrator", "observer": "observer", "read_only_user": "observer", "read_only_limited_user": "observer",
 }  # fmt: skip
@@ -35,16 +36,45 @@ def read(server: str, key: str) -> dict[str, Any]:
     """Everything that is carried over, as PagerDuty answers it. Raises MovingError."""
     api = _Api(server.rstrip("/"), {"Authorization": f"Token token={key}", "Accept": "application/vnd.pagerduty+json;version=2"})
     now = clock.now()
-    span = {"since": now.isoformat(timespec="seconds"), "until": (now + OVERRIDES_AHEAD).isoformat(timespec="seconds")}
+    services = api.all("/services", "services", ("integrations",))
     schedules = [api.one(f"/schedules/{_id(one)}", "schedule") for one in api.all("/schedules", "schedules")]
     return {
         "now": now,
         "users": api.all("/users", "users", ("contact_methods", "notification_rules", "teams")),
         "teams": api.all("/teams", "teams"),
-        "schedules": [{**one, "overrides": api.some(f"/schedules/{_id(one)}/overrides", "overrides", span)} for one in schedules],
+        "schedules": [{**one, "overrides": _overrides(api, one, now)} for one in schedules],
         "escalation_policies": api.all("/escalation_policies", "escalation_policies"),
-        "services": api.all("/services", "services", ("integrations",)),
+        "services": services,
+        **_orchestrations(api, services),
     }
+
+
+def _overrides(api: _Api, schedule: dict[str, Any], now: datetime) -> list[dict[str, Any]]:
+    """Those of the year ahead, each once."""
+    found: dict[str, dict[str, Any]] = {}
+    for turn in range(OVERRIDES_AHEAD):
+        since = now + turn * OVERRIDES_AT_ONCE
+        span = {"since": since.isoformat(timespec="seconds"), "until": (since + OVERRIDES_AT_ONCE).isoformat(timespec="seconds")}
+        for one in api.some(f"/schedules/{_id(schedule)}/overrides", "overrides", span):
+            found.setdefault(str(one.get("id") or f"{one.get('start')} {one.get('end')}"), one)
+    return list(found.values())
+
+
+def _orchestrations(api: _Api, services: list[dict[str, Any]]) -> dict[str, Any]:
+    """Event orchestrations with their integrations and rules; why they could not be read, where an account or a key has none."""
+    try:
+        listed = [_id(one) for one in api.all("/event_orchestrations", "orchestrations")]
+        found = [
+            {
+                **api.one(f"/event_orchestrations/{id}", "orchestration"),
+                **{path: api.perhaps(f"/event_orchestrations/{id}/{path}", "orchestration_path") for path in ("router", "global")},
+            }
+            for id in listed
+        ]
+        own = {str(one.get("id")): api.perhaps(f"/event_orchestrations/services/{_id(one)}", "orchestration_path") for one in services}
+    except MovingError as error:
+        return {"orchestrations": [], "orchestrations_of_services": {}, "no_orchestrations": str(error)}
+    return {"orchestrations": found, "orchestrations_of_services": own, "no_orchestrations": ""}
 
 
 def _id(one: dict[str, Any]) -> str:
@@ -59,6 +89,13 @@ class _Api:
     def one(self, path: str, name: str) -> dict[str, Any]:
         found = ask(self.server + path, self.headers).get(name)
         return found if isinstance(found, dict) else {}
+
+    def perhaps(self, path: str, name: str) -> dict[str, Any]:
+        """The same of what need not be there; empty where it cannot be read."""
+        try:
+            return self.one(path, name)
+        except MovingError:
+            return {}
 
     def some(self, path: str, name: str, query: dict[str, str]) -> list[dict[str, Any]]:
         found = ask(f"{self.server}{path}?{urlencode(query)}", self.headers).get(name)
@@ -99,11 +136,12 @@ class Move:
         for one in self.raw["services"]:
             services.append(self.service(one))
             integrations += self.integrations(one)
+        routing = rules.routing(self.raw, integrations, self.notes)
         if integrations:
             self.notes.append("Each integration gets a new address and key here: give them to its sender (Integrations, then its name).")
         return {
             "version": 1, "teams": teams, "users": users, "schedules": schedules, "escalation_policies": policies, "services": services,
-            "integrations": integrations,
+            "integrations": integrations, **({"routing_rules": routing} if routing else {}),
         }  # fmt: skip
 
     def user(self, user: dict[str, Any]) -> dict[str, Any]:

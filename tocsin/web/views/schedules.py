@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,8 @@ from django.views.decorators.http import require_http_methods
 from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.domain import ahead as rules
-from tocsin.domain.rotation import Absence
+from tocsin.domain import notices
+from tocsin.domain.rotation import Absence, instant
 from tocsin.lib.refusal import Refused, invalid, missing
 from tocsin.oncall import absences, operations, queries
 from tocsin.oncall.models import Override, Schedule, ShiftRequest
@@ -24,6 +25,7 @@ from tocsin.web.schedule_forms import ZONES, asker_of, everybody, read_day, read
 from tocsin.web.schedule_grid import Grid, Period, hand_offs, period
 
 MOST_TROUBLES = 8  # on the page of one schedule
+AROUND = timedelta(days=100)  # of what is shown, overrides, holidays and outside calendars are read
 SHARED_WEEKS = timedelta(weeks=12)
 
 
@@ -42,8 +44,12 @@ def schedules(request: HttpRequest) -> HttpResponse:
     everyone, lines, mine = list(queries.active()), list[dict[str, Any]](), list[dict[str, Any]]()
     found = named.listed(request, queries.active(), "name", "team__name")
     for schedule in everyone:
-        coming = queries.shifts(schedule, now, now + queries.HORIZON)
-        mine += [{"schedule": schedule, "shift": shift} for shift in coming if shift.user == request.user.pk]
+        coming = notices.holdings(queries.shifts(schedule, now, now + queries.HORIZON))
+        mine += [
+            {"schedule": schedule, "shift": shift, "running": shift.starts_at <= now, "ends": shift.ends_at < now + queries.HORIZON}
+            for shift in coming
+            if shift.user == request.user.pk
+        ]
     for schedule in found:
         current = next(iter(queries.on_call_now(schedule, now)), None)
         gap = next(iter(queries.gaps(schedule, now, now + ahead.LOOK_AHEAD)), None)
@@ -98,9 +104,11 @@ def _shown(request: HttpRequest, chosen: Schedule) -> dict[str, Any]:
     now = pages.now(request)
     choice, zone = zone_of(request, chosen)
     people = User.objects.in_bulk()
-    grid = Grid(queries.value(chosen, since=now - timedelta(days=100), until=now + timedelta(days=100)), people, zone, now, request.user.pk)
     today = now.astimezone(zone).date()
     shown = period(request.GET.get("view", ""), read_day(request.GET.get("from", ""), today))
+    at = instant(datetime.combine(shown.first, time()), zone)
+    value = queries.value(chosen, since=min(now, at) - AROUND, until=max(now, at) + AROUND)
+    grid = Grid(value, people, zone, now, request.user.pk, chosen.created_at)
     month = shown.first if shown.view == "month" else today
     monday = month.replace(day=1) - timedelta(days=month.replace(day=1).weekday())
     if shown.view != "month":

@@ -65,6 +65,7 @@ def _shown(request: HttpRequest, chosen: Schedule, errors: dict[str, str]) -> di
     mine = holder is not None and holder.pk == request.user.pk
     return {
         "schedule": chosen, "span": span, "holder": holder, "mine": mine, "over": end <= now, "running": span.starts_at <= now < end,
+        "begins": span.starts_at > edges[0], "ends": span.ends_at < edges[1],
         "gap": isinstance(span, Span), "source": getattr(span, "source", ""), "errors": errors, "form": form, "everybody": everybody(),
         "instead_of": people.get(getattr(span, "instead_of", None) or 0), "length": words.duration(end - span.starts_at),
         "may_ask": isinstance(span, Span) or mine or bool(getattr(request.user, "is_administrator", False)), "zone_name": zone.key,
