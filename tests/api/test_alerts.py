@@ -133,6 +133,8 @@ def test_a_service_is_changed_and_removed_only_when_nothing_belongs_to_it(integr
     assert ask("PATCH", f"/services/{service['id']}", {"critical": True, "severity_map": {"critical": "SEV1"}})["critical"]
     refused = ask("PATCH", f"/services/{service['id']}", {"team": 999999, "severity_map": {"loud": "SEV1"}}, expect=(422,))
     assert set(refused["errors"]) == {"team", "severity_map"}
+    refused = ask("PATCH", f"/services/{service['id']}", {"severity_map": {"critical": "SEV9"}}, expect=(422,))
+    assert set(refused["errors"]) == {"severity_map"}
     refused = ask("PATCH", f"/services/{service['id']}", {"depends_on": [service["id"]]}, expect=(422,))
     assert set(refused["errors"]) == {"depends_on"}
     ask("DELETE", f"/services/{service['id']}", expect=(409,))

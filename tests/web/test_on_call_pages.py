@@ -227,14 +227,16 @@ def test_an_integration_shows_its_mail_address_where_mail_is_taken(page, setting
     assert f'value="{found.key}@alerts.example"' in page.get(f"/integrations/{found.pk}/").content.decode()
 
 
-def test_a_service_says_what_it_depends_on_and_within_how_many_minutes_alerts_are_one_cause(page):
+def test_a_service_says_what_it_depends_on_how_bad_its_alerts_are_and_within_how_many_minutes_they_are_one_cause(page):
     database = Service.objects.create(name="database")
-    form = {"name": "checkout", "action": "save", "depends_on": [database.pk, "x"], "group_minutes": "0"}
+    form = {"name": "checkout", "action": "save", "depends_on": [database.pk, "x"], "group_minutes": "0", "severity-critical": "SEV1"}
     assert page.post("/services/new/", form).status_code == 303
     made = Service.objects.get(name="checkout")
-    assert list(made.depends_on.all()) == [database] and made.group_minutes == 0
+    assert list(made.depends_on.all()) == [database] and made.group_minutes == 0 and made.severity_map == {"critical": "SEV1"}
     shown = page.get(f"/services/{made.pk}/").content.decode()
     assert f'name="depends_on" value="{database.pk}" checked' in shown and f'name="depends_on" value="{made.pk}"' not in shown
+    refused = page.post(f"/services/{made.pk}/", {**form, "severity-critical": "SEV9"})
+    assert refused.status_code == 422 and "a severity of the procedure" in refused.content.decode()
     assert page.post(f"/services/{made.pk}/", {**form, "depends_on": [], "group_minutes": ""}).status_code == 303
     made.refresh_from_db()
     assert not made.depends_on.exists() and made.group_minutes is None

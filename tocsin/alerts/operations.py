@@ -29,6 +29,7 @@ from tocsin.lib.patterns import full_match
 from tocsin.lib.refusal import Refused, invalid
 from tocsin.lib.sealing import box
 from tocsin.paging.models import EscalationPolicy
+from tocsin.procedures import operations as procedures
 
 __all__ = ["Folded", "Outcome", "Reading", "Row", "accept", "expire_due", "fold_events", "write_outcomes"]
 KEYS_CHANNEL = "tocsin_integrations"
@@ -119,7 +120,8 @@ def remove_service(service: Service, *, by: Actor, now: datetime) -> None:
 
 def _is_map(mapping: Any) -> bool:
     known = ("critical", "error", "warning", "info")
-    return isinstance(mapping, dict) and all(word in known and isinstance(to, str) and 0 < len(to) <= 20 for word, to in mapping.items())
+    severities = {severity.id for severity in procedures.ask_in_force().severities} if mapping else set()
+    return isinstance(mapping, dict) and all(word in known and isinstance(to, str) and to in severities for word, to in mapping.items())
 
 
 def _is_address(text: str) -> bool:

@@ -8,10 +8,15 @@ from typing import Any
 from tocsin.integrations.registry import SOURCES
 
 TEST = "x-tocsin-test"  # the header that marks a sample sent from the page; no sender can bring it, for it is not among the kept ones
+# How the key comes where neither address nor body carries it.
+SCHEMES = {"alertmanager_api_v2": "Bearer", "opsgenie_alert_api": "GenieKey"}
 # Kinds whose senders bring a path of their own: the protocol that it is kept as, and the path.
 OWN: dict[str, tuple[str, str]] = {
     "alertmanager_api_v2": ("alertmanager_api", "/api/v2/alerts"),
     "pagerduty_events_v2": ("pagerduty", "/v2/enqueue"),
+    "opsgenie_alert_api": ("opsgenie", "/v2/alerts"),
+    "victorops": ("victorops", "/integrations/generic/20131114/alert/{key}"),
+    "grafana_oncall": ("in", "/integrations/v1/formatted_webhook/{key}/"),
     "change": ("change", "/in/{key}/change"),
     "pagerduty_change_events": ("pagerduty_change", "/v2/change/enqueue"),
 }
@@ -46,6 +51,6 @@ def sample_of(kind: str, key: str) -> Any:
 
 def curl_of(kind: str, url: str, key: str) -> str:
     """The command that sends the sample."""
-    bearer = f"-H 'Authorization: Bearer {key}' " if kind == "alertmanager_api_v2" else ""
+    proof = f"-H 'Authorization: {SCHEMES[kind]} {key}' " if kind in SCHEMES else ""
     body = json.dumps(sample_of(kind, key)).replace("'", "'\\''")
-    return f"curl -H 'Content-Type: application/json' {bearer}\\\n  -d '{body}' \\\n  {address_of(kind, url, key)}"
+    return f"curl -H 'Content-Type: application/json' {proof}\\\n  -d '{body}' \\\n  {address_of(kind, url, key)}"

@@ -12,8 +12,10 @@ from tocsin.accounts.models import Team
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts import operations, queries_quiet
 from tocsin.alerts.models import Service
+from tocsin.integrations.reading import WORDS
 from tocsin.lib.refusal import Refused, missing
 from tocsin.paging.models import EscalationPolicy
+from tocsin.response.simulate_routing import severities
 from tocsin.statuspage.models import Component
 from tocsin.web import named, pages
 
@@ -91,6 +93,7 @@ def _edit(request: HttpRequest, found: Service | None) -> HttpResponse:
     components = Component.objects.filter(removed_at=None)
     others = Service.objects.filter(removed_at=None).exclude(pk=found.pk if found else 0).order_by("name").values_list("pk", "name")
     context = {"service": found, "form": form, "errors": errors, "selects": selects, "components": components, "others": others[:MOST_CHOICES],
+               "levels": [(level, form["severity_map"].get(level, "")) for level in WORDS], "severities": severities(),
                "quiet": queries_quiet.in_force_for([found], pages.now(request)).get(found.pk, []) if found else []}  # fmt: skip
     return pages.page(request, "services/service.html", context, status=422 if errors else 200)
 
@@ -102,6 +105,7 @@ def _stored(found: Service | None) -> dict[str, Any]:
         "name": found.name, "description": found.description, "team": found.team_id, "escalation_policy": found.escalation_policy_id,
         "leadership_policy": found.leadership_policy_id, "critical": found.critical, "tier": found.tier, "runbook": found.runbook,
         "components": list(found.components.values_list("pk", flat=True)) if found.pk else [], "group_minutes": found.group_minutes,
+        "severity_map": found.severity_map,
         "depends_on": list(found.depends_on.filter(removed_at=None).values_list("pk", flat=True)) if found.pk else [],
     }  # fmt: skip
 
@@ -119,4 +123,5 @@ def _posted(request: HttpRequest) -> dict[str, Any]:
         "runbook": request.POST.get("runbook", "").strip(),
         "components": _ids(request, "components"), "depends_on": _ids(request, "depends_on"),
         "group_minutes": pages.number(request, "group_minutes"),
+        "severity_map": {level: said for level in WORDS if (said := request.POST.get(f"severity-{level}", "")[:20])},
     }  # fmt: skip
