@@ -1,8 +1,9 @@
-"""Does a program that would serve a route without a permission refuse to start, and say why in one line?"""
+"""What does a start say that cannot be: of a program that would serve a route without a permission, of a folder that cannot be set up?"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,14 @@ def test_the_whole_installation_ends_with_the_same_line(tmp_path):
         assert not installation.anything_left()
     finally:
         installation.clean()
+
+
+def test_who_may_not_make_the_environment_is_told_at_once_who_may(tmp_path):
+    for folder in ("bin", "requirements"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    (tmp_path / ".venv").write_text("no folder can be made here, for root neither")
+    done = subprocess.run([tmp_path / "bin" / "tocsin", "version"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert f"{tmp_path}/.venv is not set up for this version" in first
+    assert f"let the owner of {tmp_path} run {tmp_path}/bin/tocsin version" in second

@@ -42,6 +42,7 @@ CSRF_TRUSTED_ORIGINS = [TOCSIN_URL]
 PROCESS = env.str("TOCSIN_PROCESS", default="shell")  # which part of the house this is: web, worker, migrate, shell
 # No statement of web or worker may hold others up for long; migrations and the shell may take their time.
 _LIMITS = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
+_NO_HURRY = "-c idle_in_transaction_session_timeout=0"  # the server has a limit of its own, which a laptop that sleeps meets
 DATABASE_URL = env.str("TOCSIN_DATABASE_URL", default="") or postgres.app_url(DATA_DIR)
 _database = env.db_url_config(DATABASE_URL)
 DATABASES = {
@@ -56,7 +57,7 @@ DATABASES = {
             "connect_timeout": 5,
             "tcp_user_timeout": 10_000,
             "application_name": f"tocsin {PROCESS}",
-            "options": _LIMITS if PROCESS in ("web", "worker") else "",
+            "options": _LIMITS if PROCESS in ("web", "worker") else _NO_HURRY if PROCESS == "migrate" else "",
         },
     }
 }

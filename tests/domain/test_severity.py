@@ -69,3 +69,8 @@ def test_when_unsure_the_worse_is_taken():
     assert worse_of(default(), "SEV3", "SEV2") == "SEV2" and worse_of(default()) == "SEV1"
     assert unsure(default(), ["SEV3", "SEV2"]).severity == "SEV2"
     assert propose(default()).severity == "SEV3"
+
+
+def test_the_reason_names_the_severity_again_only_where_something_changed_it():
+    assert propose(default(), source_severity="critical").reason == "critical from the source"
+    assert propose(default(), source_severity="critical", critical=True).reason.startswith("critical from the source: SEV2, 1 up")

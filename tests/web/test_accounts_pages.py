@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
+from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 
@@ -15,6 +17,8 @@ from tocsin import clock
 from tocsin.accounts import operations, operations_teams, operations_tokens
 from tocsin.accounts.actor import SYSTEM
 from tocsin.accounts.models import AuditEntry, OneTimeToken, Organisation, Team, User
+from tocsin.alerts import operations as alerts
+from tocsin.integrations.setting_up import curl_of
 from tocsin.lib.refusal import Refused
 
 pytestmark = pytest.mark.django_db
@@ -258,3 +262,12 @@ def test_the_secret_of_one_time_codes_is_not_readable_in_the_database():
     factor = totp.TOTP.activate(person, secret)
     assert secret not in str(Authenticator.objects.get(user=person).data)
     assert factor.validate_code(totp.format_hotp_value(totp.hotp_value(secret, next(iter(totp.yield_hotp_counters_from_time())))))
+
+
+@pytest.mark.parametrize("kind", ["alertmanager", "generic"])
+def test_the_command_that_is_tried_first_speaks_as_its_source_does(kind):
+    ana = person("Ana", "administrator")
+    source = alerts.create_integration(name="Prometheus", kind=kind, by=SYSTEM, now=clock.now())
+    page = html.unescape(browser(ana).get("/set-up/").content.decode())
+    assert curl_of(kind, settings.TOCSIN_URL, source.key) in page
+    assert source.key not in browser(person("Lea", "observer")).get("/set-up/").content.decode()

@@ -90,6 +90,12 @@ def test_what_is_wrong_is_said_beside_its_field_and_what_was_typed_stays(browser
     assert not Provider.objects.exists()
 
 
+@pytest.mark.parametrize(("kind", "asked"), [("twilio_sms", True), ("twilio_voice", True), ("matrix", False), ("pushover", False)])
+def test_only_an_account_that_reaches_numbers_is_asked_for_which_ones(browser, kind, asked):
+    page = browser.get(f"/settings/providers/new/{kind}/").content.decode()
+    assert ("Only for numbers that begin with" in page) is asked
+
+
 def test_a_secret_left_empty_stays_but_another_address_needs_it_again(browser, twilio):
     row = added(browser, twilio)
     kept = form(twilio, **{"values.auth_token": "", "name": "Renamed", "deed": "save"})

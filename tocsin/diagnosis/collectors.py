@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 
+from tocsin.accounts.models import Organisation
 from tocsin.alerts.models import ChangeEvent
 from tocsin.incidents.models import Incident
 
@@ -42,10 +44,11 @@ def changes(incident: Incident, now: datetime, rows: list[ChangeEvent], *, kind:
     window = (incident.declared_at - WINDOW, now)
     found = [row for row in rows if row.kind == kind or not kind]
     word = {"deployment": "deployment", "infrastructure": "infrastructure change"}.get(kind, "change")
-    span = f"since {window[0].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    zone = ZoneInfo(Organisation.objects.get(pk=1).time_zone)  # the clock of the updates, so that they can be compared at a glance
+    span = f"since {window[0].astimezone(zone):%Y-%m-%d %H:%M %Z}"
     if not found:
         return Found("no", f"No {word} was reported {span}.", window, data={"changes": []})
-    lines = [f"- {row.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC {row.summary}{f' ({row.service})' if row.service else ''}" for row in found]
+    lines = [f"- {row.at.astimezone(zone):%Y-%m-%d %H:%M %Z} {row.summary}{f' ({row.service})' if row.service else ''}" for row in found]
     evidence = "\n".join([f"{len(found)} {word}{'' if len(found) == 1 else 's'} {span}:", *lines])[:8000]
     return Found("yes", evidence, window, link=found[0].link, data={"changes": [_plain(row) for row in found]})
 

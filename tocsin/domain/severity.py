@@ -114,7 +114,7 @@ def _stepped(procedure: Procedure, severity: Severity, rule: str, critical: bool
     steps = procedure.settings.critical_service_steps_up if critical else 0
     raised = _step_up(procedure, severity, steps)
     if raised == severity:
-        return Proposal(severity.id, f"{rule}: {severity.id}")
+        return Proposal(severity.id, rule)
     return Proposal(raised.id, f"{rule}: {severity.id}, {steps} up for a critical service: {raised.id}")
 
 

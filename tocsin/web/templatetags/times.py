@@ -52,7 +52,8 @@ def zone_in(context: template.Context) -> str:
 
 @register.simple_tag(takes_context=True)
 def at(context: template.Context, when: datetime | None, form: str = "moment") -> SafeString:
-    """A time: `moment` ("03:35", with the date on another day), `time` ("03:35"), `seconds` ("03:35:10"), `full` (date and zone). The full time on hover."""
+    """A time: `moment` ("03:35", with the date on another day), `time` ("03:35"), `seconds` ("03:35:10"), `full` (date and zone),
+    `zone` ("CET"). The full time on hover."""
     if when is None:
         return mark_safe("")
     local = when.astimezone(words.zone(zone_in(context)))
@@ -61,6 +62,7 @@ def at(context: template.Context, when: datetime | None, form: str = "moment") -
         "seconds": f"{local:%H:%M:%S}",
         "full": f"{local.day} {local:%b %Y, %H:%M} {local.tzname()}",
         "date": f"{local:%A} {local.day} {local:%B %Y}",
+        "zone": local.tzname(),
     }.get(form) or words.moment(when, now_in(context), zone_in(context))
     return format_html('<time datetime="{}" title="{}">{}</time>', when.isoformat(), words.full(when), shown)
 

@@ -160,6 +160,7 @@ def _form(request: HttpRequest, gateway: Gateway, row: Provider | None) -> dict[
     return {
         "form": {name: posted.get(name, "") if posted is not None else value for name, value in stored.items()},
         "needed": [one for one in inputs if one["required"]], "further": [one for one in inputs if not one["required"]],
+        "by_number": gateway.channel in ("sms", "voice"),
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from tocsin.accounts import operations, operations_teams, operations_tokens, rul
 from tocsin.accounts.models import Organisation, Team, User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts.models import Alert, Integration
+from tocsin.integrations.setting_up import curl_of
 from tocsin.lib.refusal import Refused
 from tocsin.oncall.models import Schedule
 from tocsin.paging.models import ContactMethod, EscalationPolicy
@@ -98,6 +99,7 @@ def _list(request: HttpRequest) -> HttpResponse:
     steps = _steps(request)
     current = next((number for number, step in enumerate(steps) if not step.done), None)
     integration = Integration.objects.filter(removed_at=None, enabled=True).order_by("id").first()
+    key = integration.key if integration and by.is_administrator else "{key}"  # as on the page of the integration
     context = {
         "steps": steps,
         "current": current,
@@ -105,7 +107,7 @@ def _list(request: HttpRequest) -> HttpResponse:
         "width": f"{round(100 * sum(step.done for step in steps) / len(steps))}%",
         "integration": integration,
         "first_alert": Alert.objects.order_by("id").first(),
-        "address": f"{settings.TOCSIN_URL}/in/{integration.key}" if integration else "",
+        "command": curl_of(integration.kind, settings.TOCSIN_URL, key) if integration else "",
     }
     return pages.page(request, "setup/list.html", context)
 
