@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
 from django.test import Client
+from ninja import Schema
 
 from tocsin import clock
 from tocsin.accounts import operations, operations_tokens
 from tocsin.accounts.actor import SYSTEM
 from tocsin.accounts.models import ApiToken, AuditEntry, Team, User
+from tocsin.api.mount import api
 
 pytestmark = pytest.mark.django_db
 
@@ -252,3 +256,15 @@ def test_while_the_database_is_away_it_says_so_and_when_to_come_again(monkeypatc
     bearer = token("read")
     answer = call("GET", "/teams", bearer=bearer)
     assert (answer.status_code, answer["Retry-After"], answer.json()["type"]) == (503, "5", "https://tocsin.dev/problems/unavailable")
+
+
+def test_each_form_of_a_body_has_a_name_of_its_own_or_the_description_would_show_one_for_another():
+    def below(form: type[Schema]) -> Iterator[type[Schema]]:
+        for one in form.__subclasses__():
+            yield from (one, *below(one))
+
+    names = Counter(one.__name__ for one in below(Schema) if one.__module__.startswith("tocsin.api"))
+    assert len(names) > 80 and not [name for name, times in names.items() if times > 1]
+    described = api.get_openapi_schema()["components"]["schemas"]
+    assert set(described["NewActionItem"]["properties"]) == {"by", "title", "incident", "owner", "due_on"}
+    assert not [name for name, form in described.items() if not form.get("description")]

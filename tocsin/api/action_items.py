@@ -13,8 +13,9 @@ from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api import incident_shapes as shapes
 from tocsin.api.acting import acting
-from tocsin.api.incidents import Body, find, somebody
+from tocsin.api.incidents import find, somebody
 from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import ActingBody
 from tocsin.incidents import queries
 from tocsin.incidents.models import ActionItem
 from tocsin.lib.refusal import missing
@@ -23,20 +24,26 @@ from tocsin.response.action_items import add_action_item, change_action_item
 router = Router(tags=["Action items"])
 
 
-class Filters(Paging):
+class ActionItemFilters(Paging):
+    """Which action items."""
+
     status: Literal["open", "done"] | None = None
     owner: int | None = None
     incident: str | None = Field(None, max_length=20)
 
 
-class NewBody(Body):
+class NewActionItem(ActingBody):
+    """Work that a post-mortem or an incident leaves behind."""
+
     title: str = Field(max_length=1000)
     incident: str | None = Field(None, max_length=20)
     owner: int | None = None
     due_on: date | None = None
 
 
-class ChangeBody(Body):
+class ActionItemChanges(ActingBody):
+    """What is to be different; what is left out stays."""
+
     title: str | None = Field(None, max_length=1000)
     owner: int | None = None
     due_on: date | None = None
@@ -45,7 +52,7 @@ class ChangeBody(Body):
 
 @router.get("")
 @needs(Needs.READ)
-def list_action_items(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any]:
+def list_action_items(request: HttpRequest, filters: Query[ActionItemFilters]) -> dict[str, Any]:
     """The action items, newest first."""
     rows = _visible(request)
     if filters.incident:
@@ -57,7 +64,7 @@ def list_action_items(request: HttpRequest, filters: Query[Filters]) -> dict[str
 
 @router.post("", response={201: dict[str, Any]})
 @needs(Needs.RESPOND)
-def add(request: HttpRequest, body: NewBody) -> Status[dict[str, Any]]:
+def add(request: HttpRequest, body: NewActionItem) -> Status[dict[str, Any]]:
     """Promise an improvement, of an incident or by itself."""
     incident = find(request, body.incident) if body.incident else None
     by, owner = acting(request, body.by), somebody(body.owner, "owner")
@@ -74,7 +81,7 @@ def get(request: HttpRequest, item_id: int) -> dict[str, Any]:
 
 @router.patch("/{item_id}")
 @needs(Needs.RESPOND)
-def change(request: HttpRequest, item_id: int, body: ChangeBody) -> dict[str, Any]:
+def change(request: HttpRequest, item_id: int, body: ActionItemChanges) -> dict[str, Any]:
     """Change title, owner or due date, or mark it done; only what is given."""
     given = body.model_dump(exclude_unset=True, exclude={"by"})
     if "owner" in given:

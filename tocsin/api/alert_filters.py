@@ -9,7 +9,7 @@ from tocsin.domain.alert_filters import AlertFilter, WrongFilterError
 from tocsin.lib.refusal import invalid
 
 
-class Filters(Schema):
+class AlertFilters(Schema):
     """The same words as in the address of the page. Lists are written with commas, `label` may be repeated."""
 
     status: str = Field("", max_length=20, description="firing, resolved or all; all where it is left out.")

@@ -15,9 +15,9 @@ from tocsin.alerts import listing, operations_quiet
 from tocsin.alerts.models import Alert, Feedback
 from tocsin.api import incident_shapes
 from tocsin.api.acting import acting
-from tocsin.api.alert_filters import Filters
+from tocsin.api.alert_filters import AlertFilters
 from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import Body, rfc3339
+from tocsin.api.shapes import ActingBody, rfc3339
 from tocsin.incidents import queries as incident_queries
 from tocsin.lib.refusal import invalid, missing
 from tocsin.response import simulate_routing, stale
@@ -32,20 +32,14 @@ router = Router(tags=["Alerts"])
 ID = "/{int:alert_id}"
 
 
-class For(Body):
-    """For whom a token without a person acts."""
-
-    by: int | None = None
-
-
-class VerdictBody(For):
+class VerdictBody(ActingBody):
     """Is it real?"""
 
     verdict: Literal["real", "false_alarm", "unsure"]
     note: str = Field("", max_length=2000)
 
 
-class DeclareBody(For):
+class DeclareFromAlert(ActingBody):
     """An incident from this alert; the title is the alert's where none is given, the severity is proposed."""
 
     title: str = Field("", max_length=1000)
@@ -106,7 +100,7 @@ def _alert(alert_id: int) -> Alert:
 
 @router.get("")
 @needs(Needs.READ)
-def list_alerts(request: HttpRequest, wanted: Query[Filters], paging: Query[Paging]):
+def list_alerts(request: HttpRequest, wanted: Query[AlertFilters], paging: Query[Paging]):
     """Alerts, the newest first or in the order of `sort`."""
     found = listing.page(wanted.read(), clock.now(), cursor=paging.cursor, limit=paging.limit)
     return {"items": [shape(row) for row in found.rows], "next": found.next}
@@ -114,7 +108,7 @@ def list_alerts(request: HttpRequest, wanted: Query[Filters], paging: Query[Pagi
 
 @router.get("/count")
 @needs(Needs.READ)
-def count_alerts(request: HttpRequest, wanted: Query[Filters]):
+def count_alerts(request: HttpRequest, wanted: Query[AlertFilters]):
     """How many match: `exact` is false where there are more than `count`."""
     number = listing.count(wanted.read(), clock.now())
     return {"count": number.number, "exact": not number.more}
@@ -156,7 +150,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 @router.post(ID + "/acknowledge")
 @needs(Needs.RESPOND)
-def acknowledge(request: HttpRequest, alert_id: int, body: For):
+def acknowledge(request: HttpRequest, alert_id: int, body: ActingBody):
     """ "I have it": stops the paging."""
     acknowledge_alert(alert=_alert(alert_id), by=acting(request, body.by), now=clock.now())
     return detail(_alert(alert_id), request)
@@ -164,7 +158,7 @@ def acknowledge(request: HttpRequest, alert_id: int, body: For):
 
 @router.post(ID + "/resolve")
 @needs(Needs.RESPOND)
-def resolve(request: HttpRequest, alert_id: int, body: For):
+def resolve(request: HttpRequest, alert_id: int, body: ActingBody):
     """End it by hand."""
     resolve_alert(alert=_alert(alert_id), by=acting(request, body.by), now=clock.now())
     return detail(_alert(alert_id), request)
@@ -172,7 +166,7 @@ def resolve(request: HttpRequest, alert_id: int, body: For):
 
 @router.post(ID + "/keep")
 @needs(Needs.RESPOND)
-def keep(request: HttpRequest, alert_id: int, body: For):
+def keep(request: HttpRequest, alert_id: int, body: ActingBody):
     """Say that an alert that was not renewed for long is still real."""
     stale.keep(alert=_alert(alert_id), by=acting(request, body.by), now=clock.now())
     return detail(_alert(alert_id), request)
@@ -180,7 +174,7 @@ def keep(request: HttpRequest, alert_id: int, body: For):
 
 @router.post(ID + "/ungroup")
 @needs(Needs.RESPOND)
-def ungroup(request: HttpRequest, alert_id: int, body: For):
+def ungroup(request: HttpRequest, alert_id: int, body: ActingBody):
     """Take it out of the cause that it joined: it is paged by itself."""
     ungroup_alert(alert=_alert(alert_id), by=acting(request, body.by), now=clock.now())
     return detail(_alert(alert_id), request)
@@ -194,7 +188,7 @@ def verify(request: HttpRequest, alert_id: int, body: VerdictBody):
     return detail(_alert(alert_id), request)
 
 
-class FeedbackBody(For):
+class FeedbackBody(ActingBody):
     """Was it useful?"""
 
     useful: bool
@@ -212,7 +206,7 @@ def feedback(request: HttpRequest, alert_id: int, body: FeedbackBody):
 
 @router.post(ID + "/declare", response={201: dict})
 @needs(Needs.RESPOND)
-def declare_from_alert(request: HttpRequest, alert_id: int, body: DeclareBody):
+def declare_from_alert(request: HttpRequest, alert_id: int, body: DeclareFromAlert):
     """Declare an incident from it."""
     alert = _alert(alert_id)
     fields = body.model_dump(exclude={"by", "incident_commander", "title"})

@@ -13,7 +13,7 @@ from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts.models import Alert
 from tocsin.api.acting import acting
 from tocsin.api.incidents import find
-from tocsin.api.shapes import Body, rfc3339
+from tocsin.api.shapes import ActingBody, rfc3339
 from tocsin.domain import asks as rules
 from tocsin.incidents import queries as incident_queries
 from tocsin.lib.refusal import invalid, missing
@@ -27,13 +27,7 @@ from tocsin.response.page_someone import Wanted, page_people
 router = Router(tags=["Responders"])
 
 
-class For(Body):
-    """For whom a token without a person acts."""
-
-    by: int | None = None
-
-
-class AskBody(For):
+class AskBody(ActingBody):
     """Whom to ask; all of it together."""
 
     reason: str = Field(max_length=1000)
@@ -44,7 +38,7 @@ class AskBody(For):
     minutes: int = Field(rules.ANSWER_MINUTES, description="Within which an answer is expected.")
 
 
-class HandOverBody(For):
+class HandOverBody(ActingBody):
     """To a person, or to whoever is on call in a schedule."""
 
     user: int | None = None
@@ -53,13 +47,13 @@ class HandOverBody(For):
     minutes: int = Field(rules.ANSWER_MINUTES, description="Without a yes by then paging starts again.")
 
 
-class SnoozeBody(For):
+class SnoozeBody(ActingBody):
     """For how long."""
 
     minutes: int
 
 
-class AnswerBody(For):
+class AnswerBody(ActingBody):
     """Whoever was asked says so."""
 
     answer: Literal["coming", "cannot"]
@@ -144,7 +138,7 @@ def hand_over_incident(request: HttpRequest, ref: str, body: HandOverBody) -> St
 
 @router.post("/incidents/{ref}/unacknowledge")
 @needs(Needs.RESPOND)
-def give_back_incident(request: HttpRequest, ref: str, body: For) -> dict[str, Any]:
+def give_back_incident(request: HttpRequest, ref: str, body: ActingBody) -> dict[str, Any]:
     """Take the acknowledgement back; paging starts again."""
     incident = find(request, ref)
     hold.give_back(incident=incident, by=acting(request, body.by), now=clock.now())
@@ -183,7 +177,7 @@ def hand_over_alert(request: HttpRequest, alert_id: int, body: HandOverBody) -> 
 
 @router.post("/alerts/{int:alert_id}/unacknowledge")
 @needs(Needs.RESPOND)
-def give_back_alert(request: HttpRequest, alert_id: int, body: For) -> dict[str, Any]:
+def give_back_alert(request: HttpRequest, alert_id: int, body: ActingBody) -> dict[str, Any]:
     """Take the acknowledgement back; paging starts again."""
     hold.give_back(alert=_alert(alert_id), by=acting(request, body.by), now=clock.now())
     return _of_alert(request, alert_id)

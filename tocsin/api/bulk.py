@@ -12,7 +12,7 @@ from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts import listing
 from tocsin.alerts.models import BulkAction
 from tocsin.api.acting import acting
-from tocsin.api.alert_filters import Filters
+from tocsin.api.alert_filters import AlertFilters
 from tocsin.api.shapes import Body, rfc3339
 from tocsin.lib.refusal import invalid, missing
 from tocsin.response import bulk_alerts
@@ -25,7 +25,7 @@ class BulkBody(Body):
 
     action: str = Field(max_length=20)
     alerts: list[int] | None = Field(None, max_length=10_000)
-    filter: Filters | None = None
+    filter: AlertFilters | None = None
     minutes: int | None = None
     dry_run: bool = False
     confirm: int | None = None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router
 from ninja.responses import Status
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting
+from tocsin.api.shapes import Body
 from tocsin.lib.refusal import missing
 from tocsin.oncall import operations, operations_calendars, queries_calendars
 from tocsin.oncall.models import ExternalCalendar
@@ -18,14 +19,16 @@ from tocsin.oncall.models import ExternalCalendar
 router = Router(tags=["Schedules"])
 
 
-class CalendarBody(Schema):
-    model_config = {"extra": "forbid"}
+class CalendarBody(Body):
+    """A calendar of somebody else's as a rotation."""
+
     address: str = Field(max_length=500, description="Where the calendar lies (iCalendar, .ics); webcal:// is read as https://.")
     name: str = Field("", max_length=120)
 
 
-class CalendarChange(Schema):
-    model_config = {"extra": "forbid"}
+class CalendarChange(Body):
+    """Who is who in it."""
+
     people: dict[str, int | None] = Field(max_length=200, description='Who is meant by which name: {"annie": 3}; null: nobody any more.')
 
 

@@ -17,7 +17,7 @@ from tocsin.lib.refusal import missing
 router = Router(tags=["Change events"])
 
 
-class Filters(Schema):
+class ChangeEventFilters(Schema):
     """Which change events."""
 
     service: int | None = Field(None, description="The id of a service.")
@@ -37,7 +37,7 @@ def shape(change: ChangeEvent) -> dict[str, Any]:
 
 @router.get("")
 @needs(Needs.READ)
-def list_change_events(request: HttpRequest, filters: Query[Filters], paging: Query[Paging]):
+def list_change_events(request: HttpRequest, filters: Query[ChangeEventFilters], paging: Query[Paging]):
     """Changes, the newest first."""
     rows = ChangeEvent.objects.all()
     wanted = {"service_id": filters.service, "kind": filters.kind, "at__gte": filters.since, "at__lte": filters.until}

@@ -6,13 +6,14 @@ from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema, Status
+from ninja import Field, Query, Router, Status
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting
 from tocsin.api.incident_shapes import stamp
 from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import Body
 from tocsin.lib.refusal import missing
 from tocsin.statuspage import operations
 from tocsin.statuspage.jobs import publish
@@ -21,8 +22,9 @@ from tocsin.statuspage.models import Component
 router = Router(tags=["Status page"])
 
 
-class ComponentBody(Schema):
-    model_config = {"extra": "forbid"}
+class ComponentBody(Body):
+    """A line of the status page."""
+
     name: str = Field(max_length=1000)
     group: str = Field("", max_length=1000)
     description: str = Field("", max_length=2000)
@@ -30,8 +32,9 @@ class ComponentBody(Schema):
     by: int | None = None
 
 
-class ComponentChanges(Schema):
-    model_config = {"extra": "forbid"}
+class ComponentChanges(Body):
+    """What is to be different; what is left out stays."""
+
     name: str | None = Field(None, max_length=1000)
     group: str | None = Field(None, max_length=1000)
     description: str | None = Field(None, max_length=2000)

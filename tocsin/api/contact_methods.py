@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from django.conf import settings
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 from ninja.responses import Status
 
 from tocsin import clock
@@ -15,6 +15,7 @@ from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting, own_or_administer
 from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import Body
 from tocsin.integrations.registry import NOTIFIERS
 from tocsin.integrations.webhook.notifier import secret
 from tocsin.lib.refusal import Refused, missing
@@ -27,32 +28,37 @@ from tocsin.response import ahead, ready
 router = Router(tags=["Contact methods"])
 
 
-class MethodBody(Schema):
-    model_config = {"extra": "forbid"}
+class MethodBody(Body):
+    """A way to reach a person."""
+
     kind: str = Field(max_length=30)
     address: str = Field("", max_length=4000, description="For webpush the subscription as JSON, made with the key of /push-key.")
     label: str = Field("", max_length=120)
     verified: bool = False
 
 
-class MethodChange(Schema):
-    model_config = {"extra": "forbid"}
+class MethodChange(Body):
+    """What is to be different; what is left out stays."""
+
     label: str | None = Field(None, max_length=120)
     enabled: bool | None = None
 
 
-class CodeBody(Schema):
-    model_config = {"extra": "forbid"}
+class CodeBody(Body):
+    """The code that was sent to the address."""
+
     code: str = Field(max_length=20)
 
 
-class ExcuseBody(Schema):
-    model_config = {"extra": "forbid"}
+class ExcuseBody(Body):
+    """Why somebody need not have acknowledged a test page before a first shift."""
+
     reason: str = Field(max_length=500)
 
 
-class RuleBody(Schema):
-    model_config = {"extra": "forbid"}
+class RuleBody(Body):
+    """One line of a person's own order: by this method, so many seconds after the page starts."""
+
     contact_method: int
     after_seconds: int = 0
     urgency: Literal["high", "low"] = "high"
@@ -60,10 +66,9 @@ class RuleBody(Schema):
     repeat_seconds: int = 300
 
 
-class QuietBody(Schema):
+class QuietBody(Body):
     """Times of day in the person's own zone, past midnight where `ends` is the earlier; both empty: no quiet hours."""
 
-    model_config = {"extra": "forbid"}
     starts: time | None = None
     ends: time | None = None
 

@@ -15,7 +15,7 @@ from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting
 from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import rfc3339
+from tocsin.api.shapes import Body, rfc3339
 from tocsin.integrations.webhook import notifier as webhook
 from tocsin.lib.refusal import invalid
 from tocsin.paging import low_urgency, operations, operations_policies, rehearsal
@@ -26,47 +26,46 @@ from tocsin.response.try_policy import try_policy
 router = Router(tags=["Escalation policies"])
 
 
-class TargetBody(Schema):
+class TargetBody(Body):
     """Whom a step pages, or where it posts. `chat` needs the account's id and a room's address, `webhook` the address alone."""
 
-    model_config = {"extra": "forbid"}
     kind: Literal["schedule", "schedule_people", "user", "team", "chat", "webhook"]
     id: int | None = Field(None, description="Schedule, person, team, or account of a chat.")
     address: str | None = Field(None, max_length=500, description="Room or web address.")
 
 
-class WhenBody(Schema):
+class WhenBody(Body):
     """When a step counts; all that is given must hold, else the next step starts at once."""
 
-    model_config = {"extra": "forbid"}
     severities: list[Annotated[str, StringConstraints(max_length=20)]] = Field(default_factory=list, max_length=10)
     hours: Literal["business", "outside"] | None = Field(None, description="Business hours of the team that owns the service.")
     tier: Literal["critical", "standard"] | None = Field(None, description="Whether the service is marked as critical.")
     tiers: list[Literal[1, 2, 3, 4]] = Field(default_factory=list, max_length=4, description="Tiers of the service, 1 the most important.")
 
 
-class StepBody(Schema):
-    model_config = {"extra": "forbid"}
+class PolicyStepBody(Body):
+    """Whom to page, and how long to wait for somebody to acknowledge."""
+
     wait_seconds: int = 300
     targets: list[TargetBody] = Field(max_length=20)
     need: int = Field(1, description="So many of those who are paged must acknowledge; 0 all of them.")
     when: WhenBody | None = None
 
 
-class TrackBody(Schema):
+class TrackBody(Body):
     """Steps that run beside the policy's own from the same moment; an acknowledgement ends both. The fallback people follow the own alone."""
 
-    model_config = {"extra": "forbid"}
     name: str = Field(max_length=200)
-    steps: list[StepBody] = Field(max_length=20)
+    steps: list[PolicyStepBody] = Field(max_length=20)
     repeats: int = 0
 
 
-class PolicyBody(Schema):
-    model_config = {"extra": "forbid"}
+class PolicyBody(Body):
+    """Who is paged in which order: steps, gone through `repeats` times more, and tracks beside them."""
+
     name: str = Field(max_length=500)
     team: int | None = None
-    steps: list[StepBody] = Field(max_length=20)
+    steps: list[PolicyStepBody] = Field(max_length=20)
     repeats: int = 0
     tracks: list[TrackBody] = Field(default_factory=list, max_length=10)
     low_severities: list[Annotated[str, StringConstraints(max_length=20)]] = Field(
@@ -77,11 +76,12 @@ class PolicyBody(Schema):
     )
 
 
-class PolicyChange(Schema):
-    model_config = {"extra": "forbid"}
+class PolicyChange(Body):
+    """What is to be different; what is left out stays."""
+
     name: str | None = Field(None, max_length=500)
     team: int | None = None
-    steps: list[StepBody] | None = Field(None, max_length=20)
+    steps: list[PolicyStepBody] | None = Field(None, max_length=20)
     repeats: int | None = None
     tracks: list[TrackBody] | None = Field(None, max_length=10)
     low_severities: list[Annotated[str, StringConstraints(max_length=20)]] | None = Field(None, max_length=10)

@@ -15,24 +15,18 @@ from tocsin.alerts import queries_evidence
 from tocsin.alerts.models import RawEvent
 from tocsin.api.acting import acting
 from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import Body, rfc3339
+from tocsin.api.shapes import ActingBody, rfc3339
 from tocsin.lib.refusal import missing
 from tocsin.response.replay import replay
 
 router = Router(tags=["Raw events"])
 
 
-class Filters(Schema):
+class RawEventFilters(Schema):
     """Which raw events."""
 
     integration: int | None = Field(None, description="The id of an integration.")
     state: Literal["", "new", "done", "refused"] = ""
-
-
-class For(Body):
-    """For whom a token without a person acts."""
-
-    by: int | None = None
 
 
 def shape(raw: RawEvent) -> dict[str, Any]:
@@ -63,7 +57,7 @@ def _event(event_id: int) -> RawEvent:
 
 @router.get("")
 @needs(Needs.READ)
-def list_events(request: HttpRequest, filters: Query[Filters], paging: Query[Paging]):
+def list_events(request: HttpRequest, filters: Query[RawEventFilters], paging: Query[Paging]):
     """Raw events, the newest first."""
     rows = RawEvent.objects.defer("body")
     if filters.integration is not None:
@@ -82,6 +76,6 @@ def get_event(request: HttpRequest, event_id: int):
 
 @router.post("/{int:event_id}/replay", response={201: dict})
 @needs(Needs.RESPOND)
-def replay_event(request: HttpRequest, event_id: int, body: For):
+def replay_event(request: HttpRequest, event_id: int, body: ActingBody):
     """Take it in once more."""
     return Status(201, shape(replay(_event(event_id), acting(request, body.by), clock.now())))

@@ -12,9 +12,9 @@ from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api import incident_shapes as shapes
 from tocsin.api.acting import acting
-from tocsin.api.incidents import Body, find, somebody
+from tocsin.api.incidents import find, somebody
 from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import rfc3339
+from tocsin.api.shapes import ActingBody, rfc3339
 from tocsin.diagnosis.models import Check
 from tocsin.incidents.models import ActionItem, Incident, Subscriber, Update
 from tocsin.lib.refusal import missing
@@ -28,23 +28,31 @@ from tocsin.response.run_check import answer_check, found_now, run_check
 router = Router(tags=["Incidents"])
 
 
-class MessageBody(Body):
+class MessageBody(ActingBody):
+    """Something that is said in the incident's channel."""
+
     text: str = Field(max_length=16_000)
     decision: bool = False
 
 
-class PinBody(Body):
+class PinBody(ActingBody):
+    """An entry of the timeline, to be kept in sight or not."""
+
     entry: int
     pinned: bool = True
 
 
-class TaskBody(Body):
+class TaskBody(ActingBody):
+    """What somebody does for the incident; done ends it."""
+
     user: int
     task: str = Field("", max_length=1000)
     done: bool = False
 
 
-class UpdateBody(Body):
+class UpdateBody(ActingBody):
+    """An update: public ones go to the status page and its followers, internal ones to stakeholders."""
+
     audience: Literal["public", "internal"] = "public"
     status: str = Field("", max_length=40)
     verb: str = Field("", max_length=40)
@@ -59,35 +67,47 @@ class UpdateBody(Body):
     force: bool = False
 
 
-class CheckBody(Body):
+class CheckBody(ActingBody):
+    """A question of the diagnosis: its answer and what shows it."""
+
     answer: str | None = Field(None, max_length=8)
     evidence: str = Field("", max_length=16_000)
     link: str = Field("", max_length=4000)
 
 
-class ProposeBody(Body):
+class ProposeBody(ActingBody):
+    """What could be done against the incident, and what it would bring about."""
+
     title: str = Field("", max_length=400)
     effect: str = Field("", max_length=2000)
 
 
-class DecideBody(Body):
+class DecideBody(ActingBody):
+    """May it be done?"""
+
     approved: bool
     reason: str = Field("", max_length=2000)
 
 
-class RecordBody(Body):
+class RecordBody(ActingBody):
+    """What came of a mitigation or a collector."""
+
     note: str = Field("", max_length=4000)
     outcome: str = Field("", max_length=24)
     output: str = Field("", max_length=40_000)
 
 
-class ActionBody(Body):
+class ActionBody(ActingBody):
+    """An action item of the incident."""
+
     title: str = Field(max_length=1000)
     owner: int | None = None
     due_on: date | None = None
 
 
-class FollowerBody(Body):
+class FollowerBody(ActingBody):
+    """Somebody outside who hears of each update by mail."""
+
     email: str = Field(max_length=254)
     name: str = Field("", max_length=120)
     group: Literal["support", "stakeholder"] = "stakeholder"

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from django.db.models import Q
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema, Status
+from ninja import Field, Query, Router, Status
 
 from tocsin import clock
 from tocsin.accounts.models import User
@@ -15,6 +15,7 @@ from tocsin.alerts.models import Alert, Service
 from tocsin.api import incident_shapes as shapes
 from tocsin.api.acting import acting
 from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import ActingBody
 from tocsin.incidents import queries
 from tocsin.incidents.models import Incident
 from tocsin.lib.refusal import invalid
@@ -34,14 +35,9 @@ from tocsin.response.waive import waive
 router = Router(tags=["Incidents"])
 
 
-class Body(Schema):
-    """What every verb's body may carry: for whom a token without a person acts."""
+class DeclareBody(ActingBody):
+    """An incident; the severity is proposed where none is given."""
 
-    model_config = {"extra": "forbid"}
-    by: int | None = None
-
-
-class DeclareBody(Body):
     title: str = Field(max_length=1000)
     severity: str | None = Field(None, max_length=20)
     impact: str = Field("", max_length=4000)
@@ -53,43 +49,59 @@ class DeclareBody(Body):
     incident_commander: int | None = None
 
 
-class EditBody(Body):
+class EditBody(ActingBody):
+    """What is to be different; what is left out stays."""
+
     title: str | None = Field(None, max_length=1000)
     impact: str | None = Field(None, max_length=4000)
     private: bool | None = None
 
 
-class SeverityBody(Body):
+class SeverityBody(ActingBody):
+    """How bad it is; a change needs its reason."""
+
     severity: str = Field(max_length=20)
     reason: str = Field("", max_length=2000)
 
 
-class StatusBody(Body):
+class StatusBody(ActingBody):
+    """How far it is."""
+
     status: str = Field(max_length=20)
     reason: str = Field("", max_length=2000)
 
 
-class RoleBody(Body):
+class RoleBody(ActingBody):
+    """Who takes a role; nobody: it is given up, with what the next one has to know."""
+
     role: str = Field(max_length=40)
     user: int | None = None
     handover: str = Field("", max_length=4000)
 
 
-class ResolveBody(Body):
+class ResolveBody(ActingBody):
+    """What ended it."""
+
     resolution: str = Field("", max_length=8000)
 
 
-class VerifyBody(Body):
+class VerifyBody(ActingBody):
+    """What shows that it is over, and for how many minutes it is watched."""
+
     evidence: str = Field("", max_length=8000)
     watch_minutes: int | None = None
 
 
-class WaiveBody(Body):
+class WaiveBody(ActingBody):
+    """A clause that does not hold for this incident, and why."""
+
     clause: str = Field(max_length=100)
     reason: str = Field("", max_length=2000)
 
 
-class StepBody(Body):
+class ChecklistBody(ActingBody):
+    """A line of a step's checklist."""
+
     step: str = Field(max_length=60)
     item: str = Field(max_length=80)
     done: bool = True
@@ -97,7 +109,9 @@ class StepBody(Body):
     override: bool = False
 
 
-class Filters(Paging):
+class IncidentFilters(Paging):
+    """Which incidents."""
+
     status: str | None = Field(None, max_length=20)
     severity: str | None = Field(None, max_length=20)
     service: int | None = None
@@ -106,6 +120,8 @@ class Filters(Paging):
 
 
 class TimelinePaging(Paging):
+    """Which entries of the timeline."""
+
     limit: int = Field(200, ge=1, le=500)
 
 
@@ -131,7 +147,7 @@ def somebody(user_id: int | None, name: str = "user") -> User | None:
 
 @router.get("")
 @needs(Needs.READ)
-def list_incidents(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any]:
+def list_incidents(request: HttpRequest, filters: Query[IncidentFilters]) -> dict[str, Any]:
     """The incidents, newest first."""
     rows = queries.visible_to(request.actor)  # type: ignore[attr-defined]
     given = {"status": filters.status, "severity": filters.severity, "service_id": filters.service}
@@ -179,7 +195,7 @@ def patch_incident(request: HttpRequest, ref: str, body: EditBody) -> dict[str, 
 
 @router.post("/{ref}/acknowledge")
 @needs(Needs.RESPOND)
-def acknowledge(request: HttpRequest, ref: str, body: Body) -> dict[str, Any]:
+def acknowledge(request: HttpRequest, ref: str, body: ActingBody) -> dict[str, Any]:
     """ "I have it": stops the paging."""
     incident = known(request, ref)
     acknowledge_incident(incident=incident, by=acting(request, body.by), now=clock.now())
@@ -232,7 +248,7 @@ def verify(request: HttpRequest, ref: str, body: VerifyBody) -> dict[str, Any]:
 
 @router.post("/{ref}/close")
 @needs(Needs.RESPOND)
-def close(request: HttpRequest, ref: str, body: Body) -> dict[str, Any]:
+def close(request: HttpRequest, ref: str, body: ActingBody) -> dict[str, Any]:
     """Close it; 409 with the list of what is still open."""
     return shapes.full(close_incident(incident=known(request, ref), by=acting(request, body.by), now=clock.now()))
 
@@ -254,7 +270,7 @@ def get_steps(request: HttpRequest, ref: str) -> dict[str, Any]:
 
 @router.post("/{ref}/steps")
 @needs(Needs.RESPOND)
-def tick(request: HttpRequest, ref: str, body: StepBody) -> dict[str, Any]:
+def tick(request: HttpRequest, ref: str, body: ChecklistBody) -> dict[str, Any]:
     """Tick a line of the checklist, or take the tick back."""
     incident = known(request, ref)
     tick_step(

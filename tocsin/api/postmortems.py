@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 
 from tocsin import clock
 from tocsin.accounts.models import User
@@ -14,6 +14,7 @@ from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting
 from tocsin.api.incident_shapes import action_item, person, stamp
 from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import Body
 from tocsin.domain.postmortem import to_markdown
 from tocsin.incidents import queries
 from tocsin.lib.refusal import Refused, invalid, missing
@@ -24,10 +25,9 @@ from tocsin.response import hold_postmortem as verbs
 router = Router(tags=["Post-mortems"])
 
 
-class PostmortemBody(Schema):
+class PostmortemBody(Body):
     """Sections to save (those given), the meeting to book, and what to do next: review or publish."""
 
-    model_config = {"extra": "forbid"}
     by: int | None = None
     version: int | None = Field(None, description="The version that was read; a newer one in store is a 409.")
     title: str | None = None

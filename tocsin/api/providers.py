@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 from ninja.responses import Status
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import Body
 from tocsin.integrations.registry import GATEWAYS
 from tocsin.lib.refusal import invalid
 from tocsin.paging import operations_contacts, operations_mail, operations_push, queries, queries_providers
@@ -20,8 +21,9 @@ from tocsin.paging.models import ContactMethod, Provider
 router = Router(tags=["Providers"])
 
 
-class NewProvider(Schema):
-    model_config = {"extra": "forbid"}
+class NewProvider(Body):
+    """An account at a provider of texts, calls or messages."""
+
     kind: str = Field(max_length=40)
     name: str | None = Field(None, max_length=500)
     values: dict[str, str] = Field(default_factory=dict, description="By the names that /provider-kinds lists.")
@@ -31,8 +33,9 @@ class NewProvider(Schema):
     budget: int | None = Field(None, ge=1, le=10_000_000, description="Messages in 31 days; beyond it only pages go out.")
 
 
-class ProviderChange(Schema):
-    model_config = {"extra": "forbid"}
+class ProviderChange(Body):
+    """What is to be different; what is left out stays. Secrets that are left out stay as well."""
+
     name: str | None = Field(None, max_length=500)
     values: dict[str, str] | None = None
     prefixes: list[str] | None = Field(None, max_length=100)
@@ -41,8 +44,9 @@ class ProviderChange(Schema):
     budget: int | None = Field(None, ge=1, le=10_000_000, description="Null takes the budget away.")
 
 
-class TestBody(Schema):
-    model_config = {"extra": "forbid"}
+class TestBody(Body):
+    """Whom the test goes to."""
+
     contact_method: int = Field(description="A verified one of yours, of the account's channel.")
 
 

@@ -15,7 +15,7 @@ from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts import listing, queries_noise
 from tocsin.alerts.models import Alert
-from tocsin.api.alert_filters import Filters
+from tocsin.api.alert_filters import AlertFilters
 from tocsin.api.alerts import shape
 from tocsin.domain.alert_filters import AlertFilter
 from tocsin.domain.noise import Noise, suggestions
@@ -60,7 +60,7 @@ def _noise(by: str, days: int) -> list[Noise]:
 
 @router.get("/alerts.csv")
 @needs(Needs.READ)
-def alerts_csv(request: HttpRequest, wanted: Query[Filters]):
+def alerts_csv(request: HttpRequest, wanted: Query[AlertFilters]):
     """The alerts that match, the newest first, as CSV; at most 100,000."""
     rows = ([_cell(shape(row)[name]) for name in COLUMNS] for row in _all(wanted.read()))
     return as_file(csv_rows.lines(COLUMNS, rows), "text/csv; charset=utf-8", "alerts.csv")
@@ -68,7 +68,7 @@ def alerts_csv(request: HttpRequest, wanted: Query[Filters]):
 
 @router.get("/alerts.jsonl")
 @needs(Needs.READ)
-def alerts_jsonl(request: HttpRequest, wanted: Query[Filters]):
+def alerts_jsonl(request: HttpRequest, wanted: Query[AlertFilters]):
     """The alerts that match, the newest first, one JSON object a line; at most 100,000."""
     return as_file((json.dumps(shape(row)) + "\n" for row in _all(wanted.read())), "application/jsonl", "alerts.jsonl")
 

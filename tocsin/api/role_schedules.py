@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router
 
 from tocsin import clock
 from tocsin.accounts.models import Team
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting
+from tocsin.api.shapes import Body
 from tocsin.lib.refusal import invalid
 from tocsin.oncall import operations_roles
 from tocsin.oncall.models import RoleSchedule
@@ -19,8 +20,9 @@ from tocsin.procedures import operations as procedures
 router = Router(tags=["Schedules"])
 
 
-class RolesBody(Schema):
-    model_config = {"extra": "forbid"}
+class RolesBody(Body):
+    """From which schedules roles of incidents are filled."""
+
     team: int | None = Field(None, description="Whose incidents; left out: those of every team that says nothing else.")
     roles: dict[str, int | None] = Field(
         max_length=50, description='The schedule of each role: {"incident_commander": 3}; null: people take it.'

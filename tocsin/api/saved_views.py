@@ -14,7 +14,7 @@ from tocsin.alerts import listing
 from tocsin.alerts import operations_views as operations
 from tocsin.alerts.models import SavedView
 from tocsin.api.acting import acting
-from tocsin.api.alert_filters import Filters
+from tocsin.api.alert_filters import AlertFilters
 from tocsin.api.incident_shapes import person
 from tocsin.api.paging import Paging, page
 from tocsin.api.shapes import Body, given, rfc3339
@@ -29,7 +29,7 @@ class NewView(Body):
     """Filters and order under a name; for oneself, or with `shared` for everybody, or with `team` for that team."""
 
     name: str = Field(max_length=80)
-    filters: Filters | None = None
+    filters: AlertFilters | None = None
     shared: bool = False
     team: int | None = None
     pinned: bool = Field(False, description="At the head of the alerts page of everybody who sees the view.")
@@ -41,7 +41,7 @@ class ViewChanges(Body):
     """What to change; fields left out stay. `team: null` takes the team away."""
 
     name: str | None = Field(None, max_length=80)
-    filters: Filters | None = None
+    filters: AlertFilters | None = None
     shared: bool | None = None
     team: int | None = None
     pinned: bool | None = None
@@ -78,7 +78,10 @@ def list_views(request: HttpRequest, paging: Query[Paging], counts: bool = False
 @needs(Needs.SELF)
 def add_view(request: HttpRequest, body: NewView):
     """Save a view."""
-    fields = {**body.model_dump(exclude={"by", "filters"}), "filters": (body.filters or Filters.model_validate({})).read(status="firing")}
+    fields = {
+        **body.model_dump(exclude={"by", "filters"}),
+        "filters": (body.filters or AlertFilters.model_validate({})).read(status="firing"),
+    }
     return Status(201, shape(operations.save_view(**fields, by=acting(request, body.by), now=clock.now())))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 from ninja.responses import Status
 
 from tocsin import clock
@@ -15,6 +15,7 @@ from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting
 from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import Body
 from tocsin.lib.refusal import invalid, missing
 from tocsin.oncall import operations, queries, versions
 from tocsin.oncall.models import Override, Schedule
@@ -24,8 +25,9 @@ router = Router(tags=["Schedules"])
 LONGEST_SPAN = timedelta(days=400)
 
 
-class RotationBody(Schema):
-    model_config = {"extra": "forbid"}
+class RotationBody(Body):
+    """People who take turns."""
+
     name: str = Field("", max_length=120)
     participants: list[int] = Field(default_factory=list, max_length=100)
     starts_at: str = Field(max_length=30, description="Wall-clock time of the schedule's zone, 2026-01-05T09:00:00.")
@@ -39,8 +41,9 @@ class RotationBody(Schema):
     calendar: int | None = Field(None, description="An outside calendar of this schedule says whose turn it is; there are no participants.")
 
 
-class ScheduleBody(Schema):
-    model_config = {"extra": "forbid"}
+class ScheduleBody(Body):
+    """Who holds the pager when: rotations, the later ones above the earlier ones."""
+
     name: str = Field(max_length=500)
     team: int | None = None
     time_zone: str = Field("UTC", max_length=64)
@@ -51,8 +54,9 @@ class ScheduleBody(Schema):
     rotations: list[RotationBody] = Field(default_factory=list, max_length=20)
 
 
-class ScheduleChange(Schema):
-    model_config = {"extra": "forbid"}
+class ScheduleChange(Body):
+    """What is to be different; what is left out stays, rotations are taken as a whole."""
+
     name: str | None = Field(None, max_length=500)
     team: int | None = None
     time_zone: str | None = Field(None, max_length=64)
@@ -63,8 +67,9 @@ class ScheduleChange(Schema):
     rotations: list[RotationBody] | None = Field(None, max_length=20)
 
 
-class OverrideBody(Schema):
-    model_config = {"extra": "forbid"}
+class OverrideBody(Body):
+    """Somebody holds the pager in that span, whoever's turn it is."""
+
     user: int
     starts_at: datetime
     ends_at: datetime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from ninja import Schema
+from ninja import Field, Schema
 from pydantic import ConfigDict
 
 
@@ -12,6 +12,12 @@ class Body(Schema):
     """A body that says no to fields it does not know: a mistyped or forbidden field is told, never swallowed."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class ActingBody(Body):
+    """A body of what somebody does."""
+
+    by: int | None = Field(None, description="For whom a token without a person acts: the id of a person.")
 
 
 def rfc3339(at: datetime | None) -> str | None:

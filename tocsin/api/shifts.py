@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 from ninja.responses import Status
 
 from tocsin import clock
@@ -15,6 +15,7 @@ from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting, own_or_administer
 from tocsin.api.paging import Paging, page
 from tocsin.api.schedules import ScheduleBody, override_shape, shape
+from tocsin.api.shapes import Body
 from tocsin.lib.refusal import invalid, missing
 from tocsin.oncall import operations, operations_people, preview, queries
 from tocsin.oncall.models import ScheduleVersion, ShiftRequest, TimeOff
@@ -23,20 +24,23 @@ from tocsin.response import shift_requests
 router = Router(tags=["Shifts"])
 
 
-class Answer(Schema):
-    model_config = {"extra": "forbid"}
+class ShiftAnswer(Body):
+    """What somebody says to a request."""
+
     user: int | None = Field(None, description="For whom, where an administrator or a token acts; default: yourself.")
     answer: str = Field("", max_length=500)
 
 
-class Take(Schema):
-    model_config = {"extra": "forbid"}
+class Take(Body):
+    """Who takes the present shift, until when."""
+
     user: int | None = None
     until: datetime | None = Field(None, description="Default: until the present shift ends.")
 
 
-class Request(Schema):
-    model_config = {"extra": "forbid"}
+class NewShiftRequest(Body):
+    """A swap (with a span that is given back) or cover."""
+
     schedule: int
     starts_at: datetime
     ends_at: datetime
@@ -47,8 +51,9 @@ class Request(Schema):
     reason: str = Field("", max_length=500)
 
 
-class Away(Schema):
-    model_config = {"extra": "forbid"}
+class Away(Body):
+    """Time off."""
+
     user: int
     starts_at: datetime
     ends_at: datetime
@@ -108,7 +113,7 @@ def list_requests(request: HttpRequest, paging: Query[Paging], schedule: int | N
 
 @router.post("/shift-requests", response={201: dict})
 @needs(Needs.RESPOND)
-def ask(request: HttpRequest, body: Request) -> Any:
+def ask(request: HttpRequest, body: NewShiftRequest) -> Any:
     """Ask for a swap (with a span in return), for one person to stand in, or the team for cover."""
     if (body.return_starts_at is None) != (body.return_ends_at is None):
         raise invalid(return_ends_at="Give both times of the span in return, or neither.")
@@ -122,7 +127,7 @@ def ask(request: HttpRequest, body: Request) -> Any:
 
 @router.post("/shift-requests/{int:id}/accept")
 @needs(Needs.RESPOND)
-def accept(request: HttpRequest, id: int, body: Answer) -> dict[str, Any]:
+def accept(request: HttpRequest, id: int, body: ShiftAnswer) -> dict[str, Any]:
     """Take it; the overrides that were made."""
     made = shift_requests.accept(_request(id), user=_person(body.user, "user"), by=acting(request), now=clock.now())
     return {**request_shape(_request(id)), "overrides": [override_shape(row) for row in made]}
@@ -130,7 +135,7 @@ def accept(request: HttpRequest, id: int, body: Answer) -> dict[str, Any]:
 
 @router.post("/shift-requests/{int:id}/decline")
 @needs(Needs.RESPOND)
-def decline(request: HttpRequest, id: int, body: Answer) -> dict[str, Any]:
+def decline(request: HttpRequest, id: int, body: ShiftAnswer) -> dict[str, Any]:
     """Say no."""
     return request_shape(shift_requests.decline(_request(id), answer=body.answer, by=acting(request, body.user), now=clock.now()))
 

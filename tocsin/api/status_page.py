@@ -7,11 +7,12 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
-from ninja import Router, Schema, Status
+from ninja import Router, Status
 
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.components import shape as component
 from tocsin.api.incident_shapes import stamp
+from tocsin.api.shapes import Body
 from tocsin.statuspage import operations
 from tocsin.statuspage.jobs import publish
 from tocsin.statuspage.models import StatusPage
@@ -19,8 +20,9 @@ from tocsin.statuspage.models import StatusPage
 router = Router(tags=["Status page"])
 
 
-class PageBody(Schema):
-    model_config = {"extra": "forbid"}
+class PageBody(Body):
+    """How the status page calls itself."""
+
     name: str | None = None
     support_url: str | None = None
 

@@ -10,28 +10,31 @@ from ninja import Field, Query, Router, Status
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting
-from tocsin.api.incidents import Body
 from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import rfc3339
+from tocsin.api.shapes import ActingBody, rfc3339
 from tocsin.incidents.models import Subscriber
 from tocsin.response import followers
 
 router = Router(tags=["Followers"])
 
 
-class NewBody(Body):
+class NewSubscriber(ActingBody):
+    """Somebody outside who hears of every incident by mail."""
+
     email: str = Field(max_length=254)
     name: str = Field("", max_length=120)
     group: Literal["support", "stakeholder"] = "stakeholder"
 
 
-class Filters(Paging):
+class SubscriberFilters(Paging):
+    """Which subscribers."""
+
     group: Literal["support", "stakeholder"] | None = None
 
 
 @router.get("")
 @needs(Needs.READ)
-def list_subscribers(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any]:
+def list_subscribers(request: HttpRequest, filters: Query[SubscriberFilters]) -> dict[str, Any]:
     """Who is told of every incident (private ones excepted), newest first."""
     rows = Subscriber.objects.filter(incident=None, removed_at=None)
     if filters.group:
@@ -41,7 +44,7 @@ def list_subscribers(request: HttpRequest, filters: Query[Filters]) -> dict[str,
 
 @router.post("", response={201: dict[str, Any]})
 @needs(Needs.RESPOND)
-def add_subscriber(request: HttpRequest, body: NewBody) -> Any:
+def add_subscriber(request: HttpRequest, body: NewSubscriber) -> Any:
     """Add somebody; adding the same address to the same group again changes nothing, unless mail to it came back: then it is tried anew."""
     by = acting(request, body.by)
     return Status(201, shape(followers.add(email=body.email, name=body.name, group=body.group, by=by, now=clock.now())))

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
+from tocsin.api.shapes import Body
 from tocsin.paging import operations_telephones as operations
 from tocsin.paging.models import TelephoneLimits
 
 router = Router(tags=["Providers"])
 
 
-class LimitsChange(Schema):
-    model_config = {"extra": "forbid"}
+class LimitsChange(Body):
+    """What protects against paying for calls to strangers."""
+
     countries: list[str] | None = Field(
         None, max_length=250, description="ISO codes of the countries whose numbers may be added; empty: all."
     )

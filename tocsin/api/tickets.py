@@ -12,8 +12,8 @@ from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api import incident_shapes as shapes
 from tocsin.api.acting import acting
-from tocsin.api.incidents import Body
 from tocsin.api.paging import Paging, page
+from tocsin.api.shapes import ActingBody
 from tocsin.incidents import queries
 from tocsin.incidents.models import Ticket
 from tocsin.lib.refusal import missing
@@ -22,18 +22,22 @@ from tocsin.response.action_items import set_ticket
 router = Router(tags=["Tickets"])
 
 
-class Filters(Paging):
+class TicketFilters(Paging):
+    """Which tickets."""
+
     status: Literal["open", "done"] | None = None
     team: int | None = None
 
 
-class TicketBody(Body):
+class TicketBody(ActingBody):
+    """Is it done?"""
+
     status: Literal["open", "done"]
 
 
 @router.get("")
 @needs(Needs.READ)
-def list_tickets(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any]:
+def list_tickets(request: HttpRequest, filters: Query[TicketFilters]) -> dict[str, Any]:
     """The tickets, newest first."""
     given = {"status": filters.status, "team_id": filters.team}
     rows = _visible(request).filter(**{name: value for name, value in given.items() if value is not None})
