@@ -8,7 +8,7 @@ from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from tocsin.accounts import operations, operations_teams, operations_tokens, rules
@@ -22,6 +22,7 @@ from tocsin.paging.models import ContactMethod, EscalationPolicy
 from tocsin.web import pages
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
+UNNAMED = Organisation._meta.get_field("name").default
 
 
 @dataclass(frozen=True)
@@ -113,64 +114,36 @@ def _list(request: HttpRequest) -> HttpResponse:
 
 
 def _steps(request: HttpRequest) -> list[Step]:
+    return [*_of_people(request), *_of_alerts()]
+
+
+def _of_people(request: HttpRequest) -> list[Step]:
     row: Organisation = operations.organisation()
     team = Team.objects.filter(removed_at=None).order_by("id").first()
-    schedule = Schedule.objects.filter(removed_at=None).order_by("id").first()
-    policy = EscalationPolicy.objects.filter(removed_at=None).exists()
-    alert = Alert.objects.exists()
-    integration = Integration.objects.filter(removed_at=None).order_by("id").first()
-    own = reverse("person", args=[request.user.pk])
     usable = ContactMethod.objects.filter(user_id=request.user.pk or 0, removed_at=None, enabled=True, verified_at__isnull=False)
+    named, reached = row.name != UNNAMED, usable.exists()
     members = team.members.count() if team else 0
+    says = f"{team.name}: {members} {'person' if members == 1 else 'people'}." if team else "Its people own services and share the pager."
+    place, action = (reverse("team", args=[team.pk]), "Open") if team else (reverse("team_new"), "Make a team")
+    way = "Add a way, prove it with the code, and send yourself a test page."
     return [
-        Step(
-            "Name your organisation",
-            f"{row.name}, times in {row.time_zone}.",
-            reverse("organisation"),
-            "Change",
-            row.name != "My organisation",
-        ),
-        Step(
-            "Say how a page reaches you",
-            "Add a way, prove it with the code, and send yourself a test page.",
-            f"{own}#ways",
-            "Add a way",
-            usable.exists(),
-        ),
-        Step(
-            "Make a team",
-            f"{team.name}: {members} {'person' if members == 1 else 'people'}." if team else "Its people own services and share the pager.",
-            reverse("team", args=[team.pk]) if team else reverse("team_new"),
-            "Open" if team else "Make a team",
-            team is not None,
-        ),
-        Step(
-            "Decide who is paged first",
-            "A schedule says who holds the pager when; an escalation policy whom to page next.",
-            _address("schedules"),
-            "Make a schedule",
-            schedule is not None and policy,
-        ),
-        Step(
-            "Send in an alert",
-            "Prometheus, PagerDuty's format, or any webhook. This page notices the first one.",
-            reverse("integration", args=[integration.pk]) if integration else _address("integrations"),
-            "Connect a source" if integration is None else "Open",
-            integration is not None and alert,
-        ),
-        Step(
-            "Adopt the incident procedure",
-            "Four severities, six steps, three roles. Read it, change what your organisation does otherwise.",
-            _address("procedure"),
-            "Read it",
-            operations_teams.procedure_adopted(),
-        ),
+        Step("Name your organisation", f"{row.name}, times in {row.time_zone}.", reverse("organisation"), "Change", named),
+        Step("Say how a page reaches you", way, f"{reverse('person', args=[request.user.pk])}#ways", "Add a way", reached),
+        Step("Make a team", says, place, action, team is not None),
     ]
 
 
-def _address(name: str) -> str:
-    """The page of another area; the war board where this installation has none."""
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return "/"
+def _of_alerts() -> list[Step]:
+    scheduled = Schedule.objects.filter(removed_at=None).exists() and EscalationPolicy.objects.filter(removed_at=None).exists()
+    integration = Integration.objects.filter(removed_at=None).order_by("id").first()
+    source, action = (
+        (reverse("integration", args=[integration.pk]), "Open") if integration else (reverse("integrations"), "Connect a source")
+    )
+    who = "A schedule says who holds the pager when; an escalation policy whom to page next."
+    what = "Prometheus, PagerDuty's format, or any webhook. This page notices the first one."
+    how = "Four severities, six steps, three roles. Read it, change what your organisation does otherwise."
+    return [
+        Step("Decide who is paged first", who, reverse("schedules"), "Make a schedule", scheduled),
+        Step("Send in an alert", what, source, action, integration is not None and Alert.objects.exists()),
+        Step("Adopt the incident procedure", how, reverse("procedure"), "Read it", operations_teams.procedure_adopted()),
+    ]
