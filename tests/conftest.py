@@ -3,6 +3,11 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Each run tries the same examples, and none fails because the machine is slow. `--hypothesis-profile=default` looks for new ones.
+settings.register_profile("tocsin", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tocsin")
 
 
 @pytest.fixture(scope="session")

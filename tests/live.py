@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import itertools
 import json
 import os
 import shutil
@@ -22,11 +25,31 @@ TOKEN = "live-" + "t" * 40
 ROOT = Path(__file__).parent.parent
 
 
+# Below what the system hands out by itself (to whoever asks for any port, and to every connection that goes out), a range for each process of a run:
+# what is free when it is chosen is free when it is used.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0) % 10
+_PORTS = (20_000 + 1_000 * _WORKER + place % 1_000 for place in itertools.count(os.getpid()))
+
+
 def free_port() -> int:
     """A port that nobody listens at."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    for port in _PORTS:
+        with contextlib.suppress(OSError), socket.socket() as one:
+            one.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("there is always another one")
+
+
+def answer_of(request: urllib.request.Request | str) -> tuple[int, str]:
+    """The status and the text of what is answered; (0, "") where nobody answers, or is killed in the middle of it."""
+    try:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:
+                return reply.status, reply.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+    except (OSError, http.client.HTTPException):
+        return 0, ""
 
 
 class LiveServer:
@@ -40,7 +63,7 @@ class LiveServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self.start()
 
-    def start(self, seconds: float = 150.0) -> None:
+    def start(self, seconds: float = 180.0) -> None:
         """Start it; ready on return."""
         self.started = time.monotonic()
         own = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "DJANGO_"))}
@@ -71,13 +94,7 @@ class LiveServer:
         )
         if token:
             request.add_header("Authorization", f"Bearer {token}")
-        try:
-            with urllib.request.urlopen(request, timeout=20) as reply:
-                status, text = reply.status, reply.read().decode()
-        except urllib.error.HTTPError as error:
-            status, text = error.code, error.read().decode()
-        except OSError:
-            return 0, ""
+        status, text = answer_of(request)
         try:
             return status, json.loads(text)
         except ValueError:
@@ -94,7 +111,7 @@ class LiveServer:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(40)
+                self.process.wait(90)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
@@ -132,8 +149,8 @@ class Phone:
         self.server.server_close()
 
 
-def until(fetch: Any, good: Any, seconds: float = 15.0, pause: float = 0.1) -> Any:
-    """Ask again until the answer is good; fails with the last one."""
+def until(fetch: Any, good: Any, seconds: float = 90.0, pause: float = 0.1) -> Any:
+    """Ask again until the answer is good; fails with the last one. Only what never comes is to fail: the time is for a slow and busy machine."""
     end = time.monotonic() + seconds
     while True:
         answer = fetch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,10 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+from tests.live import answer_of, free_port
 from tocsin.lib import processes
 
 ROOT = Path(__file__).parent.parent
@@ -31,9 +31,9 @@ class Installation:
             self.environment["PYTHONPATH"] = str(ROOT)
         self.process: subprocess.Popen[str] | None = None
         self.line = ""
-        self.port = 0
+        self.port = free_port()
 
-    def up(self, *arguments: str, port: int = 0, patience: float = 60) -> float:
+    def up(self, *arguments: str, port: int = 0) -> float:
         """Start it; the seconds until it said that it is ready."""
         begun = time.monotonic()
         command = [*self.command, "up", "--data", str(self.folder), "--port", str(port or self.port), *arguments]
@@ -42,7 +42,6 @@ class Installation:
         self.line = self.process.stdout.readline()
         took = time.monotonic() - begun
         assert "ready at http://" in self.line, f"{self.line!r} {self.process.communicate(timeout=30)[1][-3000:]} {self.logs()}"
-        assert took < patience
         self.port = int(self.line.split("http://127.0.0.1:")[1].split(",")[0].split("/")[0])
         return took
 
@@ -52,13 +51,7 @@ class Installation:
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of a page; 0 when nobody answers."""
-        try:
-            with urllib.request.urlopen(self.address + path, timeout=10) as reply:
-                return reply.status, reply.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
+        return answer_of(self.address + path)
 
     def ready(self) -> bool:
         return self.get("/readyz")[0] == 200
@@ -67,17 +60,25 @@ class Installation:
         """The processes that run on this folder: web, worker, postgres."""
         found: dict[str, list[int]] = {"web": [], "worker": [], "postgres": []}
         for pid in processes.marked("TOCSIN_SUPERVISED", str(self.folder)):
-            words = Path(f"/proc/{pid}/cmdline").read_bytes()
-            found["worker" if b"worker\0" in words else "web"].append(pid)
-        postmaster = self.folder / "postgres" / "data" / "postmaster.pid"
-        if postmaster.exists() and processes.alive(pid := int(postmaster.read_text().split()[0])):
-            found["postgres"].append(pid)
+            with contextlib.suppress(OSError):  # it has just ended
+                words = Path(f"/proc/{pid}/cmdline").read_bytes()
+                found["worker" if b"worker\0" in words else "web"].append(pid)
+        with contextlib.suppress(OSError, IndexError):  # there is none, or it is just being written
+            pid = int((self.folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+            if processes.alive(pid):
+                found["postgres"].append(pid)
         return found
 
     def anything_left(self) -> list[int]:
         return [pid for pids in self.children().values() for pid in pids]
 
-    def stop(self, number: int = signal.SIGTERM, patience: float = 40) -> int:
+    def kill(self, pids: list[int]) -> None:
+        """End those processes at once; one may have gone by itself because another did."""
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def stop(self, number: int = signal.SIGTERM, patience: float = 90) -> int:
         """Tell it to stop; its exit status."""
         assert self.process
         self.process.send_signal(number)
@@ -87,7 +88,7 @@ class Installation:
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another command on the same folder."""
         environment = {**self.environment, "TOCSIN_DATA_DIR": str(self.folder)}
-        return subprocess.run([*self.command, *arguments], env=environment, capture_output=True, text=True, timeout=60, cwd="/")
+        return subprocess.run([*self.command, *arguments], env=environment, capture_output=True, text=True, timeout=180, cwd="/")
 
     def read(self, *arguments: str) -> object:
         done = self.cli(*arguments, "--json")
@@ -107,8 +108,8 @@ class Installation:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def until(good, patience: float, every: float = 0.1) -> float:
-    """Ask until it is so; the seconds it took. Fails when it does not come to be."""
+def until(good, patience: float = 90.0, every: float = 0.1) -> float:
+    """Ask until it is so; the seconds it took. Fails when it does not come to be: the patience is that for a slow and busy machine."""
     begun = time.monotonic()
     while not good():
         assert time.monotonic() - begun < patience, "it did not come to be in time"

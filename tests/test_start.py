@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.live import free_port
 from tests.running import Installation
 
 ROOT = Path(__file__).parent.parent
@@ -37,8 +38,8 @@ def faulty(folder: Path) -> dict[str, str]:
 
 def test_the_web_process_ends_with_one_line(tmp_path):
     environment = {**os.environ, **faulty(tmp_path), "TOCSIN_DATA_DIR": str(tmp_path / "data")}
-    command = [sys.executable, "-m", "tocsin.cli", "web", "--port", "8790"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, cwd="/")
+    command = [sys.executable, "-m", "tocsin.cli", "web", "--port", str(free_port())]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, cwd="/")
     assert done.returncode == 78
     lines = [line for line in done.stderr.splitlines() if line.startswith("tocsin: ")]
     assert lines == ["tocsin: this program does not start: These routes do not state their permission (@needs): GET /secret/"]

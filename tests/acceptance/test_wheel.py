@@ -9,7 +9,7 @@ import pytest
 
 from tests.running import ROOT, Installation
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.acceptance
 
 
 def test_the_wheel_builds_and_runs_in_a_clean_environment(tmp_path):
@@ -28,7 +28,7 @@ def test_the_wheel_builds_and_runs_in_a_clean_environment(tmp_path):
     run(*pip, "--no-deps", wheel)
     server = Installation(command=(str(environment / "bin" / "tocsin"),))
     try:
-        server.up(patience=180)
+        server.up()
         assert server.ready()
         assert server.get("/accounts/login/")[0] == 200
         assert server.get("/static/tocsin/app.css")[0] == 200

@@ -6,26 +6,25 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests import database
+from tests.live import answer_of, free_port, until
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+expect.set_options(timeout=60_000)  # only what never comes is to fail
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 1000}
 
 
@@ -40,9 +39,7 @@ class Site:
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
     """One server for the whole run, in a process and a database of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     folder = tempfile.mkdtemp(prefix="tocsin-browser-")
     address = database.fresh(f"tocsin_browser_{os.getpid()}")
     base = f"http://127.0.0.1:{port}"
@@ -60,34 +57,37 @@ def site() -> Iterator[Site]:
         assert server.stdout
         line = server.stdout.readline()
         assert line.startswith("{"), (Path(folder) / "server.log").read_text()[-4000:]
-        _until_ready(base)
+        until_ready(base)
         yield Site(base, json.loads(line))
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
+        end(server)
         log.close()
         database.drop(address)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _until_ready(base: str) -> None:
-    for _ in range(150):
+def until_ready(base: str) -> None:
+    """Until the server answers."""
+    until(lambda: answer_of(base + "/healthz")[0], lambda status: status == 200)
+
+
+def end(*processes: subprocess.Popen) -> None:
+    """End each with its children, at once where it does not end by itself."""
+    for process in processes:
+        os.killpg(process.pid, signal.SIGTERM)
+    for process in processes:
         try:
-            urllib.request.urlopen(base + "/healthz", timeout=2)
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError("the server does not answer")
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One browser for the whole run."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=180_000)
         yield browser
         browser.close()
 
@@ -119,9 +119,11 @@ def visit(site: Site, chromium: Browser) -> Iterator:
             viewport=PHONE if phone else DESK,
             color_scheme="dark" if dark else "light",
             java_script_enabled=scripts,
+            reduced_motion="reduce",  # colours are measured, and not on their way
             has_touch=phone,
             is_mobile=phone,
         )
+        context.set_default_timeout(60_000)
         opened.append(context)
         if person:
             context.add_cookies([{"name": site.told["cookie_name"], "value": site.told[person], "url": site.base}])

@@ -104,7 +104,7 @@ def be_on_call(ana: Newcomer) -> None:
 def send(address: str, body: dict) -> None:
     """What the copied curl does."""
     request = urllib.request.Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    urllib.request.urlopen(request, timeout=10).read()
+    urllib.request.urlopen(request, timeout=60).read()
 
 
 def connect(ana: Newcomer) -> None:
@@ -117,9 +117,10 @@ def connect(ana: Newcomer) -> None:
     ana.press("Make integration")
     address = ana.page.locator("#address").input_value()
     expect(ana.page.locator("#try")).to_contain_text(address)
-    send(address, {"title": "Checkout fails", "severity": "critical"})
+    with ana.page.expect_response(lambda answer: answer.url.endswith("/shown/")):  # that it stands on a screen is its delivery
+        send(address, {"title": "Checkout fails", "severity": "critical"})
     banner = ana.page.locator(f"{ON_TOP} [role=alert]")
-    expect(banner).to_contain_text(re.compile("You are paged: .*Checkout fails"), timeout=10_000)
+    expect(banner).to_contain_text(re.compile("You are paged: .*Checkout fails"))
 
 
 def acknowledge_and_declare(ana: Newcomer) -> None:
@@ -141,9 +142,11 @@ def acknowledge_and_declare(ana: Newcomer) -> None:
 
 def communicate(ana: Newcomer) -> None:
     """Roles, then an update for everybody and one for the team."""
-    while (free := ana.page.locator("dl.strip").get_by_role("button", name=re.compile("Take it"))).count():
+    ana.page.wait_for_load_state()
+    free = ana.page.locator("dl.strip").get_by_role("button", name=re.compile("Take it"))
+    for left in reversed(range(free.count())):
         free.first.click()
-        ana.page.wait_for_load_state()
+        expect(free).to_have_count(left)
     ana.press("Write status update")
     ana.fill("… what?", "failed card payments at checkout")
     ana.page.get_by_label("Impact").fill("Some card payments fail. Bank transfer works.")

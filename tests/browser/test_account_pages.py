@@ -13,7 +13,7 @@ from tests.browser.conftest import PHONE
 from tests.browser.test_every_page import WIDEST, violations
 from tests.browser.test_sign_in import PASSWORD, code, complaints_of, empty, open_after_the_password, set_up  # noqa: F401 - a fixture
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 SCREENS = Path(os.environ.get("TOCSIN_SCREENS", Path(__file__).parents[2] / "artefacts" / "screens"))
 LOOKS = (("light", "light", {"width": 1280, "height": 900}), ("dark", "dark", {"width": 1280, "height": 900}), ("phone", "light", PHONE))
 

@@ -1,6 +1,7 @@
 """In a real browser: what is typed on the page of a post-mortem is kept whichever button is pressed, and action items are ticked."""
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -12,10 +13,10 @@ def test_text_typed_in_two_sections_is_kept_by_any_button_and_a_refused_one(visi
     page.get_by_label("Lessons learned", exact=True).fill("Watch the pool.")
     page.get_by_role("button", name="Publish").click()
     page.get_by_role("alert").get_by_text("needs an owner and a due date").wait_for()
-    assert page.get_by_text("The query has an index.").first.is_visible()
-    assert page.get_by_text("Watch the pool.").first.is_visible()
+    expect(page.get_by_text("The query has an index.").first).to_be_visible()
+    expect(page.get_by_text("Watch the pool.").first).to_be_visible()
     page.get_by_role("button", name="Alert when the pool passes 80%").click()
-    assert page.get_by_role("button", name="Alert when the pool passes 80%").get_attribute("aria-pressed") == "true"
+    expect(page.get_by_role("button", name="Alert when the pool passes 80%")).to_have_attribute("aria-pressed", "true")
     page.get_by_text("Edit title and impact").click()
     page.get_by_label("Revenue impact").fill("EUR 900")
     page.get_by_label("Revenue impact").press("Enter")

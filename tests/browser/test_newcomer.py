@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +15,8 @@ from playwright.sync_api import Browser
 
 from tests import database
 from tests.browser import newcomer
+from tests.browser.conftest import end, until_ready
+from tests.live import free_port
 
 pytestmark = pytest.mark.browser
 
@@ -26,9 +24,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def empty() -> Iterator[str]:
     """The set-up link of an installation with nobody in it: a web process and a worker."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     folder, address, base = (
         tempfile.mkdtemp(prefix="tocsin-newcomer-"),
         database.fresh(f"tocsin_newcomer_{os.getpid()}"),
@@ -46,30 +42,17 @@ def empty() -> Iterator[str]:
             assert running[0].stdout
             link = running[0].stdout.readline().strip()
             assert link.startswith("http"), (Path(folder) / "server.log").read_text()[-4000:]
-            _until_alive(base)
+            until_ready(base)
             yield link
         finally:
-            for process in running:
-                os.killpg(process.pid, signal.SIGTERM)
-            for process in running:
-                process.wait(30)
+            end(*running)
             database.drop(address)
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _until_alive(base: str) -> None:
-    for _ in range(150):
-        try:
-            urllib.request.urlopen(base + "/healthz", timeout=2)
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError("the server does not answer")
-
-
 def test_the_tutorial_from_the_set_up_link_to_the_published_post_mortem(empty: str, chromium: Browser) -> None:
     context = chromium.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     page, complaints = context.new_page(), []
     page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
     page.on("response", lambda answer: complaints.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None)

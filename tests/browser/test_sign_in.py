@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +17,8 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests import database
+from tests.browser.conftest import end, until_ready
+from tests.live import free_port
 
 pytestmark = pytest.mark.browser
 PASSWORD = "correct horse battery"
@@ -29,9 +28,7 @@ SHOTS = Path(os.environ.get("TOCSIN_SCREENSHOTS", "")) if os.environ.get("TOCSIN
 @pytest.fixture
 def empty() -> Iterator[str]:
     """The set-up link of a server that has nobody yet; by name, because passkeys are bound to names, not to numbers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     folder, address, base = (
         tempfile.mkdtemp(prefix="tocsin-empty-"),
         database.fresh(f"tocsin_empty_{os.getpid()}"),
@@ -45,16 +42,10 @@ def empty() -> Iterator[str]:
             assert server.stdout
             link = server.stdout.readline().strip()
             assert link.startswith("http"), (Path(folder) / "server.log").read_text()[-4000:]
-            for _ in range(150):
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2)
-                    break
-                except OSError:
-                    time.sleep(0.2)
+            until_ready(f"http://127.0.0.1:{port}")
             yield link
         finally:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait(30)
+            end(server)
             database.drop(address)
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -127,7 +118,8 @@ def test_password_then_the_code_of_an_app(empty: str, chromium: Browser) -> None
     open_after_the_password(page, f"{base}/accounts/2fa/totp/activate/")
     shot(page, "totp")
     secret = page.locator("#authenticator_secret").input_value()
-    page.locator("#id_code").fill(code(secret))
+    first = code(secret)
+    page.locator("#id_code").fill(first)
     page.get_by_role("button", name="Activate").click()
     page.wait_for_url(re.compile("recovery-codes|2fa/$"))
     shot(page, "recovery")
@@ -139,9 +131,9 @@ def test_password_then_the_code_of_an_app(empty: str, chromium: Browser) -> None
     shot(page, "second-factor")
     page.locator("#id_code").fill("000000")
     page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_text(re.compile("incorrect", re.I)).first.wait_for()
     assert "/2fa/authenticate/" in page.url
-    time.sleep(30 - time.time() % 30 + 0.5)  # a code works once: the next one is due at the half minute, on the real clock
-    page.locator("#id_code").fill(code(secret))
+    page.locator("#id_code").fill(code(secret, but=first))  # a code works once
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url(f"{base}/")
     assert not [line for line in said if "Content Security Policy" in line]
@@ -170,5 +162,12 @@ def test_a_passkey_signs_in_without_a_password(empty: str, chromium: Browser) ->
     context.close()
 
 
-def code(secret: str) -> str:
+def code(secret: str, *, but: str = "") -> str:
+    """What an app shows, once it is another one than that and will be shown for a while, so that it arrives before it has changed."""
+    while 30 - time.time() % 30 < 10 or (shown := _shown(secret)) == but:
+        time.sleep(0.2)
+    return shown
+
+
+def _shown(secret: str) -> str:
     return format_hotp_value(hotp_value(secret, next(iter(yield_hotp_counters_from_time()))))

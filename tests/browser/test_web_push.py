@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import Page, Worker
+from playwright.sync_api import Page, Worker, expect
 
 from tests.browser.conftest import Site
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.browser
 
 SHOWN = """async () => (await (await navigator.serviceWorker.ready).getNotifications())
   .map(one => ({title: one.title, body: one.body, tag: one.tag, actions: one.actions.map(each => each.action)}))"""
@@ -34,16 +34,18 @@ class Installed:
         self.line.send("ServiceWorker.enable")
         self.page.goto(f"{site.base}/me/", wait_until="load")
         self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-        self.worker: Worker = window.context.service_workers[0]
+        workers = window.context.service_workers
+        self.worker: Worker = workers[0] if workers else window.context.wait_for_event("serviceworker")
         self.base = site.base
 
     def push(self, **page) -> None:
         self.last = page
-        key = next(one["registrationId"] for one in self.registrations if one["scopeURL"] == f"{self.base}/")
-        self.line.send("ServiceWorker.deliverPushMessage", {"origin": self.base, "registrationId": key, "data": json.dumps(page)})
+        while not (keys := [one["registrationId"] for one in self.registrations if one["scopeURL"] == f"{self.base}/"]):
+            self.page.wait_for_timeout(50)
+        self.line.send("ServiceWorker.deliverPushMessage", {"origin": self.base, "registrationId": keys[0], "data": json.dumps(page)})
 
     def shown(self, words: str) -> dict:
-        for turn in range(1, 301):
+        for turn in range(1, 1201):
             there = self.page.evaluate(SHOWN)
             for one in there:
                 if words in f"{one['title']} {one['body']}":
@@ -66,7 +68,7 @@ def test_a_pushed_page_is_shown_and_its_button_acknowledges_from_the_notificatio
     app.worker.evaluate(PRESS, "acknowledge")
     assert app.shown("You have it. Paging has stopped.")["body"] == "SEV1 Checkout is down"
     app.page.goto(link)
-    assert app.page.get_by_text("It is yours. Paging has stopped.").is_visible()
+    expect(app.page.get_by_text("It is yours. Paging has stopped.")).to_be_visible()
 
 
 def test_a_link_that_no_longer_holds_is_said_so_and_a_push_without_text_still_rings(site: Site, visit) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.request
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +21,7 @@ def test_a_link_scanner_changes_nothing_and_a_person_acknowledges_with_one_press
     button = page.get_by_role("button", name="Acknowledge")
     assert button.bounding_box()["height"] >= 48
     button.click()
-    assert page.get_by_text("It is yours. Paging has stopped.").is_visible()
+    expect(page.get_by_text("It is yours. Paging has stopped.")).to_be_visible()
 
 
 def test_the_board_and_an_incident_are_read_and_worked_without_scripts(visit, site):
@@ -30,13 +31,13 @@ def test_the_board_and_an_incident_are_read_and_worked_without_scripts(visit, si
     page = window.open(f"/incidents/{site.told['ref']}/")
     page.get_by_label("Message to everybody in this incident").fill("Written without scripts")
     page.get_by_role("button", name="Send").click()
-    assert page.get_by_text("Written without scripts").is_visible()
+    expect(page.get_by_text("Written without scripts")).to_be_visible()
     page.get_by_text("Contain the blast radius").click()
-    assert page.get_by_role("button", name="Contain the blast radius").get_attribute("aria-pressed") == "true"
+    expect(page.get_by_role("button", name="Contain the blast radius")).to_have_attribute("aria-pressed", "true")
 
 
 def test_an_incident_is_declared_without_scripts(visit):
     page = visit("ana", scripts=False).open("/declare/")
     page.get_by_label("What is broken?").fill("Search is down")
     page.get_by_role("button", name="Declare incident").click()
-    assert page.get_by_role("heading", name="Search is down").is_visible()
+    expect(page.get_by_role("heading", name="Search is down")).to_be_visible()

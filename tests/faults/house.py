@@ -50,6 +50,7 @@ class SlowPhone(Phone):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 outer.heard.append({**json.loads(body), "heard_at": time.monotonic()})
                 time.sleep(outer.patience)
+                outer.answers.wait(60)
                 with contextlib.suppress(OSError):
                     self.send_response(200)
                     self.end_headers()
@@ -209,7 +210,7 @@ class House:
         for pid in [self.server.process.pid, *self.pids(), *self.served_by()]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self.server.process.wait(10)
+        self.server.process.wait(60)
 
     def works_again(self, seconds: float = 60.0) -> float:
         """Seconds until something that is reported from now on has paged its person. The sender comes again until it is taken."""
@@ -263,9 +264,9 @@ class Load:
     def wait_for(self, count: int) -> None:
         """Until so many more were accepted."""
         goal = len(self.accepted) + count
-        until(lambda: len(self.accepted), lambda n: n >= goal, 30)
+        until(lambda: len(self.accepted), lambda n: n >= goal)
 
     def stop(self) -> None:
         self.stopping.set()
         for thread in self.threads:
-            thread.join(30)
+            thread.join(90)

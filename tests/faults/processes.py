@@ -84,13 +84,13 @@ def before_the_call(house: House) -> str:
 @line(GROUP, "kill -9 of the worker between the call and its mark", "at most one more, marked")
 def between_call_and_mark(house: House) -> str:
     title = fresh("between")
-    house.phone.patience = 2.0
+    house.phone.answers.clear()
     try:
         assert house.send(title) == 202
         until(lambda: house.phone.pages(title), bool, 15, pause=0.02)
         house.kill("worker")
     finally:
-        house.phone.patience = 0.0
+        house.phone.answers.set()
     pages = until(lambda: house.phone.pages(title), lambda found: len(found) == 2, 25)
     time.sleep(1)
     assert len(house.phone.pages(title)) == 2 and pages[1]["facts"]["possible_duplicate"] and pages[0]["id"] == pages[1]["id"]

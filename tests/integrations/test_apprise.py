@@ -201,7 +201,7 @@ def test_what_a_service_answers_decides_and_its_words_come_without_the_secret(ho
 
 
 def test_a_service_that_took_the_message_and_never_answered_is_unknown(monkeypatch):
-    monkeypatch.setattr("tocsin.integrations.apprise.egress.TIME_LIMIT", 0.5)
+    monkeypatch.setattr("tocsin.integrations.apprise.egress.TIME_LIMIT", 2.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         receipt = NOTIFIER.send(f"json://127.0.0.1:{silent.getsockname()[1]}/?rto=600&cto=600", PAGE, key="k")
     assert receipt.outcome is Outcome.UNKNOWN and "within" in receipt.reason

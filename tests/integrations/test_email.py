@@ -18,7 +18,7 @@ from tocsin.integrations.email.notifier import compose
 from tocsin.integrations.email.source import SOURCE
 
 RECEIVED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-HOSTILE_SECONDS = 5.0  # for one mail; a usual one takes a thousandth
+HOSTILE_SECONDS = 5.0  # of work for one mail; a usual one takes a thousandth
 
 
 def raw(content, kind="message/rfc822"):
@@ -301,9 +301,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", list(HOSTILE))
 def test_a_hostile_mail_is_still_an_alert_and_takes_no_time(name):
-    began = time.perf_counter()
+    began = time.thread_time()
     event = read(HOSTILE[name])
-    assert time.perf_counter() - began < HOSTILE_SECONDS
+    assert time.thread_time() - began < HOSTILE_SECONDS
     assert event.title.startswith("Disk full") and event.status == "firing"
     assert len(event.details.get("text", "")) <= 65_536 and len(event.dedup_key) <= 512
     assert bool(event.note) == (name in ("too many levels", "mails in mails", "parts"))

@@ -15,6 +15,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from tests.integrations.test_egress import Stranger, stranger  # noqa: F401 - a fixture
+from tests.live import free_port
 from tocsin.domain.ports import Message, Outcome
 from tocsin.integrations.email.notifier import NOTIFIER as email
 from tocsin.integrations.registry import CHANNELS, GATEWAYS, NOTIFIERS
@@ -49,7 +50,7 @@ class Mailbox:
 @pytest.fixture
 def mailbox(settings):
     box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=free_port())
+    controller = Controller(box, hostname="127.0.0.1", port=free_port(), ready_timeout=60)
     controller.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", controller.port
@@ -57,12 +58,6 @@ def mailbox(settings):
     settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
     yield box
     controller.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_a_mail_has_text_html_and_the_same_id_on_each_attempt(mailbox):

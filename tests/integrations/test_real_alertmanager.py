@@ -41,7 +41,7 @@ def real(tmp_path):
     for process in processes:
         process.terminate()
     for process in processes:
-        process.wait(20)
+        process.wait(60)
 
 
 def test_an_alert_of_a_real_prometheus_is_one_alert_by_each_way(live_server_process, real, tmp_path):
@@ -74,20 +74,20 @@ def test_an_alert_of_a_real_prometheus_is_one_alert_by_each_way(live_server_proc
     )  # fmt: skip
     real(
         BINARIES["prometheus"], "--config.file=prometheus.yml", "--storage.tsdb.path=prom", f"--web.listen-address=127.0.0.1:{prometheus_port}",
-        "--rules.alert.resend-delay=1s",
+        "--rules.alert.resend-delay=3s",
     )  # fmt: skip
 
     def alerts(integration):
         return tocsin.api("GET", f"/alerts?integration={integration['id']}")["items"]
 
     for integration in (webhook, direct):
-        [alert] = until(lambda i=integration: alerts(i), bool, 30)
+        [alert] = until(lambda i=integration: alerts(i), bool)
         assert (alert["status"], alert["title"], alert["source_severity"]) == ("firing", "Checkout does not answer", "critical")
         assert alert["labels"]["job"] == "checkout" and alert["service"] is None
     until(lambda: alerts(direct)[0]["event_count"], lambda count: count >= 2)  # Prometheus sends it again and again
     with _answering(target):
         for integration in (webhook, direct):
-            [alert] = until(lambda i=integration: alerts(i), lambda found: found[0]["status"] == "resolved", 30)
+            [alert] = until(lambda i=integration: alerts(i), lambda found: found[0]["status"] == "resolved")
             assert alert["event_count"] >= 2
 
 

@@ -31,7 +31,7 @@ def amtool(tocsin, tmp_path):
             [AMTOOL, f"--alertmanager.url={url}", *arguments],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=180,
             env={"HOME": str(tmp_path), "USER": "ann"},
         )
         assert (done.returncode == 0) is good, done

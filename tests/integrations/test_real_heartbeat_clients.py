@@ -14,7 +14,7 @@ opsgenie_sdk = pytest.importorskip("opsgenie_sdk")
 def ping(tocsin, path, body=None, method=None):
     request = urllib.request.Request(tocsin.url + path, data=body, method=method, headers={"User-Agent": "curl/8.11"})
     try:
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return reply.status, reply.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()

@@ -122,7 +122,7 @@ def test_answers_that_are_not_slacks(account, slack, told, outcome):
 
 
 def test_no_answer_to_a_message_that_went_out_is_unknown_and_to_a_look_up_is_not(account, slack, monkeypatch):
-    monkeypatch.setattr(chat.call, "__kwdefaults__", {**chat.call.__kwdefaults__, "limit": 0.3})
+    monkeypatch.setattr(chat.call, "__kwdefaults__", {**chat.call.__kwdefaults__, "limit": 1.5})
     slack.hang = threading.Event()
     started = time.monotonic()
     with pytest.raises(chat.NotTaken) as posted:
@@ -131,7 +131,7 @@ def test_no_answer_to_a_message_that_went_out_is_unknown_and_to_a_look_up_is_not
         chat.call("POST", f"{slack.api}/users.lookupByEmail", form={})
     slack.hang.set()
     assert (posted.value.receipt.outcome, looked_up.value.receipt.outcome) == (Outcome.UNKNOWN, Outcome.RETRY)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 25
 
 
 def test_an_api_address_inside_the_house_is_not_called(account, settings):

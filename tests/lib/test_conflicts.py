@@ -22,7 +22,7 @@ def test_of_two_that_lock_the_same_in_opposite_order_both_come_through():
             cursor.execute("SET LOCAL deadlock_timeout = '50ms'")
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [first])
             if tries.count(first) == 1:
-                meet.wait(10)
+                meet.wait(60)
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [second])
         done.append(first)
 
@@ -37,7 +37,7 @@ def test_of_two_that_lock_the_same_in_opposite_order_both_come_through():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(90)
     assert sorted(done) == [71, 72] and len(tries) == 3
 
 

@@ -36,7 +36,7 @@ def test_one_after_the_other_they_use_the_same_session_and_at_once_each_has_its_
     def ask(at_once: bool) -> int:
         with borrowed():
             if at_once:
-                together.wait(5)
+                together.wait(60)
             return session()
 
     with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:

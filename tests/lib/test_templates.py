@@ -31,10 +31,10 @@ def test_it_says_the_values_and_what_is_missing_is_empty():
     ],
 )
 def test_a_bomb_ends_soon_with_a_sentence(bomb):
-    begun = time.process_time()
+    begun = time.thread_time()
     with pytest.raises(BadTemplateError):
         templates.render(bomb, VALUES)
-    assert time.process_time() - begun < 0.5
+    assert time.thread_time() - begun < 0.5
 
 
 @pytest.mark.parametrize("reach", ["title.__class__", "title.__class__.__mro__", "labels.keys.__globals__", "secret_free.append.__self__"])

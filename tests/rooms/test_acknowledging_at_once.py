@@ -52,7 +52,7 @@ def test_of_many_who_acknowledge_at_once_one_has_it(world):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(90)
     assert sorted(taken) == [0, 0, 0, 1]
     assert Escalation.objects.get().status == "acknowledged"
     deliver.take_inline()

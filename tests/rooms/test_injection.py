@@ -19,7 +19,7 @@ from tocsin.procedures import forms
 pytestmark = pytest.mark.django_db
 SQL = [
     "'; DROP TABLE alerts_alert; --", "x' OR '1'='1", 'x" OR "1"="1', "title) UNION SELECT key FROM alerts_integration --",
-    "%s%s%(x)s", "\\'; SELECT pg_sleep(9) --", "labels->>'a' = 'b'", "$$;SELECT 1$$", "{{7*7}}", "%00", "\x00",
+    "%s%s%(x)s", "\\'; SELECT pg_sleep(99) --", "labels->>'a' = 'b'", "$$;SELECT 1$$", "{{7*7}}", "%00", "\x00",
 ]  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def test_filters_orders_and_label_names_reach_the_database_as_values_alone(house
             assert "syntax error" not in shown and house.integration.key not in shown, name
     wanted = json.dumps({"labels": {said: said}, "q": said})
     assert call("POST", "/alerts/actions/preview", json.loads(wanted), bearer=reader).status_code < 500
-    assert time.monotonic() - begun < 8  # pg_sleep(9) did not run
+    assert time.monotonic() - begun < 90  # pg_sleep(99) did not run
     assert Alert.objects.count() == 1
 
 
@@ -85,10 +85,10 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     ["!!python/object/apply:os.system ['true']", "!!python/name:os.system", "a: !!python/module:os", BOMB, "[" * 20_000, "a: " * 20_000, "&a [*a]"],
 )  # fmt: skip
 def test_yaml_makes_no_objects_and_no_bombs(text):
-    begun = time.monotonic()
+    begun = time.thread_time()
     with pytest.raises((Refused, ValueError)) as refused:
         forms.from_yaml(text)
-    assert 0 < len(str(refused.value)) < 1000 and time.monotonic() - begun < 2
+    assert 0 < len(str(refused.value)) < 1000 and time.thread_time() - begun < 2
 
 
 def test_a_cell_that_begins_a_formula_is_disarmed_in_the_export(house):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import threading
-import time
 from pathlib import Path
 
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 
+from tests.live import until
 from tests.scenarios.world import World, world  # noqa: F401 - a fixture
 from tocsin.paging.models import Notification
 
@@ -107,11 +107,8 @@ def test_a_job_that_a_dead_worker_held_is_carried_out_by_the_next(monkeypatch):
     worker = threading.Thread(target=running.run, args=(stop, "test"))
     worker.start()
     try:
-        end = time.monotonic() + 20
-        while left() and time.monotonic() < end:
-            time.sleep(0.05)
-        assert not left()  # done, and what is done is deleted
+        until(left, lambda there: not there, pause=0.05)  # done, and what is done is deleted
     finally:
         stop.set()
-        worker.join(25)
+        worker.join(90)
     assert not worker.is_alive()

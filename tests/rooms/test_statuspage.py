@@ -193,9 +193,9 @@ def test_publications_at_the_same_moment_come_one_after_the_other_and_the_page_i
     for thread in (*writers, reader):
         thread.start()
     for thread in writers:
-        thread.join(30)
+        thread.join(90)
     done.set()
-    reader.join(10)
+    reader.join(90)
     assert not failures, repr(failures[0])
     component.refresh_from_db()
     publishing.publish_now(tmp_path)

@@ -57,7 +57,7 @@ def at_once(*works: Callable[[], object]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
     assert not failed and not any(thread.is_alive() for thread in threads), failed
 
 

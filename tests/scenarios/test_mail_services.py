@@ -18,7 +18,7 @@ from django.core.mail import EmailMessage
 from django.test import Client
 
 from tests.integrations.standing_in import Asked, StandIn, running
-from tests.integrations.test_notifiers import free_port, mailbox  # noqa: F401 - a fixture
+from tests.integrations.test_notifiers import mailbox  # noqa: F401 - a fixture
 from tocsin.alerts.models import Alert
 from tocsin.domain.ports import Message, Outcome
 from tocsin.integrations.email import services

@@ -54,7 +54,7 @@ class Outside:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def until(self, fetch: Any) -> Any:
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while not (found := fetch()) and time.monotonic() < end:
             time.sleep(0.01)
         return found

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 from django.test import Client
 
+from tests.live import until
 from tests.scenarios.test_slack_pages import ANA, AT_ANA, AT_BEN, BEN, reached
 from tests.scenarios.world import running
 from tests.stand_ins.slack import SECRET, TOKEN, Slack, signed
@@ -153,6 +154,7 @@ def test_a_press_while_slack_replaces_the_connection_is_carried_out_whichever_of
         return done[-1:]
 
     receipt = GATEWAYS["slack"].stream(providers.account(row), carry_out, lambda: len(done) == 2)
+    until(lambda: socket.acknowledged, lambda found: len(found) == 2)
     socket.close()
     assert receipt.outcome is Outcome.DELIVERED and socket.connections == 2
     assert [one.sentence.partition(":")[0] for one in done] == ["Passed on to the next step", "You have it"]
@@ -203,15 +205,15 @@ def test_a_worker_holds_the_connection_as_long_as_the_account_is_wanted(real_row
     world.policy([world.ana])
     try:
         alert = world.alert("Checkout is down")  # the loops have begun it
-        assert slack.socket.connected.wait(10)
+        assert slack.socket.connected.wait(60)
         slack.socket.bring("events_api", slack.written(ANA, "ack"))
-        assert slack.socket.acked.wait(10)
+        assert slack.socket.acked.wait(60)
         assert world.escalation(alert).acknowledged_by == world.ana
         assert stream_chats.take() == 0 and slack.socket.connections == 1
         thread = stream_chats._held[row.pk].thread
         providers.change_provider(row, enabled=False, by=world.by, now=world.now)
         assert stream_chats.take() == 1
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive() and not stream_chats._held
     finally:
         stream_chats.end_all()

