@@ -53,6 +53,15 @@ def test_a_span_that_cannot_be_is_refused_with_a_sentence(page, past, admin):  #
     assert call("GET", "/reports/on-call?since=2026-01-01T00:00:00", bearer=admin).status_code == 422
 
 
+def test_hours_without_anybody_are_counted_since_the_schedule_was_made(page, past):  # noqa: F811
+    schedule, begin = past
+    span = f"since={begin - timedelta(days=30):%Y-%m-%d}&until={begin + timedelta(days=13):%Y-%m-%d}&schedule={schedule.pk}"
+    assert 'Nobody on call</dt><dd class="num">0 h' in text(page.get(f"/schedules/report/?{span}"))
+    schedule.created_at = begin - timedelta(days=60)
+    schedule.save(update_fields=["created_at"])
+    assert 'Nobody on call</dt><dd class="num">720 h' in text(page.get(f"/schedules/report/?{span}"))
+
+
 def test_nobody_on_call_is_said(page):  # noqa: F811
     assert "Nobody was on call" in text(page.get("/schedules/report/"))
 

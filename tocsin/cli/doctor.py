@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -40,7 +41,7 @@ def doctor(data: Data = None, as_json: AsJson = False) -> None:
     try:
         with database(folder):
             set_up("shell")
-            for look in (_database, _worker, _queues, _settings, _watched, _people, _services):
+            for look in (_database, _worker, _queues, _settings, _sign_in, _watched, _people, _services):
                 findings += _looked(look)
     except Failed as error:
         findings.append(Finding("problem", f"The database cannot be started: {error}", "See postgres/log in the data folder."))
@@ -148,6 +149,31 @@ def _settings() -> Iterator[Finding]:
             f"{settings.TOCSIN_URL} is not encrypted: passwords can be read on the way",
             "Put a TLS proxy in front and set TOCSIN_URL=https://…",
         )
+
+
+def _sign_in() -> Iterator[Finding]:
+    """Does the provider of single sign-on answer from here, and what must be entered there?"""
+    from django.conf import settings
+    from django.urls import reverse
+
+    from tocsin.lib import http
+
+    issuer = settings.OIDC_ISSUER.removesuffix("/.well-known/openid-configuration").rstrip("/")
+    if not issuer:
+        return
+    said, back = f"Single sign-on: {issuer}", settings.TOCSIN_URL + reverse("openid_connect_callback", args=["sso"])
+    try:
+        answer = http.request("GET", f"{issuer}/.well-known/openid-configuration", time_limit=5)
+        named = json.loads(answer.body)["issuer"] if answer.status == 200 else ""
+    except http.BlockedError as error:
+        yield Finding("warning", f"{said} may not be reached: {error}", "Name its host and port in TOCSIN_EGRESS_ALLOW.")
+    except (http.UnreachableError, ValueError, KeyError, TypeError) as error:
+        yield Finding("warning", f"{said} does not answer as a provider does: {error}", "Check TOCSIN_OIDC_ISSUER.")
+    else:
+        if str(named).rstrip("/") == issuer:
+            yield Finding("good", f"{said} answers; the address to come back to that it has to know is {back}")
+        else:
+            yield Finding("warning", f"{said} answers {answer.status} and calls itself {named or 'nothing'}", "Check TOCSIN_OIDC_ISSUER.")
 
 
 def _watched() -> Iterator[Finding]:

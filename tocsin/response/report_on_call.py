@@ -44,7 +44,8 @@ def report(schedules: Iterable[Schedule], start: datetime, end: datetime) -> Rep
     found, gap = [], timedelta()
     for schedule in schedules:
         found += queries.shifts(schedule, start, end)
-        gap += sum((one.ends_at - one.starts_at for one in queries.gaps(schedule, start, end)), timedelta())
+        made = max(start, schedule.created_at)  # before, there was nothing to leave a gap in
+        gap += sum((one.ends_at - one.starts_at for one in queries.gaps(schedule, made, end)), timedelta())
     people = User.objects.in_bulk({shift.user for shift in found})
     organisation = Organisation.objects.get(pk=1)
 

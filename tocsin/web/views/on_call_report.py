@@ -39,7 +39,7 @@ def on_call_report(request: HttpRequest) -> HttpResponse:
     if request.GET.get("form") == "csv" and not error:
         return as_csv(found, f"on-call-{first}-to-{last}.csv")
     context = {
-        "lines": found.lines, "gap_hours": round(found.gap_hours), "first": first, "last": last, "longest": LONGEST.days, "error": error,
+        "lines": found.lines, "gap_hours": f"{round(found.gap_hours):,}", "first": first, "last": last, "longest": LONGEST.days, "error": error,
         "even": [(label, found.evenness.get(name)) for name, label in WORDS], "schedules": list(queries.active()),
         "chosen": chosen[0].pk if len(chosen) == 1 and request.GET.get("schedule") else None, "plot": _plot(found.lines),
     }  # fmt: skip
