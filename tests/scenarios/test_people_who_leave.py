@@ -8,11 +8,14 @@ import pytest
 
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import Role, User
+from tocsin.alerts import operations_routing
+from tocsin.alerts.models import Service
 from tocsin.domain.ahead import Kind
 from tocsin.lib.refusal import Refused
 from tocsin.oncall import operations as oncall
-from tocsin.oncall import queries
+from tocsin.oncall import queries, versions
 from tocsin.oncall.models import ShiftRequest
+from tocsin.paging import operations as paging
 from tocsin.response import ahead, shift_requests
 from tocsin.response.remove_person import remove_person, restore_person
 from tocsin.response.remove_schedule import remove_schedule
@@ -112,3 +115,21 @@ def test_a_schedule_that_only_a_track_or_a_role_names_is_not_removed_either(worl
     remove_schedule(on_call, by=admin, now=world.now)
     with pytest.raises(Refused):
         oncall.schedule_of(on_call.pk)
+
+
+def test_a_policy_that_a_routing_rule_pages_by_is_not_removed(world, admin):
+    policy = world.policy([world.ana])
+    Service.objects.filter(pk=world.service.pk).update(escalation_policy=None)
+    rule = {"name": "Payments at night", "match": "all", "conditions": [], "integrations": [], "then": {"policy": policy.pk}}
+    operations_routing.save([rule], severities=("SEV1", "SEV2", "SEV3", "SEV4"), by=admin, now=world.now)
+    with pytest.raises(Refused, match="routing rule Payments at night"):
+        paging.remove_policy(policy, by=admin, now=world.now)
+
+
+def test_everyone_of_a_schedule_is_who_takes_turns_now_or_later(world, admin, on_call):
+    ended = {"name": "old", "participants": [world.cy.pk], "starts_at": "2026-01-05T09:00:00", "ends_at": "2026-02-01T00:00:00Z"}
+    oncall.change_schedule(on_call, rotations=[*versions.document(on_call)["rotations"], ended], by=admin, now=world.now)
+    world.written([world.step({"kind": "schedule_people", "id": on_call.pk})])
+    world.alert("Checkout is down")
+    for person in (world.ana, world.ben):
+        world.phone.expect(person, "Checkout is down")

@@ -70,11 +70,12 @@ def _restriction(plain: dict[str, Any]) -> rules.Restriction:
     return rules.Restriction(frozenset(plain["weekdays"]), time.fromisoformat(plain["from"]), time.fromisoformat(plain["until"]))
 
 
-def people(schedule: Schedule) -> list[User]:
-    """Everybody active who takes turns in it, by name; of outside calendars whom their events name."""
-    crew = {shift.user for row in schedule.calendars.filter(removed_at=None) for shift in queries_calendars.shifts(row, "")}
-    found = User.objects.filter(Q(rotations__schedule=schedule) | Q(pk__in=crew), is_active=True, removed_at=None)
-    return list(found.distinct().order_by("name", "id"))
+def people(schedule: Schedule, now: datetime) -> list[User]:
+    """Everybody active who takes turns in it, now or later, by name; of outside calendars whom their coming events name."""
+    crew = {shift.user for row in schedule.calendars.filter(removed_at=None) for shift in queries_calendars.shifts(row, "", now)}
+    turns = RotationParticipant.objects.filter(Q(rotation__ends_at=None) | Q(rotation__ends_at__gt=now), rotation__schedule=schedule)
+    found = User.objects.filter(Q(pk__in=turns.values("user")) | Q(pk__in=crew), is_active=True, removed_at=None)
+    return list(found.order_by("name", "id"))
 
 
 def names(ids: Collection[int]) -> dict[int, str]:

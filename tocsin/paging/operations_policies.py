@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 
 from tocsin.accounts.actor import SYSTEM, Actor
 from tocsin.accounts.models import Organisation, Team, User
+from tocsin.alerts import queries_routing
 from tocsin.alerts.models import Service
 from tocsin.domain import escalation_policy as rules
 from tocsin.domain.ports import RoomGateway
@@ -84,11 +85,12 @@ def restore_version(policy: EscalationPolicy, number: int, *, by: Actor, now: da
 
 @transaction.atomic
 def remove_policy(policy: EscalationPolicy, *, by: Actor, now: datetime) -> None:
-    """Take a policy out of use; refused while services or the organisation page by it."""
+    """Take a policy out of use; refused while services, routing rules or the organisation page by it."""
     services = Service.objects.filter(Q(escalation_policy=policy) | Q(leadership_policy=policy), removed_at=None)
     in_use = [f"service {service.name}" for service in services]
     if Organisation.objects.filter(leadership_policy=policy).exists():
         in_use.append("the organisation's leadership track")
+    in_use += [f"routing rule {rule['name']}" for rule in queries_routing.current().rules if rule["then"].get("policy") == policy.pk]
     if in_use:
         raise Refused(f"It is in use by {', '.join(in_use[:5])}.", status=409)
     EscalationPolicy.objects.filter(pk=policy.pk).update(removed_at=now)

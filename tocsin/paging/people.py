@@ -84,7 +84,7 @@ def _several(target: Target, subject: dict[str, Any], now: datetime, urgency: st
         schedule = Schedule.objects.filter(pk=target.id, removed_at=None).first()
         if schedule is None:
             return [NotFound("the schedule has been removed")]
-        everybody = oncall.people(schedule)
+        everybody = oncall.people(schedule, now)
         return [Found(user, f"everyone of schedule {schedule.name}") for user in everybody] or [
             NotFound(f"nobody takes turns in schedule {schedule.name}")
         ]

@@ -30,7 +30,7 @@ def ask(
     if who != by.user and not by.is_administrator:
         raise Refused("Only administrators ask for somebody else.", status=403, code="forbidden")
     row = oncall.ask(schedule, asker=who, starts_at=starts_at, ends_at=ends_at, of=of, back=back, reason=reason, by=by, now=now)
-    people = [of] if of else [person for person in queries.people(schedule) if person.pk != who.pk]
+    people = [of] if of else [person for person in queries.people(schedule, now) if person.pk != who.pk]
     for person in people:
         _tell(person, row, f"{who.name} asks you to take a shift" if of else f"{who.name} asks the team for cover", "asked", now)
     return row

@@ -66,7 +66,7 @@ def shown(target: dict[str, Any], names: Names, at: datetime) -> dict[str, Any]:
         return {
             **found,
             "label": f"Everyone of {schedule.name}",
-            "sub": f"Schedule · {len(oncall.people(schedule))} people",
+            "sub": f"Schedule · {len(oncall.people(schedule, at))} people",
             "icon": "users",
         }
     current = oncall.who(schedule, at)
