@@ -9,7 +9,9 @@ import pytest
 from tocsin import clock
 from tocsin.accounts.models import User
 from tocsin.lib.refusal import Refused
+from tocsin.oncall import operations as oncall
 from tocsin.oncall import operations_people as people
+from tocsin.paging import low_urgency, rehearsal
 from tocsin.paging import operations as paging
 from tocsin.paging.models import ContactMethod, Notification
 from tocsin.timeline.models import Entry
@@ -105,6 +107,72 @@ def test_what_gets_worse_while_it_waits_goes_out_at_once(night):
     world.phone.expect(world.ben)
     world.acknowledge(alert, world.ben)
     assert "urgency_raised" in world.timeline(alert)
+
+
+@pytest.fixture
+def weekend(night):
+    """Saturday, three in the morning; Ana is on call until Monday at nine, then Ben, who lives in Berlin now."""
+    User.objects.filter(pk=night.ben.pk).update(time_zone="Europe/Berlin", country="DE")
+    night.shifted += timedelta(days=3)
+    clock.shift(night.shifted)
+    rota = night.schedule(night.ana, night.ben, starts_at="2027-02-01T09:00:00")
+    return night, rota
+
+
+def test_what_waits_goes_to_whoever_is_on_call_when_it_goes_out(weekend):
+    world, rota = weekend
+    can_wait(world, [rota], [world.cy])
+    alert = world.alert("A disk fills slowly", severity="SEV4")
+    planned = rehearsal.dry_run(
+        world.service.escalation_policy.plain, low=low(world), name="Payments", subject={"severity": "SEV4"}, now=world.now
+    )
+    assert planned[0].who == "Ben" and planned[0].waits.startswith("waits until Monday 08 February, 09:00 where Ben lives")
+    assert "Step 1 waits until Mon 8 Feb 09:00 (Europe/Berlin)" in Entry.objects.get(alert_id=alert.pk, kind="held").text
+    world.advance(days=2, hours=5, minutes=58)
+    world.phone.silent()
+    world.advance(minutes=3)
+    world.phone.expect(world.ben, "A disk fills slowly")
+    world.advance(minutes=4, seconds=30)
+    world.phone.silent()  # the wait of the step counts from the morning on
+    world.acknowledge(alert, world.ben)
+
+
+def test_an_override_that_is_made_while_it_waits_counts(weekend):
+    world, rota = weekend
+    can_wait(world, [rota])
+    alert = world.alert(severity="SEV4")
+    world.advance(days=1)
+    oncall.add_override(rota, user=world.ana.pk, starts_at=world.now, ends_at=world.now + timedelta(days=3), by=world.by, now=world.now)
+    world.advance(days=1, hours=6, minutes=1)
+    world.phone.expect(world.ana)
+    world.acknowledge(alert, world.ana)
+
+
+def test_what_gets_worse_while_its_step_waits_goes_to_whoever_is_on_call_now(weekend):
+    world, rota = weekend
+    can_wait(world, [rota], [world.cy])
+    alert = world.alert("A disk fills slowly", severity="SEV4")
+    world.advance(hours=2)
+    paging.retitle(alert_id=alert.pk, subject={"severity": "SEV2", "title": "A disk is full"}, now=world.now)
+    world.settle()
+    world.phone.expect(world.ana, "A disk is full")
+    world.advance(minutes=5)
+    world.phone.expect(world.cy)
+    world.acknowledge(alert, world.cy)
+
+
+def test_where_nobody_would_be_on_call_in_the_morning_it_waits_for_whoever_is_now(weekend):
+    world, _ = weekend
+    nights = world.schedule(world.ana, name="Nights", starts_at="2027-02-01T20:00:00", restrictions=[{"weekdays": list(range(7)), "from": "20:00", "until": "08:00"}])  # fmt: skip
+    can_wait(world, [nights])
+    alert = world.alert(severity="SEV4")
+    world.advance(days=2, hours=6, minutes=1)
+    world.phone.expect(world.ana)
+    world.acknowledge(alert, world.ana)
+
+
+def low(world):
+    return low_urgency.Low.of(world.service.escalation_policy, "SEV4")
 
 
 def test_a_policy_may_only_record_what_can_wait(night):

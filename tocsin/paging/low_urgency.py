@@ -5,9 +5,9 @@ What cannot wait is never held, whatever somebody's quiet hours are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,12 +15,15 @@ from django.db.models import Min
 
 from tocsin.accounts.models import Organisation, User
 from tocsin.domain.calendars import BusinessCalendar
+from tocsin.domain.escalation_policy import POSTS, Target
 from tocsin.domain.waiting import QuietHours, not_before
 from tocsin.lib import due, holidays
 from tocsin.oncall.models_people import TimeOff
+from tocsin.paging import people
 from tocsin.paging.models import Escalation, EscalationPolicy, Notification, Quiet
 
 RECORD = "record"  # nobody is paged, it is only on the record
+LONGEST_HOLD = timedelta(days=7)  # whoever is on call then: in doubt the page goes out
 
 
 def urgency_of(policy: EscalationPolicy | None, subject: Mapping[str, Any]) -> str:
@@ -62,6 +65,20 @@ def opens_at(user: User, now: datetime) -> datetime:
     return not_before(now, calendar, QuietHours(wished.starts, wished.ends, user.time_zone) if wished else None)
 
 
+def held(targets: Collection[Target], subject: dict[str, Any], since: datetime, now: datetime) -> tuple[datetime, User] | None:
+    """Until when a step that can wait is held, and for whose working hours, because who is on call in its schedules may be somebody else
+    then; `since`: when its escalation started. None: it names no schedule, or a room, which is told at once; these are working hours, or nobody would be there then."""
+    kinds = {target.kind for target in targets}
+    if now - since > LONGEST_HOLD or "schedule" not in kinds or kinds & {*POSTS}:
+        return None
+    found = [one.user for one in people.find(targets, subject, now, "low")[0] if not away(one.user, "low", now)]
+    opens, user = min(((opens_at(one, now), one) for one in found), key=lambda pair: pair[0], default=(now, None))
+    if user is None or opens <= now:
+        return None
+    there = [one.user for one in people.find(targets, subject, opens, "low")[0] if not away(one.user, "low", opens)]
+    return (opens, user) if there else None
+
+
 def away(user: User, urgency: str, now: datetime) -> str:
     """Why a page that can wait passes that person over: they have time off. Empty where it does not. What cannot wait reaches them."""
     off = TimeOff.objects.filter(user=user, removed_at=None, starts_at__lte=now, ends_at__gt=now).first() if urgency == "low" else None
@@ -88,6 +105,8 @@ def raise_urgency(escalation: Escalation, now: datetime) -> bool:
         if escalation.due_at:
             escalation.due_at -= first - now
         due.wake("notifications")
+    if escalation.held_until:
+        escalation.due_at, escalation.held_until = now, None
     escalation.urgency = "high"
-    escalation.save(update_fields=["urgency", "due_at"])
+    escalation.save(update_fields=["urgency", "due_at", "held_until"])
     return True

@@ -12,6 +12,7 @@ from tocsin.alerts.models import Alert
 from tocsin.domain import catch_up, delivery
 from tocsin.domain import escalation as rules
 from tocsin.lib import due, statements
+from tocsin.oncall import queries as oncall
 from tocsin.paging import low_urgency, people, posts, several
 from tocsin.paging import operations_notifications as notifications
 from tocsin.paging import operations_once as once
@@ -51,7 +52,9 @@ def advance(escalation: Escalation, now: datetime) -> None:
         for action in decision.actions:
             match action:
                 case rules.Page():
-                    if not _page(escalation, action, now):
+                    if _hold(escalation, action, now):
+                        state = rules.State(action.step, action.round, escalation.held_until)
+                    elif not _page(escalation, action, now):
                         state = rules.nobody_reached(state, now)
                 case rules.PassedOver(step, 0, why):
                     tell(escalation, "step_passed_over", f"Step {step + 1} is passed over: {why}.", now, step=step)
@@ -60,7 +63,7 @@ def advance(escalation: Escalation, now: datetime) -> None:
         if escalation.urgency == "low" and state.due_at is not None and state.due_at > now:
             state = replace(state, due_at=low_urgency.next_step_at(escalation, state.due_at, now))
     escalation.step, escalation.round, escalation.due_at = state.step, state.round, state.due_at
-    statements.update(escalation, "step", "round", "due_at", "status", "finished_at")
+    statements.update(escalation, "step", "round", "due_at", "held_until", "status", "finished_at")
     if state.due_at:
         due.wake(LOOP, at=state.due_at, now=now)
 
@@ -74,6 +77,26 @@ def _exhausted(escalation: Escalation, now: datetime) -> None:
     tell(escalation, "escalation_exhausted" if escalation.status == Status.EXHAUSTED else "step_passed_over", text, now)
 
 
+def _hold(escalation: Escalation, page: rules.Page, now: datetime) -> bool:
+    """Does a step that can wait start later, so that whoever is on call then is paged (R5)? Says so, and until when, on the escalation."""
+    low = escalation.urgency == "low"
+    found = low_urgency.held(page.targets, escalation.subject, escalation.started_at, now) if low else None
+    escalation.held_until = found[0] if found else None
+    if found:
+        until, user = found
+        text = (
+            f"{_called(escalation, page)} waits until {oncall.in_words(until, user.time_zone)} ({user.time_zone}): it can wait for working"
+        )
+        tell(escalation, "held", f"{text} hours, and whoever is on call then is paged.", now, step=page.step, until=until.isoformat())
+    return bool(found)
+
+
+def _called(escalation: Escalation, page: rules.Page) -> str:
+    """ "Step 2, round 2", "Track Leadership, step 1", "The fallback"."""
+    step = "The fallback" if page.fallback else f"Step {page.step + 1}" + (f", round {page.round + 1}" if page.round else "")
+    return f"Track {escalation.policy_track}, {step[:1].lower()}{step[1:]}" if escalation.policy_track else step
+
+
 def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
     """Make the rows of one step; how many people and places they reach."""
     found, missing = people.find(
@@ -81,8 +104,7 @@ def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
     )
     places, gone = posts.find(page.targets)
     late = catch_up.late_by(escalation.due_at or now, now)
-    step = "The fallback" if page.fallback else f"Step {page.step + 1}" + (f", round {page.round + 1}" if page.round else "")
-    step = f"Track {escalation.policy_track}, {step[:1].lower()}{step[1:]}" if escalation.policy_track else step
+    step = _called(escalation, page)
     group = f"esc:{escalation.id}:e{escalation.episode}:s{page.step}:r{page.round}"
     reached, before, already = [], several.answered(escalation), []
     ahead = once.told(escalation, [one.user.id for one in found], now)

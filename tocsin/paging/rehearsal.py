@@ -112,7 +112,9 @@ def _track(plain: dict[str, Any], about: _About, now: datetime) -> list[Line]:
 def _line(policy: rules.Policy, page: rules.Page, about: _About, at: datetime, now: datetime) -> tuple[Line, timedelta]:
     """The line of a step, and for how long what it demands is held back."""
     step, number = policy.all_steps[page.step], None if page.fallback else page.step + 1
-    found, absent = people.find([target for target in page.targets if target.kind not in rules.POSTS], about.subject, at)
+    held = low_urgency.held(page.targets, about.subject, now, at) if about.low else None  # who is on call then is paged
+    asked = [target for target in page.targets if target.kind not in rules.POSTS]
+    found, absent = people.find(asked, about.subject, held[0] if held else at)
     places, gone = posts.find(page.targets)
     away = {one.user.pk: why for one in found if (why := low_urgency.away(one.user, about.urgency, at))}
     persons = [_person(one, about, number, at) for one in found if one.user.pk not in away]
