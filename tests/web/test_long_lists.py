@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from tests.scenarios.world import World, world  # noqa: F401 - a fixture
-from tocsin.alerts.models import Service
+from tocsin.alerts.models import Integration, Service
 from tocsin.paging import operations as paging
 from tocsin.response.declare_incident import declare
 
@@ -51,6 +51,17 @@ def test_services_policies_and_schedules_are_found_by_name_or_team(world, ana, a
     assert "zz-54" in text(ana, f"{address}?q=ZZ-5") and "zz-40" not in text(ana, f"{address}?q=ZZ-5")
     assert "zz-00" in text(ana, f"{address}?q=Payments"), "by the team's name too"
     assert f"No {word} of that name" in text(ana, f"{address}?q=nothing")
+
+
+def test_integrations_are_found_by_name_kind_or_service(world, ana):  # noqa: F811
+    for number in range(55):
+        Integration.objects.create(
+            name=f"zz-{number:02d}", kind="datadog", key=f"key-{number}", service=world.service if number == 54 else None
+        )
+    assert "zz-54" not in text(ana, "/integrations/") and "zz-54" in text(ana, "/integrations/?page=2")
+    assert "zz-50" in text(ana, "/integrations/?q=zz-5") and "zz-40" not in text(ana, "/integrations/?q=zz-5")
+    assert "zz-00" in text(ana, "/integrations/?q=datadog") and "zz-54" in text(ana, f"/integrations/?q={world.service.name}")
+    assert "No integration of that name" in text(ana, "/integrations/?q=nothing")
 
 
 def test_a_short_list_has_no_search(world, ana):  # noqa: F811

@@ -90,7 +90,7 @@ def decoded(content: bytes, refuse: Refuse, decoder: Any = ANY) -> Any:
     try:
         return decoder.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        meant = None if isinstance(error, msgspec.ValidationError) else mended(content)
+        meant = None if isinstance(error, msgspec.ValidationError) else mended(content, quotes=decoder is ANY)
         if meant is None:
             raise InvalidError(refuse(f"The body is not valid JSON: {str(error)[:300]}.")) from None
     try:

@@ -11,6 +11,7 @@ from math import isfinite
 from typing import Any
 
 LONGEST_SPOILT = 65_536  # bytes of JSON that is worth mending
+MOST_LINES = 1_000  # objects, one a line
 LONGEST_QUOTED = 4_096  # characters where quotes in a text are looked for: that takes the square of it
 _PAIR = re.compile(r'"(\w{1,100})"\s*:\s*(?:"(.*?)"|([-\w.]{1,40}))\s*(?=,\s*"\w{1,100}"\s*:|,?\s*\}\s*\Z)', re.DOTALL)
 _HALF = re.compile(  # of a pair of surrogates: Python's own JSON writes bytes that it could not read so
@@ -18,8 +19,11 @@ _HALF = re.compile(  # of a pair of surrogates: Python's own JSON writes bytes t
 )
 
 
-def mended(body: bytes) -> Any:
-    """The object or list that was meant; None where it stays unreadable. `body` is not nested too deep."""
+def mended(body: bytes, *, quotes: bool = True) -> Any:
+    """The object or list that was meant; None where it stays unreadable. `body` is not nested too deep.
+
+    `quotes`: look for those that stand bare in a text as well; what strangers may send is not worth the time.
+    """
     if len(body) > LONGEST_SPOILT:
         return None
     written = _HALF.sub(r"\\ufffd", _decoded(body)).strip()
@@ -27,7 +31,7 @@ def mended(body: bytes) -> Any:
         return None
     try:
         lines = [line for line in written.split("\n") if line.strip()]
-        if len(lines) > 1 and all(line.startswith("{") for line in lines):  # one object a line, as shippers of logs send them
+        if 1 < len(lines) <= MOST_LINES and all(line.startswith("{") for line in lines):  # one object a line, as shippers of logs send them
             return [_loaded(line) for line in lines]
     except (ValueError, RecursionError):
         pass
@@ -36,7 +40,7 @@ def mended(body: bytes) -> Any:
             return _loaded(form)
         except (ValueError, RecursionError):
             continue
-    if not written.startswith("{") or not written.endswith("}") or len(written) > LONGEST_QUOTED:
+    if not quotes or not written.startswith("{") or not written.endswith("}") or len(written) > LONGEST_QUOTED:
         return None
     pairs = {name: text if text or not bare else bare for name, text, bare in _PAIR.findall(written)}
     return pairs if len(pairs) > 1 else None

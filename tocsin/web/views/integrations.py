@@ -19,7 +19,7 @@ from tocsin.integrations.registry import SOURCES
 from tocsin.integrations.setting_up import TEST, protocol_of, sample_of, shown
 from tocsin.lib.refusal import Refused, missing
 from tocsin.response import verify_sns
-from tocsin.web import pages
+from tocsin.web import named, pages
 
 CATEGORIES = ("Drop-in", "Monitoring", "Uptime", "Cloud", "Errors", "Logs", "Security", "Automation", "Changes", "Incident response")
 SIGNED = verify_sns.KINDS
@@ -31,8 +31,8 @@ NUMBERS = ("event_rate", "event_burst", "stale_hours", "auto_resolve_hours")
 @require_GET
 def integrations(request: HttpRequest) -> HttpResponse:
     """Every integration, with when its last event came."""
-    found = Integration.objects.filter(removed_at=None).select_related("service").order_by("name")
-    return pages.page(request, "integrations/list.html", {"integrations": found})
+    rows = Integration.objects.filter(removed_at=None).select_related("service").order_by("name", "id")
+    return pages.page(request, "integrations/list.html", {"found": named.listed(request, rows, "name", "kind", "service__name")})
 
 
 @needs(Needs.ADMINISTER)
