@@ -176,6 +176,12 @@ def test_a_trigger_that_names_no_alert_opens_one_whatever_its_address():
     assert other.dedup_key != first.dedup_key
 
 
+def test_what_turns_the_text_around_it_or_steers_a_terminal_is_left_out():
+    said = {"title": "\x1b[31mred \u202eder\u202c \x9b2J\u2067x\u2069", "key": "a", "labels": {"k": "שלום 👩\u200d👧\u202e"}}
+    [event] = SOURCES["generic"].parse(Received(json.dumps(said).encode(), "application/json", RECEIVED))
+    assert (event.title, event.labels) == ("[31mred der 2Jx", {"k": "שלום 👩\u200d👧"})
+
+
 def test_a_long_stack_trace_is_read_and_its_depths_are_left_out():
     frames = [{"lineno": n, "vars": {f"v{m}": "x" for m in range(20)}} for n in range(200)]
     body = {

@@ -31,6 +31,9 @@ DEEPEST = 32
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
 
+# C0 and C1 but for line breaks and tabs, orders to turn the direction of writing, halves of a surrogate pair.
+_CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
 WORDS: dict[SourceSeverity, str] = {
     "critical": "critical crit fatal emergency emerg disaster p1 sev0 page",
     "error": "error err high major p2 sev1",
@@ -128,7 +131,8 @@ def unreadable(error: Exception, key: str = "") -> Event:
 
 
 def text(value: Any, limit: int = LONGEST_TEXT) -> str:
-    """A text without NUL and other control characters (PostgreSQL refuses NUL), cut to `limit`; numbers as they are written."""
+    """A text without NUL and other control characters (PostgreSQL refuses NUL; others turn what stands around it), cut to `limit`; numbers as
+    they are written."""
     if value.__class__ is str and value.isprintable():  # nearly always, and asked dozens of times for each event
         return value.strip()[:limit]
     if value is None or isinstance(value, (dict, list)):
@@ -137,7 +141,7 @@ def text(value: Any, limit: int = LONGEST_TEXT) -> str:
         return "true" if value else "false"
     cleaned = value if isinstance(value, str) else str(value)
     if not cleaned.isprintable():
-        cleaned = "".join(c for c in cleaned if c in "\n\t" or (c >= " " and c != "\x7f" and not "\ud800" <= c <= "\udfff"))
+        cleaned = _CONTROL.sub("", cleaned)
     return cleaned.strip()[:limit]
 
 
