@@ -163,9 +163,9 @@ def test_an_object_a_line_is_a_list_and_a_bad_element_stands_alone():
 
 def test_mending_takes_little_time_on_the_worst_bodies():
     for body in (b"{" + b'"a":"' * 10_000 + b"}", b'{"' + b'a":1,"' * 680 + b"}", b"{" + b"  ," * 20_000 + b"x}", b"{}\n" * 20_000 + b"{x"):
-        began = time.perf_counter()
+        began = time.thread_time()
         assert mended(body) is None
-        assert time.perf_counter() - began < 0.5  # 20 ms when nothing else runs
+        assert time.thread_time() - began < 0.5  # 20 ms as a rule
 
 
 def test_a_trigger_that_names_no_alert_opens_one_whatever_its_address():
