@@ -94,6 +94,26 @@ def test_somebody_with_time_off_is_passed_over_by_what_can_wait_alone(night):
     world.acknowledge(urgent, world.ana)
 
 
+def test_time_off_counts_when_the_page_would_go_out_not_when_it_begins_to_wait(night):
+    world = night
+    can_wait(world, [world.ana], [world.cy])
+    off = {"starts_at": world.now + timedelta(hours=2), "ends_at": world.now + timedelta(days=9)}
+    row = people.add_time_off(user=world.ana, **off, by=world.by, now=world.now)
+    alert = world.alert("A disk fills slowly", severity="SEV4")
+    world.advance(hours=8)
+    world.phone.expect(world.cy)  # the step that passes Ana over takes no time
+    world.acknowledge(alert, world.cy)
+    people.remove_time_off(row, by=world.by, now=world.now)
+    world.advance(hours=16)  # three at night again
+    people.add_time_off(
+        user=world.ana, starts_at=world.now - timedelta(days=2), ends_at=world.now + timedelta(hours=1), by=world.by, now=world.now
+    )
+    later = world.alert("Another disk", severity="SEV4")
+    world.advance(hours=6, minutes=1)
+    world.phone.expect(world.ana, "Another disk")
+    world.acknowledge(later, world.ana)
+
+
 def test_what_gets_worse_while_it_waits_goes_out_at_once(night):
     world = night
     can_wait(world, [world.ana], [world.ben])

@@ -80,8 +80,12 @@ def held(targets: Collection[Target], subject: dict[str, Any], since: datetime, 
 
 
 def away(user: User, urgency: str, now: datetime) -> str:
-    """Why a page that can wait passes that person over: they have time off. Empty where it does not. What cannot wait reaches them."""
-    off = TimeOff.objects.filter(user=user, removed_at=None, starts_at__lte=now, ends_at__gt=now).first() if urgency == "low" else None
+    """Why a page that can wait passes that person over: they have time off when it would go out. Empty where it does not. What cannot wait
+    reaches them."""
+    if urgency != "low":
+        return ""
+    at = opens_at(user, now)
+    off = TimeOff.objects.filter(user=user, removed_at=None, starts_at__lte=at, ends_at__gt=at).first()
     return f"{user} is away until {off.ends_at.astimezone(ZoneInfo(user.time_zone)):%d %B %Y}, and this can wait" if off else ""
 
 
