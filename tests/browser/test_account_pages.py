@@ -94,7 +94,7 @@ def test_every_page_of_ones_own_sign_in(empty: str, chromium: Browser) -> None: 
         page.goto(f"{base}/accounts/{name}/")
         looking.at(name.replace("/", "-"))
     page.goto(f"{base}/accounts/login/")
-    page.get_by_label("Email").fill("ana@example.com")
+    page.get_by_label("E-mail address").fill("ana@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/2fa/authenticate/")

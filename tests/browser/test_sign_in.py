@@ -84,7 +84,7 @@ def sign_out(page: Page, base: str) -> None:
 
 def by_password(page: Page, base: str) -> None:
     page.goto(f"{base}/accounts/login/")
-    page.get_by_label("Email").fill("ana@example.com")
+    page.get_by_label("E-mail address").fill("ana@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
 

@@ -271,3 +271,11 @@ def test_the_command_that_is_tried_first_speaks_as_its_source_does(kind):
     page = html.unescape(browser(ana).get("/set-up/").content.decode())
     assert curl_of(kind, settings.TOCSIN_URL, source.key) in page
     assert source.key not in browser(person("Lea", "observer")).get("/set-up/").content.decode()
+
+
+def test_the_list_of_what_is_to_be_set_up_leads_nobody_to_a_page_that_is_not_theirs():
+    for role in ("administrator", "responder", "observer"):
+        client = browser(person(role.capitalize(), role))
+        shown = client.get("/set-up/").content.decode()
+        links = re.findall(r'<a class="btn[^"]*" href="([^"#]+)', shown[shown.index('<ol class="panel setup"') : shown.index("</ol>")])
+        assert links and {client.get(link).status_code for link in links} == {200}, role

@@ -137,7 +137,7 @@ def _kept(kind: str, rows: list[Obligation], now: datetime) -> dict[str, Any]:
             "met": not late and done,
         }
     row = rows[0]
-    had = f" of {words.promise(row.due_at - row.started_at)}" if row.due_at else ""
+    had = f" of {words.promise(row.due_at - row.started_at)}" if row.due_at and row.due_at > row.started_at else ""
     said = words.duration(row.stopped_at - row.started_at) + had if row.stopped_at else row.text
     state = {"met": "Met", "late": "Late", "missed": "Missed"}.get(row.state, "Late" if late else "Open")
     return {"name": name, "said": said, "state": state, "late": bool(late), "met": row.state == "met"}

@@ -34,6 +34,7 @@ class Step:
     link: str
     action: str
     done: bool
+    closed: bool = False  # to all but administrators
 
 
 @needs(Needs.PUBLIC)
@@ -127,9 +128,9 @@ def _of_people(request: HttpRequest) -> list[Step]:
     place, action = (reverse("team", args=[team.pk]), "Open") if team else (reverse("team_new"), "Make a team")
     way = "Add a way, prove it with the code, and send yourself a test page."
     return [
-        Step("Name your organisation", f"{row.name}, times in {row.time_zone}.", reverse("organisation"), "Change", named),
+        Step("Name your organisation", f"{row.name}, times in {row.time_zone}.", reverse("organisation"), "Change", named, True),
         Step("Say how a page reaches you", way, f"{reverse('person', args=[request.user.pk])}#ways", "Add a way", reached),
-        Step("Make a team", says, place, action, team is not None),
+        Step("Make a team", says, place, action, team is not None, team is None),
     ]
 
 

@@ -40,4 +40,6 @@
     } else return;
     event.preventDefault();
   });
+  // After a form was refused, whoever has no mouse goes on where it is wrong.
+  document.querySelector('main [aria-invalid="true"]')?.focus();
 })();
