@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -83,6 +84,13 @@ def end(*processes: subprocess.Popen) -> None:
             process.wait()
 
 
+def new_context(chromium: Browser, **options: Any) -> BrowserContext:
+    """A window of its own, in which only what never comes fails."""
+    context = chromium.new_context(**options)
+    context.set_default_timeout(60_000)
+    return context
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One browser for the whole run."""
@@ -115,7 +123,8 @@ def visit(site: Site, chromium: Browser) -> Iterator:
     opened: list[BrowserContext] = []
 
     def enter(person: str = "ana", *, phone: bool = False, dark: bool = False, scripts: bool = True) -> Visit:
-        context = chromium.new_context(
+        context = new_context(
+            chromium,
             viewport=PHONE if phone else DESK,
             color_scheme="dark" if dark else "light",
             java_script_enabled=scripts,
@@ -123,7 +132,6 @@ def visit(site: Site, chromium: Browser) -> Iterator:
             has_touch=phone,
             is_mobile=phone,
         )
-        context.set_default_timeout(60_000)
         opened.append(context)
         if person:
             context.add_cookies([{"name": site.told["cookie_name"], "value": site.told[person], "url": site.base}])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, new_context
 from tests.browser.test_every_page import WIDEST, violations
 from tests.browser.test_sign_in import PASSWORD, code, complaints_of, empty, open_after_the_password, set_up  # noqa: F401 - a fixture
 
@@ -37,7 +37,7 @@ class Looking:
 
 
 def test_every_page_of_ones_own_sign_in(empty: str, chromium: Browser) -> None:  # noqa: F811 - the fixture
-    context = chromium.new_context(reduced_motion="reduce")
+    context = new_context(chromium, reduced_motion="reduce")
     said, page = complaints_of(context), context.new_page()
     base, looking = set_up(page, empty), Looking(page)
     session = context.new_cdp_session(page)

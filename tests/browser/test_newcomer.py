@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 
 from tests import database
 from tests.browser import newcomer
-from tests.browser.conftest import end, until_ready
+from tests.browser.conftest import end, new_context, until_ready
 from tests.live import free_port
 
 pytestmark = pytest.mark.browser
@@ -51,8 +51,7 @@ def empty() -> Iterator[str]:
 
 
 def test_the_tutorial_from_the_set_up_link_to_the_published_post_mortem(empty: str, chromium: Browser) -> None:
-    context = chromium.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(60_000)
+    context = new_context(chromium, viewport={"width": 1440, "height": 900})
     page, complaints = context.new_page(), []
     page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
     page.on("response", lambda answer: complaints.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None)

@@ -17,7 +17,7 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests import database
-from tests.browser.conftest import end, until_ready
+from tests.browser.conftest import end, new_context, until_ready
 from tests.live import free_port
 
 pytestmark = pytest.mark.browser
@@ -105,7 +105,7 @@ def complaints_of(context: BrowserContext) -> list[str]:
 
 
 def test_password_then_the_code_of_an_app(empty: str, chromium: Browser) -> None:
-    context = chromium.new_context()
+    context = new_context(chromium)
     said, page = complaints_of(context), context.new_page()
     base = set_up(page, empty)
     shot(page, "set-up")
@@ -141,7 +141,7 @@ def test_password_then_the_code_of_an_app(empty: str, chromium: Browser) -> None
 
 
 def test_a_passkey_signs_in_without_a_password(empty: str, chromium: Browser) -> None:
-    context = chromium.new_context()
+    context = new_context(chromium)
     said, page = complaints_of(context), context.new_page()
     base = set_up(page, empty)
     session = context.new_cdp_session(page)

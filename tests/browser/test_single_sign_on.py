@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 from playwright.sync_api import Browser
 
+from tests.browser.conftest import new_context
 from tests.live import free_port
 from tests.openid_provider import RunningProvider
 from tests.running import Installation
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.browser
 def test_one_press_leads_to_the_provider_and_back(chromium: Browser) -> None:
     provider, port = RunningProvider(), free_port()
     tocsin = Installation(TOCSIN_URL=f"http://127.0.0.1:{port}", **provider.settings())
-    context = chromium.new_context()
+    context = new_context(chromium)
     try:
         tocsin.up(port=port)
         headers = {"Authorization": "Bearer for-tests-only", "Content-Type": "application/json"}
