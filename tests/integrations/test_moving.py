@@ -228,7 +228,7 @@ def test_the_command_writes_the_file_and_says_what_is_left_out(there, monkeypatc
         "# Read: 2 teams, 4 users, 4 schedules, 3 escalation policies, 2 services, 2 integrations, 2 routing rules."
     )
     assert yaml.safe_load(told.stdout)["version"] == 1 and "eve@example.com is blocked" in told.stderr and KEY not in told.output
-    assert "knows opsgenie, pagerduty" in str(CliRunner().invoke(commands.app, ["convert", "x", "--key-file", str(key)]).exception)
+    assert "knows opsgenie, pagerduty, oncall" in str(CliRunner().invoke(commands.app, ["convert", "x", "--key-file", str(key)]).exception)
     assert "give an API key" in str(CliRunner().invoke(commands.app, ["convert", "opsgenie"]).exception)
 
 

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def convert(
-    product: Annotated[str, typer.Argument(help="opsgenie or pagerduty")],
+    product: Annotated[str, typer.Argument(help="opsgenie, pagerduty or oncall (Grafana OnCall)")],
     key_file: Annotated[Path | None, typer.Option("--key-file", help=f"A file with an API key; without it, ${KEY}.")] = None,
     url: Annotated[str, typer.Option("--url", help="The address of its API, where it is another one than usual.")] = "",
     data: Data = None,

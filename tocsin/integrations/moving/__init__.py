@@ -9,5 +9,5 @@ from typing import Any
 # Each module has SERVER, the usual address, and convert(server, key) → (document, notes). Imported when it is asked for.
 PRODUCTS: dict[str, Callable[[], Any]] = {
     name: (lambda name=name: import_module(f"tocsin.integrations.moving.{name}"))  # type: ignore[misc]
-    for name in ("opsgenie", "pagerduty")
+    for name in ("opsgenie", "pagerduty", "oncall")
 }
