@@ -47,7 +47,7 @@ def _present(line: list[int], away: set[int]) -> int:
 
 @lru_cache(maxsize=64)  # a story about one schedule asks for the same walks again
 def _walk(rotation: Rotation, zone: str, start: datetime, minutes: int) -> list[list[int]]:
-    # The furthest that the clock on the wall has ever been decides how many hand-offs have happened: an hour that comes twice changes nothing.
+    # The furthest that the clock on the wall has ever been decides how many handoffs have happened: an hour that comes twice changes nothing.
     furthest = datetime.min
     at = min(start, instant_before(rotation, zone, start))
     held: list[list[int]] = []
@@ -82,7 +82,7 @@ def _holder(rotation: Rotation, furthest: datetime, at: datetime) -> list[int]:
 
 
 def _months(rotation: Rotation, wall: datetime) -> int:
-    # Counts the hand-offs of months, one after the other, as somebody with a paper calendar would.
+    # Counts the handoffs of months, one after the other, as somebody with a paper calendar would.
     starts, turns, month = rotation.starts_local, 0, 0
     while True:
         month += rotation.months
@@ -185,14 +185,14 @@ def test_a_weekly_rotation_hands_off_at_nine_in_winter_and_in_summer():
     assert [local(shift.starts_at, "Europe/Berlin").hour for shift in found[1:]] == [9, 9, 9]
 
 
-def test_a_hand_off_in_the_spring_gap_happens_when_the_clock_has_jumped():
+def test_a_handoff_in_the_spring_gap_happens_when_the_clock_has_jumped():
     night = Rotation("night", (1, 2), datetime(2026, 3, 1, 2, 30), shift_days=1)
     before, after = (datetime(2026, 3, 29, hour, minute, tzinfo=UTC) for hour, minute in ((0, 59), (1, 0)))
     schedule = Schedule("Europe/Berlin", (night,))
     assert on_call(schedule, before) != on_call(schedule, after)
 
 
-def test_a_hand_off_in_the_double_autumn_hour_happens_once_the_first_time():
+def test_a_handoff_in_the_double_autumn_hour_happens_once_the_first_time():
     night = Rotation("night", (1, 2), datetime(2026, 3, 1, 2, 30), shift_days=1)
     found = shifts(Schedule("Europe/Berlin", (night,)), datetime(2026, 10, 24, 12, tzinfo=UTC), datetime(2026, 10, 25, 12, tzinfo=UTC))
     assert [shift.starts_at for shift in found[1:]] == [datetime(2026, 10, 25, 0, 30, tzinfo=UTC)]
@@ -250,7 +250,7 @@ def test_400_days_are_as_a_walk_through_them_says_leap_day_and_both_changes_of_t
     start, steps = datetime(2027, 2, 1, tzinfo=UTC), 400 * 144
     schedule = Schedule(zone, THREE_LAYERS, (Override(9, start + timedelta(days=30), start + timedelta(days=31)),))
     seen = shifts(schedule, start, start + steps * TEN)
-    # The offset of the zone is asked for every ten minutes; all hand-offs and changes of a clock lie on such steps.
+    # The offset of the zone is asked for every ten minutes; all handoffs and changes of a clock lie on such steps.
     walls, furthest, zone_info = [], datetime.min, ZoneInfo(zone)
     for step in range(-12, steps):
         at = start + step * TEN
@@ -270,11 +270,11 @@ def test_400_days_are_as_a_walk_through_them_says_leap_day_and_both_changes_of_t
 
 def test_months_hand_off_on_the_same_weekday_of_the_month_and_a_fifth_one_means_the_last():
     second_tuesday = Rotation("m", (1, 2), datetime(2026, 1, 13, 9), months=1)
-    assert [second_tuesday.hand_off(turn).day for turn in range(4)] == [13, 10, 10, 14]
+    assert [second_tuesday.handoff(turn).day for turn in range(4)] == [13, 10, 10, 14]
     last_friday = Rotation("m", (1, 2), datetime(2026, 1, 30, 9), months=2)
-    assert [(d.month, d.day) for d in map(last_friday.hand_off, range(3))] == [(1, 30), (3, 27), (5, 29)]
+    assert [(d.month, d.day) for d in map(last_friday.handoff, range(3))] == [(1, 30), (3, 27), (5, 29)]
     by_day = Rotation("m", (1, 2), datetime(2026, 1, 31, 9), months=1, month_day=True)
-    assert [by_day.hand_off(turn).day for turn in range(4)] == [31, 28, 31, 30]
+    assert [by_day.handoff(turn).day for turn in range(4)] == [31, 28, 31, 30]
 
 
 def test_teams_that_follow_the_sun_write_the_hours_of_their_own_zone():

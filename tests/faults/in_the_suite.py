@@ -35,7 +35,7 @@ by_tests("provider", "calls: voicemail, nobody, busy", "not an acknowledgement; 
 by_tests(
     "provider", "a template of somebody's own that fails or never ends", "refused with a sentence, in time", "tests/lib/test_templates.py"
 )
-by_tests("time", "the application's clock jumps an hour, the database's back ten minutes; hand-offs; a policy deleted; people removed",
+by_tests("time", "the application's clock jumps an hour, the database's back ten minutes; handoffs; a policy deleted; people removed",
          "no step early or doubled; nothing again; whoever has it then; it goes on; skipped", f"{S}/test_time_and_people.py")  # fmt: skip
 by_tests("time", "40 minutes of downtime over three steps; a restore", "R14; R17", f"{S}/test_catch_up.py", f"{D}/test_catch_up.py")
 by_tests("time", "spring gap, double autumn hour, leap day, week 53", "exactly one on call each minute", f"{D}/test_rotation.py")

@@ -20,7 +20,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def schedule(rotations: int, overrides: int) -> Schedule:
-    """Rotations of office hours above ones of nights and weekends, each with its own hand-off."""
+    """Rotations of office hours above ones of nights and weekends, each with its own handoff."""
     office = (Restriction(frozenset(range(5)), time(9), time(17)),)
     nights = (Restriction(frozenset(range(5)), time(17), time(9)), Restriction(frozenset({5, 6}), time(0), time(0)))
     made = tuple(

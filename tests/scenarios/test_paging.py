@@ -256,7 +256,7 @@ def test_a_running_escalation_keeps_its_steps_when_the_policy_changes(world: Wor
     world.phone.expect(world.ben)
 
 
-def test_the_hand_off_follows_the_wall_clock_through_the_change_to_summer_time(world: World):
+def test_the_handoff_follows_the_wall_clock_through_the_change_to_summer_time(world: World):
     schedule = world.schedule(world.ana, world.ben, shift={"days": 1})
     berlin = ZoneInfo("Europe/Berlin")
     for day in (28, 29, 30):  # clocks change on 29 March 2026

@@ -164,5 +164,5 @@ def test_who_made_an_override_and_who_took_it_back_is_on_the_record(world, on_ca
 
 
 def test_a_rotation_that_would_end_before_it_begins_is_refused(world):
-    with pytest.raises(Refused, match=r"rotations.0.ends_at: The end must lie after the first hand-off"):
+    with pytest.raises(Refused, match=r"rotations.0.ends_at: The end must lie after the first handoff"):
         world.schedule(world.ana, ends_at="2026-01-01T00:00:00Z")

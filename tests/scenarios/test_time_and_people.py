@@ -1,4 +1,4 @@
-"""Time passes and people change while an escalation runs: hand-offs, overrides, removals, clocks that jump, acknowledgements that run out."""
+"""Time passes and people change while an escalation runs: handoffs, overrides, removals, clocks that jump, acknowledgements that run out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def stand_at(world: World, *at: int) -> None:
     clock.shift(world.shifted)
 
 
-def before_the_hand_off(world: World):
+def before_the_handoff(world: World):
     """Monday, 8:58; at nine the pager goes from one to the other. The schedule, who has it, who is next."""
     stand_at(world, 2030, 3, 25, 8, 58)
     schedule = world.schedule(world.ana, world.ben)
@@ -45,11 +45,11 @@ def before_the_hand_off(world: World):
     return schedule, first, world.ben if first == world.ana else world.ana
 
 
-# -- hand-offs and overrides ----------------------------------------------------------------------------------------------
+# -- handoffs and overrides ----------------------------------------------------------------------------------------------
 
 
-def test_after_a_hand_off_the_next_step_goes_to_whoever_has_the_pager_then(world: World):
-    schedule, first, second = before_the_hand_off(world)
+def test_after_a_handoff_the_next_step_goes_to_whoever_has_the_pager_then(world: World):
+    schedule, first, second = before_the_handoff(world)
     world.policy([schedule], [schedule])
     world.alert()
     world.phone.expect(first)
@@ -57,8 +57,8 @@ def test_after_a_hand_off_the_next_step_goes_to_whoever_has_the_pager_then(world
     world.phone.expect(second)
 
 
-def test_after_a_hand_off_the_next_round_goes_to_whoever_has_the_pager_then(world: World):
-    schedule, first, second = before_the_hand_off(world)
+def test_after_a_handoff_the_next_round_goes_to_whoever_has_the_pager_then(world: World):
+    schedule, first, second = before_the_handoff(world)
     world.policy([schedule], repeats=1)
     world.alert()
     world.phone.expect(first)
@@ -66,8 +66,8 @@ def test_after_a_hand_off_the_next_round_goes_to_whoever_has_the_pager_then(worl
     world.phone.expect(second)
 
 
-def test_what_somebody_has_stays_with_them_through_the_hand_off(world: World):
-    schedule, first, _ = before_the_hand_off(world)
+def test_what_somebody_has_stays_with_them_through_the_handoff(world: World):
+    schedule, first, _ = before_the_handoff(world)
     world.policy([schedule], [schedule])
     alert = world.alert()
     world.phone.expect(first)
@@ -76,8 +76,8 @@ def test_what_somebody_has_stays_with_them_through_the_hand_off(world: World):
     assert world.escalation(alert).acknowledged_by == first
 
 
-def test_an_acknowledgement_that_runs_out_after_the_hand_off_pages_whoever_is_on_call_then(world: World):
-    schedule, first, second = before_the_hand_off(world)
+def test_an_acknowledgement_that_runs_out_after_the_handoff_pages_whoever_is_on_call_then(world: World):
+    schedule, first, second = before_the_handoff(world)
     world.policy([schedule])
     alert = world.alert()
     world.phone.expect(first)

@@ -92,7 +92,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(page, a
         ("length-0", "Give one length"),
         ("ends-0", "Give a time with its zone"),
         ("on-0-0", "A restriction is"),
-        ("starts-1", "Give the hand-off"),
+        ("starts-1", "Give the handoff"),
         ("zone-1", "IANA name"),
     ):
         right = everything(ana, ben)

@@ -68,8 +68,8 @@ def test_a_schedule_that_is_new_shows_no_gap_before_it_was_made(page, ana, ben):
 def test_whoever_never_hands_over_reads_no_end_of_their_shift(page, ben):
     schedule = rota(ben)
     mine = text(page.get("/schedules/")).split("Your shifts")[1].split("</section>")[0]
-    assert "Now, with no hand-off within five weeks" in mine
-    assert "with no hand-off within five weeks" in text(page.get(f"/schedules/{schedule.pk}/shift/"))
+    assert "Now, with no handoff within five weeks" in mine
+    assert "with no handoff within five weeks" in text(page.get(f"/schedules/{schedule.pk}/shift/"))
 
 
 def test_the_grid_takes_any_first_day_and_nonsense_as_today(page, ana):

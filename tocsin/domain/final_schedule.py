@@ -114,7 +114,7 @@ def _turns(schedule: Schedule, rotation: Rotation, start: datetime, end: datetim
     begin, turns = begins(rotation, zone, turn), []
     while begin < end:
         following = begins(rotation, zone, turn + 1)
-        if following > begin:  # two hand-offs that one jump of the clock swallowed: only the later one counts
+        if following > begin:  # two handoffs that one jump of the clock swallowed: only the later one counts
             turns.append((begin, following, turn))
         begin, turn = following, turn + 1
     if not rotation.restrictions:

@@ -1,8 +1,8 @@
 """Who is on call at an instant?
 
 Rules, from the top: the override that was made last; then the rotations in their order, position 0 first: the first that has somebody on
-call wins. A hand-off happens at the first instant at which the clock of the rotation's zone shows the hand-off time or later, so each
-minute belongs to exactly one person, also where a spring gap swallows the hand-off or an autumn hour comes twice. Where a schedule hands
+call wins. A handoff happens at the first instant at which the clock of the rotation's zone shows the handoff time or later, so each
+minute belongs to exactly one person, also where a spring gap swallows the handoff or an autumn hour comes twice. Where a schedule hands
 shifts of absent people over, the next participant who is there takes the turn; if nobody is, it stays with whose turn it is. Turns of
 people who have left go to the next participant in any case; where all have left, the next rotation counts.
 """
@@ -71,7 +71,7 @@ class Rotation:
             return timedelta(hours=self.shift_hours)
         return timedelta(days=27 * self.months) if self.months else timedelta(days=self.shift_days)
 
-    def hand_off(self, turn: int) -> datetime:
+    def handoff(self, turn: int) -> datetime:
         """The wall-clock time at which turn number `turn` begins; turn 0 begins at the start."""
         if not self.months or self.shift_hours:
             return self.starts_local + turn * self.period
@@ -233,7 +233,7 @@ def turn_at(rotation: Rotation, zone: ZoneInfo, at: datetime) -> int:
 
 def begins(rotation: Rotation, zone: ZoneInfo, turn: int) -> datetime:
     """When turn number `turn` begins."""
-    return instant(rotation.hand_off(turn), zone)
+    return instant(rotation.handoff(turn), zone)
 
 
 def windows(rotation: Rotation, zone: ZoneInfo, day: date, days: int) -> Iterator[Span]:

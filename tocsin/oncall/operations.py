@@ -211,7 +211,7 @@ def _write_rotations(schedule: Schedule, rotations: Sequence[dict[str, Any]]) ->
         zone = _zone(plain["time_zone"], f"{at}.time_zone") if plain.get("time_zone") else ""
         begins, ends = instant(starts, ZoneInfo(zone or schedule.time_zone)), _instant(plain.get("ends_at"), f"{at}.ends_at")
         if ends and ends <= begins:
-            raise invalid(**{f"{at}.ends_at": "The end must lie after the first hand-off."})
+            raise invalid(**{f"{at}.ends_at": "The end must lie after the first handoff."})
         rotation = Rotation.objects.create(
             schedule=schedule,
             name=(str(plain.get("name") or "").strip() or f"Rotation {position + 1}")[:120],
@@ -245,7 +245,7 @@ def _wall_clock(value: Any, field: str) -> datetime:
     except (TypeError, ValueError):
         read = None
     if read is None or read.tzinfo is not None or not 2000 <= read.year <= 2100:
-        raise invalid(**{field: "Give the hand-off as wall-clock time of the schedule's zone, for example 2026-01-05T09:00:00."})
+        raise invalid(**{field: "Give the handoff as wall-clock time of the schedule's zone, for example 2026-01-05T09:00:00."})
     return read.replace(microsecond=0)
 
 

@@ -40,7 +40,7 @@ def rotation_document(row: Rotation) -> dict[str, Any]:
 
 _WORDS = {
     "name": "name", "time_zone": "time zone", "description": "description", "hand_over_time_off": "shifts of people who are away are handed over",
-    "hand_over_holidays": "shifts on public holidays are handed over", "gaps_meant": "gaps are meant", "team": "team", "starts_at": "first hand-off", "ends_at": "end",
+    "hand_over_holidays": "shifts on public holidays are handed over", "gaps_meant": "gaps are meant", "team": "team", "starts_at": "first handoff", "ends_at": "end",
     "shift": "length of a turn", "month_day": "months hand off on the day of the month", "restrictions": "when it counts",
 }  # fmt: skip
 

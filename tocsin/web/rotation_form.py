@@ -36,7 +36,7 @@ def empty(zone: str, now: datetime) -> Form:
 
 
 def first(now: datetime, zone: str, name: str = "primary") -> Form:
-    """A rotation nobody is in yet. Its first hand-off was the last Monday at nine, so that whoever comes first is on call at once."""
+    """A rotation nobody is in yet. Its first handoff was the last Monday at nine, so that whoever comes first is on call at once."""
     since = now.astimezone(words.zone(zone)) - timedelta(hours=9)
     monday = since - timedelta(days=since.weekday())
     return {

@@ -222,7 +222,7 @@ def rhythm(turn: rotation.Rotation) -> str:
 
 
 @dataclass(frozen=True)
-class HandOff:
+class Handoff:
     """A moment at which the pager changes hands; empty names are a gap."""
 
     at: datetime
@@ -230,13 +230,13 @@ class HandOff:
     after: str
 
 
-def hand_offs(grid: Grid, count: int = 4, days: int = 60) -> list[HandOff]:
-    """The next hand-offs from now."""
+def handoffs(grid: Grid, count: int = 4, days: int = 60) -> list[Handoff]:
+    """The next handoffs from now."""
     start, end = grid.now.astimezone(UTC), grid.now.astimezone(UTC) + timedelta(days=days)
     spans: list[tuple[datetime, datetime, str]] = [
         (s.starts_at, s.ends_at, grid.name(s.user)) for s in final_schedule.shifts(grid.schedule, start, end)
     ]
     spans += [(g.starts_at, g.ends_at, "") for g in final_schedule.gaps(grid.schedule, start, end)]
     spans.sort()
-    found = [HandOff(after[0], before[2], after[2]) for before, after in pairwise(spans) if before[2] != after[2]]
+    found = [Handoff(after[0], before[2], after[2]) for before, after in pairwise(spans) if before[2] != after[2]]
     return found[:count]

@@ -22,7 +22,7 @@ from tocsin.oncall.models import Override, Schedule, ShiftRequest
 from tocsin.response import ahead, report_on_call, shift_requests
 from tocsin.web import named, pages, words
 from tocsin.web.schedule_forms import ZONES, asker_of, everybody, read_day, read_time, zone_of
-from tocsin.web.schedule_grid import Grid, Period, hand_offs, period
+from tocsin.web.schedule_grid import Grid, Period, handoffs, period
 
 MOST_TROUBLES = 8  # on the page of one schedule
 AROUND = timedelta(days=100)  # of what is shown, overrides, holidays and outside calendars are read
@@ -120,7 +120,7 @@ def _shown(request: HttpRequest, chosen: Schedule) -> dict[str, Any]:
         "days": [shown.first + timedelta(days=n) for n in range(shown.days)], "weekdays": [monday + timedelta(days=n) for n in range(7)],
         "now_at": grid.days_since(shown.first, now) / shown.days, "now_words": f"{now.astimezone(zone):%H:%M}",
         "zone_choice": choice, "zone_name": zone.key, "zones": ZONES, "troubles": _troubles(request, chosen, grid),
-        "hand_offs": hand_offs(grid), "shares": report_on_call.report([chosen], now - SHARED_WEEKS, now).lines,
+        "handoffs": handoffs(grid), "shares": report_on_call.report([chosen], now - SHARED_WEEKS, now).lines,
         "overrides": _ahead(chosen, now), "everybody": everybody(), "requests": _requests(chosen),
         "holder": next(iter(queries.on_call_now(chosen, now)), None),
         "ill_calendars": list(chosen.calendars.filter(removed_at=None).exclude(error="")),
