@@ -35,6 +35,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     os.environ["TOCSIN_DATABASE_URL"] = database.fresh(f"tocsin_{worker}_{os.getpid()}")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start whole programs come first: one worker that is left alone with them at the end would hold up the run."""
+    items.sort(key=lambda item: not (item.nodeid.count("/") == 1 or item.nodeid.startswith(("tests/acceptance/", "tests/browser/"))))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _server:
         _server.stop()
