@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.api.test_frame import call, token
 from tests.scenarios.organisation import Organisation
 from tocsin import clock
 from tocsin.accounts.actor import Actor
-from tocsin.alerts import operations
+from tocsin.alerts import operations, queries_evidence
 from tocsin.alerts.models import Integration
 from tocsin.incidents import queries
 from tocsin.lib.refusal import Refused
@@ -82,3 +84,12 @@ def test_the_key_in_the_body_of_an_event_is_shown_to_the_scope_administer_alone(
         for address in (f"/events/{raw.pk}", "/events.jsonl"):
             said = call("GET", address, bearer=token(*scopes, user=house.ana)).getvalue().decode()
             assert "routing_key" in said and (integration.key in said) is seen, address
+
+
+@pytest.mark.parametrize("body", ["K" * 32, json.dumps({"routing_key": "k" * 32}).encode("utf-16-le"), ("k" * 32).encode("utf-16-be")])
+def test_the_key_is_taken_out_of_a_body_in_every_form_that_is_taken(house, body):
+    now = clock.now()
+    integration = Integration.objects.create(name="Events", kind="pagerduty_events_v2", key="k" * 32, created_at=now)
+    raw = operations.accept(integration, body=body if isinstance(body, bytes) else body.encode(), protocol="pagerduty", now=now)
+    shown = queries_evidence.without_key(raw)
+    assert b"KEY" in shown.replace(b"\0", b"") and b"kkkk" not in shown.replace(b"\0", b"").lower()

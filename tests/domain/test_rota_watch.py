@@ -146,3 +146,12 @@ def test_the_plain_form_is_read_and_nonsense_is_refused():
     for broken in ({}, {**plain, "people": 3}, {**plain, "made_at": "yesterday"}, {**plain, "steps": [{}]}):
         with pytest.raises(ValueError):
             rules.read(broken)
+
+
+def test_what_may_have_gone_out_once_stays_a_possible_duplicate_also_after_a_try_that_surely_failed():
+    state, _ = rules.decide(TWO, State(NOW), NOW + minutes(4), SILENCE)
+    first = rules.due(state, NOW + minutes(4))
+    state = rules.sent(rules.begun(state, first), [], [], NOW + minutes(4), unknown=first)
+    second = rules.due(state, NOW + minutes(5))
+    state = rules.sent(rules.begun(state, second), [], second, NOW + minutes(5))
+    assert rules.due(state, NOW + minutes(6))[0].unsure

@@ -144,6 +144,7 @@ def test_json_that_a_template_spoilt_is_mended_as_far_as_it_goes():
     [
         ('{"title": "Störung"}'.encode("cp1252"), "Störung"),
         ('{"title": "Störung"}\r\n'.encode("utf-16"), "Störung"),
+        (b"\xfe\xff" + '{"title": "Störung"}\n'.encode("utf-16-be"), "Störung"),
         (b'\xef\xbb\xbf{"title": "Disk full"}', "Disk full"),
         (b'{"title": "Disk full", "used": NaN}', "Disk full"),
         (b'{"title": "Disk \\udcff full"}', "Disk \ufffd full"),
@@ -153,6 +154,14 @@ def test_json_that_a_template_spoilt_is_mended_as_far_as_it_goes():
 def test_a_body_in_another_character_set_or_from_another_json_is_read_all_the_same(body, title):
     assert any_source.check(body, "text/plain").accepted.status == 202
     assert [event.title for event in SOURCES["generic"].parse(Received(body, "text/plain", RECEIVED))] == [title]
+
+
+def test_how_deep_a_body_is_does_not_depend_on_its_character_set():
+    deep = '["\\"",' + "[" * 900 + "]" * 900 + "]"
+    for body in (deep.encode(), deep.encode("utf-16")):
+        assert mended(body) is None
+        with pytest.raises(UnreadableError):
+            SOURCES["generic"].parse(Received(body, "application/json", RECEIVED))
 
 
 def test_an_object_a_line_is_a_list_and_a_bad_element_stands_alone():

@@ -242,6 +242,22 @@ def test_a_service_says_what_it_depends_on_how_bad_its_alerts_are_and_within_how
     assert not made.depends_on.exists() and made.group_minutes is None
 
 
+def test_a_service_that_is_chosen_is_offered_however_many_others_stand_before_it(page, monkeypatch):
+    monkeypatch.setattr("tocsin.web.views.services.MOST_CHOICES", 1)
+    made, last = (Service.objects.create(name=name) for name in ("checkout", "zebra"))
+    Service.objects.create(name="alpha")
+    made.depends_on.add(last)
+    shown = page.get(f"/services/{made.pk}/").content.decode()
+    assert f'name="depends_on" value="{last.pk}" checked' in shown and "alpha" in shown
+
+
+def test_integrations_are_found_by_the_words_of_their_kind(page):
+    Integration.objects.create(name="Queue", kind="aws_sns", key="k" * 32)
+    Integration.objects.create(name="Other", kind="generic", key="o" * 32)
+    shown = page.get("/integrations/?q=amazon").content.decode()
+    assert "Queue" in shown and ">Other<" not in shown
+
+
 def test_a_service_without_a_name_is_refused_and_keeps_what_was_typed(page):
     answer = page.post("/services/new/", {"name": "", "description": "Takes money", "action": "save"})
     assert answer.status_code == 422 and "needs a name" in answer.content.decode() and "Takes money" in answer.content.decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -93,7 +94,10 @@ def _of_words(alert: Alert) -> list[int]:
 
 def without_key(raw: RawEvent) -> bytes:
     """Its body without the key that some protocols carry in it: who may read what came in may not send for that. Load it with its integration."""
-    return bytes(raw.body).replace(raw.integration.key.encode(), b"KEY")
+    found = bytes(raw.body)
+    for charset in ("ascii", "utf-16-le", "utf-16-be"):  # mail programs do not care for letters' sizes
+        found = re.sub(re.escape(raw.integration.key.encode(charset)), "KEY".encode(charset), found, flags=re.IGNORECASE)
+    return found
 
 
 def readable(body: bytes, most: int) -> tuple[str, bool]:

@@ -42,7 +42,7 @@ class RotationBody(Body):
 
 
 class ScheduleBody(Body):
-    """Who holds the pager when: rotations, the later ones above the earlier ones."""
+    """Who holds the pager when: the first rotation that has somebody counts."""
 
     name: str = Field(max_length=500)
     team: int | None = None

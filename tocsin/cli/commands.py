@@ -97,9 +97,9 @@ def migrate(data: Data = None) -> None:
         with connection.cursor() as cursor:
             for statement in postgres.rights_sql() if embedded else ():
                 cursor.execute(statement)
+            cursor.execute(migrated.FORGET_EMPTINESS)
             cursor.execute(migrated.TABLE)
             cursor.execute(migrated.SAVE, [migrated.stamp()])
-            cursor.execute(migrated.FORGET_EMPTINESS)
         connection.close()
     typer.echo("the tables are up to date")
 

@@ -113,7 +113,10 @@ class Applying:
 
         fields = self._with_team(item)
         if "depends_on" in fields:
-            self.dependencies[fields["name"]] = fields.pop("depends_on") or []
+            used = fields.pop("depends_on") or []
+            if not isinstance(used, list):
+                raise Failed(f"depends_on of service {fields['name']} is a list of names of services")
+            self.dependencies[str(fields["name"]).strip()] = used
         for field in ("escalation_policy", "leadership_policy"):
             if fields.get(field):
                 fields[field] = _named(EscalationPolicy, "escalation policy", fields[field])

@@ -173,7 +173,9 @@ def _sign_in() -> Iterator[Finding]:
         if str(named).rstrip("/") == issuer:
             yield Finding("good", f"{said} answers; the address to come back to that it has to know is {back}")
         else:
-            yield Finding("warning", f"{said} answers {answer.status} and calls itself {named or 'nothing'}", "Check TOCSIN_OIDC_ISSUER.")
+            yield Finding(
+                "warning", f"{said} answers {answer.status} and calls itself {str(named or 'nothing')[:200]!r}", "Check TOCSIN_OIDC_ISSUER."
+            )
 
 
 def _watched() -> Iterator[Finding]:

@@ -211,9 +211,10 @@ def begun(state: State, going: Iterable[Outgoing]) -> State:
 
 
 def sent(state: State, done: Iterable[Outgoing], failed: Iterable[Outgoing], now: datetime, *, unknown: Iterable[Outgoing] = ()) -> State:
-    """What went out is done; what failed for now, or may have gone out (`unknown`), is tried again a few times."""
+    """What went out is done; what failed for now, or may have gone out (`unknown`), is tried again a few times. They are as `begun` was given
+    them: what was unsure before stays so."""
     finished = {one.key for one in done}
-    again = {one.key: False for one in failed} | {one.key: True for one in unknown}
+    again = {one.key: one.unsure for one in failed} | {one.key: True for one in unknown}
     left = []
     for one in state.outgoing:
         if one.key in again and one.tries + 1 < MOST_TRIES:

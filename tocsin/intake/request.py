@@ -10,6 +10,7 @@ import msgspec
 
 from tocsin.intake import keys
 from tocsin.integrations import reading
+from tocsin.integrations.reading_depth import DEEPEST, too_deep
 from tocsin.integrations.reading_spoilt import mended
 
 LARGEST = 1_000_000  # bytes of a body
@@ -85,8 +86,8 @@ def json_answer(code: int, retry_after: int = 0, /, **fields: Any) -> Answer:
 
 def decoded(content: bytes, refuse: Refuse, decoder: Any = ANY) -> Any:
     """The JSON of a body. Raises InvalidError in the protocol's words when it is none, or nested too deep."""
-    if reading.too_deep(content):
-        raise InvalidError(refuse(f"the JSON is nested deeper than {reading.DEEPEST} levels"))
+    if too_deep(content):
+        raise InvalidError(refuse(f"the JSON is nested deeper than {DEEPEST} levels"))
     try:
         return decoder.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:

@@ -9,7 +9,6 @@ import hashlib
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import accumulate
 from math import isfinite
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,6 +17,7 @@ import msgspec
 
 from tocsin.domain.alerts import Event, SourceSeverity
 from tocsin.domain.ports import Received, UnreadableError
+from tocsin.integrations.reading_depth import DEEPEST, too_deep
 from tocsin.integrations.reading_spoilt import mended
 
 LONGEST_TITLE = 1024
@@ -27,7 +27,6 @@ LONGEST_KEY = 512
 LONGEST_LABEL = 4096
 MOST_LABELS = 200
 MOST_FIELDS = 1000  # of one item
-DEEPEST = 32
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
 
@@ -83,20 +82,8 @@ def in_words(body: bytes) -> str | None:
         return body.decode("cp1252", "replace") if beyond * 4 < len(body) and not body.translate(None, _NO_CONTROL) else None
 
 
-def too_deep(body: bytes) -> bool:
-    """Is it nested deeper than the limit? Counted without building anything; a small body is done after two counts."""
-    if body.count(b"{") + body.count(b"[") <= DEEPEST:
-        return False
-    if b"\\" in body:
-        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")  # escaped quotes are gone, so the quotes that are left begin and end texts
-    outside = b"".join(body.translate(None, _NO_BRACKET).split(b'"')[::2])
-    return any(depth > DEEPEST for depth in accumulate(_STEP[byte] for byte in outside))
-
-
 _ASCII_TEXT = bytes((9, 10, 13, *range(32, 127)))
 _NO_CONTROL = bytes((9, 10, 13, *range(32, 256)))
-_NO_BRACKET = bytes(byte for byte in range(256) if byte not in b'{}[]"')
-_STEP = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 
 
 def fields(value: Any, limit: int = MOST_FIELDS) -> int:

@@ -10,9 +10,11 @@ import re
 from math import isfinite
 from typing import Any
 
+from tocsin.integrations.reading_depth import too_deep
+
 LONGEST_SPOILT = 65_536  # bytes of JSON that is worth mending
 MOST_LINES = 1_000  # objects, one a line
-LONGEST_QUOTED = 4_096  # characters where quotes in a text are looked for: that takes the square of it
+LONGEST_QUOTED = 2_048  # characters where quotes in a text are looked for: that takes the square of it
 _PAIR = re.compile(r'"(\w{1,100})"\s*:\s*(?:"(.*?)"|([-\w.]{1,40}))\s*(?=,\s*"\w{1,100}"\s*:|,?\s*\}\s*\Z)', re.DOTALL)
 _HALF = re.compile(  # of a pair of surrogates: Python's own JSON writes bytes that it could not read so
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -27,7 +29,7 @@ def mended(body: bytes, *, quotes: bool = True) -> Any:
     if len(body) > LONGEST_SPOILT:
         return None
     written = _HALF.sub(r"\\ufffd", _decoded(body)).strip()
-    if written[:1] not in ("{", "["):
+    if written[:1] not in ("{", "[") or too_deep(written.encode()):  # its depth was counted in letters of one byte
         return None
     try:
         lines = [line for line in written.split("\n") if line.strip()]
@@ -52,7 +54,10 @@ def _loaded(written: str) -> Any:
 
 def _decoded(body: bytes) -> str:
     """Windows sends Western European where nobody named a character set, and UTF-16 out of files."""
-    for charset in (json.detect_encoding(body), "cp1252"):
+    found = json.detect_encoding(body)
+    if found.startswith("utf-16") and len(body) % 2:  # half of the line break at its end was taken away with the white space
+        body += b"\n"
+    for charset in (found, "cp1252"):
         try:
             return body.decode(charset)
         except UnicodeDecodeError:

@@ -22,7 +22,8 @@ FORGET_EMPTINESS = """
 DO $$ BEGIN
   IF to_regprocedure('pg_clear_relation_stats(text, text)') IS NOT NULL THEN
     PERFORM pg_clear_relation_stats(relnamespace::regnamespace::text, relname::text) FROM pg_class
-      WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'i') AND reltuples = 0 AND pg_relation_size(oid) <= 16384;
+      WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'i') AND reltuples = 0 AND pg_relation_size(oid) <= 16384
+      AND pg_has_role(relowner, 'USAGE');
   END IF;
 END $$
 """

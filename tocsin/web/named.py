@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -30,10 +31,10 @@ class Named:
         return len(self.page)
 
 
-def listed(request: HttpRequest, rows: QuerySet[Any], *fields: str) -> Named:
-    """Those of `rows` whose `fields` contain `?q=`, in their order: the page that `?page=` names (a wrong one is the nearest)."""
+def listed(request: HttpRequest, rows: QuerySet[Any], *fields: str, also: Callable[[str], Q] = lambda q: Q()) -> Named:
+    """Those of `rows` whose `fields` contain `?q=`, or that are `also` meant by it, in their order: the page that `?page=` names (a wrong one is the nearest)."""
     q = request.GET.get("q", "").strip()[:LONGEST_WORD].replace("\0", "")
     if q:
-        rows = rows.filter(reduce(or_, (Q(**{f"{field}__icontains": q}) for field in fields)))
+        rows = rows.filter(reduce(or_, (Q(**{f"{field}__icontains": q}) for field in fields)) | also(q))
     page = Paginator(rows, ON_A_PAGE).get_page(request.GET.get("page"))
     return Named(page, q, bool(q) or page.paginator.count > ON_A_PAGE // 2)

@@ -14,6 +14,7 @@ from tocsin.integrations import reading
 from tocsin.integrations.email import message
 from tocsin.integrations.email.message import KEPT, Mail
 from tocsin.integrations.reading_body import form_of
+from tocsin.integrations.reading_depth import too_deep
 
 WHOLE = ("body-mime", "email", "mime", "raw", "rawEmail", "RawEmail")  # fields that hold the mail as it came: Mailgun, SendGrid
 MAIL_TYPES = ("message/rfc822", "message/global", "application/octet-stream")
@@ -136,7 +137,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _json(value: bytes) -> Any:
-    if not value or reading.too_deep(value):
+    if not value or too_deep(value):
         return None
     try:
         return json.loads(value)

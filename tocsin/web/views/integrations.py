@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
@@ -32,7 +33,11 @@ NUMBERS = ("event_rate", "event_burst", "stale_hours", "auto_resolve_hours")
 def integrations(request: HttpRequest) -> HttpResponse:
     """Every integration, with when its last event came."""
     rows = Integration.objects.filter(removed_at=None).select_related("service").order_by("name", "id")
-    return pages.page(request, "integrations/list.html", {"found": named.listed(request, rows, "name", "kind", "service__name")})
+    return pages.page(request, "integrations/list.html", {"found": named.listed(request, rows, "name", "service__name", also=_of_kind)})
+
+
+def _of_kind(q: str) -> Q:
+    return Q(kind__in=[kind for kind, source in SOURCES.items() if q.lower() in f"{kind} {source.label}".lower()])
 
 
 @needs(Needs.ADMINISTER)

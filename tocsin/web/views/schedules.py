@@ -109,6 +109,8 @@ def _shown(request: HttpRequest, chosen: Schedule) -> dict[str, Any]:
     at = instant(datetime.combine(shown.first, time()), zone)
     value = queries.value(chosen, since=min(now, at) - AROUND, until=max(now, at) + AROUND)
     grid = Grid(value, people, zone, now, request.user.pk, chosen.created_at)
+    # Years away from what is shown holidays are not read: what comes next is asked for around now.
+    around_now = Grid(queries.value(chosen, since=now - AROUND, until=now + AROUND), people, zone, now, request.user.pk, chosen.created_at)
     month = shown.first if shown.view == "month" else today
     monday = month.replace(day=1) - timedelta(days=month.replace(day=1).weekday())
     if shown.view != "month":
@@ -120,7 +122,7 @@ def _shown(request: HttpRequest, chosen: Schedule) -> dict[str, Any]:
         "days": [shown.first + timedelta(days=n) for n in range(shown.days)], "weekdays": [monday + timedelta(days=n) for n in range(7)],
         "now_at": grid.days_since(shown.first, now) / shown.days, "now_words": f"{now.astimezone(zone):%H:%M}",
         "zone_choice": choice, "zone_name": zone.key, "zones": ZONES, "troubles": _troubles(request, chosen, grid),
-        "handoffs": handoffs(grid), "shares": report_on_call.report([chosen], now - SHARED_WEEKS, now).lines,
+        "handoffs": handoffs(around_now), "shares": report_on_call.report([chosen], now - SHARED_WEEKS, now).lines,
         "overrides": _ahead(chosen, now), "everybody": everybody(), "requests": _requests(chosen),
         "holder": next(iter(queries.on_call_now(chosen, now)), None),
         "ill_calendars": list(chosen.calendars.filter(removed_at=None).exclude(error="")),

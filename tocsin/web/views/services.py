@@ -91,8 +91,12 @@ def _edit(request: HttpRequest, found: Service | None) -> HttpResponse:
          "hint": "Steps of a policy may count for some tiers alone"}
     )  # fmt: skip
     components = Component.objects.filter(removed_at=None)
-    others = Service.objects.filter(removed_at=None).exclude(pk=found.pk if found else 0).order_by("name").values_list("pk", "name")
-    context = {"service": found, "form": form, "errors": errors, "selects": selects, "components": components, "others": others[:MOST_CHOICES],
+    known = Service.objects.filter(removed_at=None).exclude(pk=found.pk if found else 0).order_by("name").values_list("pk", "name")
+    others = [
+        *known.filter(pk__in=form["depends_on"]),
+        *known.exclude(pk__in=form["depends_on"])[:MOST_CHOICES],
+    ]  # what is chosen is always shown
+    context = {"service": found, "form": form, "errors": errors, "selects": selects, "components": components, "others": others,
                "levels": [(level, form["severity_map"].get(level, "")) for level in WORDS], "severities": severities(),
                "quiet": queries_quiet.in_force_for([found], pages.now(request)).get(found.pk, []) if found else []}  # fmt: skip
     return pages.page(request, "services/service.html", context, status=422 if errors else 200)
