@@ -39,10 +39,10 @@ def test_what_is_held_back_stays_so_however_long_it_takes():
 
 
 def test_a_step_whose_last_page_never_went_out_waits_its_whole_time_again():
-    made, due = NOW - minutes(40), NOW - minutes(35)
-    assert rules.step_again(due, made, unsent=True, now=NOW) == NOW + minutes(5)
-    assert rules.step_again(due, made, unsent=False, now=NOW) == NOW
-    assert rules.step_again(due, None, unsent=False, now=NOW) == NOW
+    first, due = NOW - minutes(40), NOW - minutes(35)
+    assert rules.step_again(due, first, now=NOW) == NOW + minutes(5)
+    assert rules.step_again(first, due, now=NOW) == NOW
+    assert rules.step_again(due, None, now=NOW) == NOW
 
 
 def test_the_methods_of_a_person_keep_their_distance():

@@ -52,11 +52,10 @@ def following(state: Return, now: datetime) -> Stage:
     return state.stage
 
 
-def step_again(due_at: datetime, paged_at: datetime | None, *, unsent: bool, now: datetime) -> datetime:
-    """When an overdue step starts: at once; after its whole wait where the pages of the step before it (made at `paged_at`) never went out."""
-    if unsent and paged_at is not None and due_at > paged_at:
-        return now + (due_at - paged_at)
-    return now
+def step_again(due_at: datetime, first: datetime | None, *, now: datetime) -> datetime:
+    """When an overdue step starts: at once; after its whole wait where the pages of the step before it never went out. `first`: when the
+    first of those was due, None where one was tried."""
+    return now + max(due_at - first, timedelta()) if first else now
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ def _start_track(
     kept = {**policies.tracks(policy)[own], "id": policy["id"], "name": policy["name"], "track": own}
     escalation = Escalation(
         policy_id=policy["id"], policy_snapshot=kept, track=like.track, policy_track=own, alert_id=like.alert_id, incident_id=like.incident_id,
-        subject=like.subject, reason=like.reason, urgency=like.urgency, episode=len(before) + 1, started_at=now, due_at=min(since or now, now),
+        subject=like.subject, reason=like.reason, urgency=low_urgency.urgency_now(like), episode=len(before) + 1, started_at=now, due_at=min(since or now, now),
     )  # fmt: skip
     statements.insert([escalation])
     tell(escalation, "escalation_started", f"Paging started beside it (policy {policy['name']}, track {own}).", now, by)
@@ -187,7 +187,8 @@ def _again(escalation: Escalation, now: datetime) -> None:
         return
     start(
         policy=policy, track=escalation.track, subject=escalation.subject, alert=escalation.alert,
-        incident_id=escalation.incident_id, reason=f"The acknowledgement by {who} ran out.", urgency=escalation.urgency, now=now,
+        incident_id=escalation.incident_id, reason=f"The acknowledgement by {who} ran out.", now=now,
+        urgency="high" if escalation.urgency == "high" else "",
     )  # fmt: skip
 
 
@@ -208,9 +209,10 @@ def attach(*, alert_ids: Sequence[int | None], incident_id: int, subject: dict[s
     )
     for row in (found := list(rows)):
         row.incident_id = incident_id
-        row.subject = {**row.subject, **(subject or {})}
-        row.save(update_fields=["incident_id", "subject"])
+        row.save(update_fields=["incident_id"])
     Notification.objects.filter(escalation__in=found).update(incident_id=incident_id)
+    for row in found:
+        _reword(row, subject or {}, now)
     return len(found)
 
 
@@ -222,17 +224,22 @@ def retitle(*, alert_id: int | None = None, incident_id: int | None = None, subj
         )
     )
     for row in rows:
-        before, row.subject = row.subject, {**row.subject, **subject}
-        row.save(update_fields=["subject"])
-        if row.subject.get("severity") != before.get("severity"):
-            _beside(row, now, stopped_only=True)
-        if row.status == Status.RUNNING and low_urgency.raise_urgency(row, now):
-            tell(row, "urgency_raised", "It cannot wait any more: what was held for working hours goes out now.", now)
-            due.wake(LOOP)
-        for page in row.notifications.filter(state=Notification.State.PENDING).select_for_update():
-            page.title, page.text = delivery.page_title(row.subject), delivery.page_text(row.subject, page.reason)
-            page.save(update_fields=["title", "text"])
+        _reword(row, subject, now)
     return len(rows)
+
+
+def _reword(row: Escalation, subject: dict[str, Any], now: datetime) -> None:
+    # What this locked escalation is about has these words now; a worse severity may not be one that can wait.
+    before, row.subject = row.subject, {**row.subject, **subject}
+    row.save(update_fields=["subject"])
+    if row.status == Status.RUNNING and low_urgency.raise_urgency(row, now):
+        tell(row, "urgency_raised", "It cannot wait any more: what was held for working hours goes out now.", now)
+        due.wake(LOOP)
+    if row.subject.get("severity") != before.get("severity"):
+        _beside(row, now, stopped_only=True)
+    for page in row.notifications.filter(state=Notification.State.PENDING).select_for_update():
+        page.title, page.text = delivery.page_title(row.subject), delivery.page_text(row.subject, page.reason)
+        page.save(update_fields=["title", "text"])
 
 
 def of_subject(*, alert_id: int | None = None, incident_id: int | None = None) -> QuerySet[Escalation]:

@@ -109,15 +109,16 @@ def _steps_again(now: datetime) -> None:
         .select_for_update()
         .order_by("id")
     )
-    newest: dict[int, tuple[datetime, bool]] = {}  # when its newest pages were made, and whether none of them was tried
+    newest: dict[int, tuple[datetime, list[datetime | None]]] = {}  # when its newest pages were made, and when those not tried were due
     rows = Notification.objects.filter(escalation__in=overdue.values("pk")).order_by("created_at", "id")
-    told = Coalesce("merged_into__state", "state"), Coalesce("merged_into__attempt", "attempt")  # by the page that stands for it
-    for id, at, state, attempt in rows.values_list("escalation_id", "created_at", *told):
-        fresh = state == Notification.State.PENDING and attempt == 0
-        newest[id] = (at, fresh and (id not in newest or newest[id][0] != at or newest[id][1]))
+    told = [Coalesce(f"merged_into__{field}", field) for field in ("state", "attempt", "due_at")]  # by the page that stands for it
+    for id, at, state, attempt, due_at in rows.values_list("escalation_id", "created_at", *told):
+        dues = newest[id][1] if id in newest and newest[id][0] == at else []
+        newest[id] = (at, [*dues, due_at if state == Notification.State.PENDING and attempt == 0 else None])
     for escalation in overdue:
-        paged_at, unsent = newest.get(escalation.pk, (None, False))
-        again = rules.step_again(escalation.due_at, paged_at, unsent=unsent, now=now)  # type: ignore[arg-type]
+        dues = newest[escalation.pk][1] if escalation.pk in newest else [None]
+        first = None if None in dues else min(due_at for due_at in dues if due_at)
+        again = rules.step_again(escalation.due_at, first, now=now)  # type: ignore[arg-type]
         if again > now:
             escalation.due_at = again
             escalation.save(update_fields=["due_at"])

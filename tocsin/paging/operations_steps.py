@@ -47,7 +47,7 @@ def advance(escalation: Escalation, now: datetime) -> None:
     state = rules.State(escalation.step, escalation.round, escalation.due_at)
     facts = people.facts(policy, escalation.subject, now)
     while state.due_at is not None and state.due_at <= now:
-        decision = rules.advance(policy, state, now, facts)
+        decision = rules.advance(policy, state, now, None if low_urgency.waited(escalation, now) else facts)
         state = decision.state
         for action in decision.actions:
             match action:
@@ -78,9 +78,9 @@ def _exhausted(escalation: Escalation, now: datetime) -> None:
 
 
 def _hold(escalation: Escalation, page: rules.Page, now: datetime) -> bool:
-    """Does a step that can wait start later, so that whoever is on call then is paged (R5)? Says so, and until when, on the escalation."""
-    low = escalation.urgency == "low"
-    found = low_urgency.held(page.targets, escalation.subject, escalation.started_at, now) if low else None
+    """Does a step that can wait start later, once, so that whoever is on call then is paged (R5)? Says so, and until when, on the escalation."""
+    waits = escalation.urgency == "low" and not low_urgency.waited(escalation, now)
+    found = low_urgency.held(page.targets, escalation.subject, now) if waits else None
     escalation.held_until = found[0] if found else None
     if found:
         until, user = found

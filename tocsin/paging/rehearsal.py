@@ -112,12 +112,13 @@ def _track(plain: dict[str, Any], about: _About, now: datetime) -> list[Line]:
 def _line(policy: rules.Policy, page: rules.Page, about: _About, at: datetime, now: datetime) -> tuple[Line, timedelta]:
     """The line of a step, and for how long what it demands is held back."""
     step, number = policy.all_steps[page.step], None if page.fallback else page.step + 1
-    held = low_urgency.held(page.targets, about.subject, now, at) if about.low else None  # who is on call then is paged
+    held = low_urgency.held(page.targets, about.subject, at) if about.low else None
+    start = held[0] if held else at  # who is on call then is paged
     asked = [target for target in page.targets if target.kind not in rules.POSTS]
-    found, absent = people.find(asked, about.subject, held[0] if held else at)
+    found, absent = people.find(asked, about.subject, start)
     places, gone = posts.find(page.targets)
-    away = {one.user.pk: why for one in found if (why := low_urgency.away(one.user, about.urgency, at))}
-    persons = [_person(one, about, number, at) for one in found if one.user.pk not in away]
+    away = {one.user.pk: why for one in found if (why := low_urgency.away(one.user, about.urgency, start))}
+    persons = [_person(one, about, number, start, at) for one in found if one.user.pk not in away]
     reached = [person for person in persons if person["methods"]]
     missing = [nobody.reason for nobody in [*absent, *gone]] + list(away.values())
     missing += [f"{person['user']['name']} has no usable contact method" for person in persons if not person["methods"]]
@@ -149,8 +150,8 @@ def _waits(person: dict[str, Any], about: _About) -> str:
     )
 
 
-def _person(one: people.Found, about: _About, step: int | None, at: datetime) -> dict[str, Any]:
-    opens = low_urgency.opens_at(one.user, at) if about.low else at
+def _person(one: people.Found, about: _About, step: int | None, start: datetime, at: datetime) -> dict[str, Any]:
+    opens = low_urgency.opens_at(one.user, start) if about.low else at
     name = f"{about.name}, track {about.track}" if about.track else about.name
     return {
         "user": {"id": one.user.id, "name": one.user.name},
