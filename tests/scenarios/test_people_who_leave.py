@@ -16,9 +16,14 @@ from tocsin.oncall import operations as oncall
 from tocsin.oncall import queries, versions
 from tocsin.oncall.models import ShiftRequest
 from tocsin.paging import operations as paging
+from tocsin.paging.models import Ask, Escalation
 from tocsin.response import ahead, shift_requests
+from tocsin.response.declare_incident import declare
+from tocsin.response.hold import hand_over
+from tocsin.response.page_someone import Wanted, page_people
 from tocsin.response.remove_person import remove_person, restore_person
 from tocsin.response.remove_schedule import remove_schedule
+from tocsin.timeline.models import Entry
 
 
 @pytest.fixture
@@ -70,6 +75,12 @@ def test_whoever_removes_them_hears_where_they_are_still_named_and_leads_hear_wh
     assert queries.who(on_call, world.now).user == world.ana.pk
 
 
+def test_whoever_removes_them_hears_which_roles_they_hold_in_open_incidents(world, admin):
+    made = declare(title="Ledger is wrong", severity="SEV4", incident_commander=world.ana, by=world.by, now=world.now)
+    _, named = remove_person(world.ana.pk, by=admin, now=world.now)
+    assert named == [f"role incident commander of {made.ref}"]
+
+
 def test_what_they_had_acknowledged_is_paged_again_at_once(world, admin, on_call):
     world.policy([on_call])
     alert = world.alert("Checkout is down")
@@ -88,6 +99,75 @@ def test_where_all_must_acknowledge_who_has_left_is_not_waited_for(world, admin)
     remove_person(world.ben.pk, by=admin, now=world.now)
     assert not world.acknowledge(alert, world.ana).waits_for
     assert world.escalation(alert).status == "acknowledged"
+
+
+def test_it_is_said_once_why_it_is_paged_again_however_many_tracks_ask_for_it(world, admin):
+    world.policy([world.ana])
+    alert = world.alert("Checkout is down")
+    world.page(alert, track="leadership")
+    world.settle()
+    world.phone.unread.clear()
+    world.acknowledge(alert, world.ana)
+    world.policy([world.ben])
+    Escalation.objects.update(policy=world.service.escalation_policy)
+    remove_person(world.ana.pk, by=admin, now=world.now)
+    world.settle()
+    assert world.timeline(alert).count("unacknowledged") == 1
+    page = world.phone.expect(world.ben, "Checkout is down")
+    assert "Ana, who had it, has left" in page.text and "ran out" not in page.text
+    paged = Entry.objects.filter(alert_id=alert.pk, kind="paged").latest("id").text
+    assert paged.endswith("Because: Ana, who had it, has left.")
+
+
+def test_what_they_wanted_to_hand_over_is_not_taken_later_from_whoever_has_it_then(world, admin):
+    world.policy([world.ana, world.cy])
+    alert = world.alert("Checkout is down")
+    world.acknowledge(alert, world.ana)
+    hand_over(user=world.ben, alert=alert, by=Actor.of(world.ana, "web"), now=world.now)
+    world.settle()
+    remove_person(world.ana.pk, by=admin, now=world.now)
+    world.settle()
+    world.acknowledge(alert, world.cy)
+    world.phone.unread.clear()
+    world.advance(minutes=10)
+    assert world.escalation(alert).acknowledged_by == world.cy
+    assert Ask.objects.get().answer == "withdrawn"
+
+
+def test_whoever_asked_them_to_come_hears_at_once_that_they_have_left(world, admin):
+    world.policy([world.ana])
+    alert = world.alert("Checkout is down")
+    world.acknowledge(alert, world.ana)
+    page_people(Wanted(users=[world.ben]), reason="You know it", alert=alert, by=Actor.of(world.ana, "web"), now=world.now)
+    world.settle()
+    world.phone.unread.clear()
+    remove_person(world.ben.pk, by=admin, now=world.now)
+    world.settle()
+    assert "Ben has not answered: they have left" in [message.title for _, message, _ in world.phone.notices]
+    assert world.escalation(alert).acknowledged_by == world.ana
+
+
+def test_where_only_who_leaves_was_waited_for_whoever_has_acknowledged_has_it_and_nobody_else_is_paged(world, admin):
+    world.written([world.step(world.ana, world.ben, need=0), world.step(world.cy)])
+    alert = world.alert("Checkout is down")
+    world.acknowledge(alert, world.ana)
+    world.phone.unread.clear()
+    remove_person(world.ben.pk, by=admin, now=world.now)
+    run = world.escalation(alert)
+    assert (run.status, run.acknowledged_by) == ("acknowledged", world.ana)
+    world.advance(minutes=6)
+    world.phone.silent()
+
+
+def test_an_acknowledgement_of_somebody_who_has_left_does_not_count_as_one_of_several(world, admin):
+    world.written([world.step(world.ana, world.ben, world.lea, need=2), world.step(world.cy)])
+    alert = world.alert("Checkout is down")
+    world.acknowledge(alert, world.ana)
+    remove_person(world.ana.pk, by=admin, now=world.now)
+    assert world.acknowledge(alert, world.ben).waits_for == "Lea"
+    world.phone.unread.clear()
+    world.advance(minutes=6)
+    world.phone.expect(world.cy, "Checkout is down")
 
 
 def test_a_swap_with_somebody_who_left_comes_to_nothing_and_the_other_hears_of_it(world, admin, on_call):

@@ -82,6 +82,31 @@ def test_whoever_is_paged_for_it_takes_it_by_the_link_and_knows_of_it_from_then_
     assert incident.ref not in read(house.ben, "/api/v1/incidents")
 
 
+def test_an_older_page_of_its_alert_lets_nobody_into_it_but_is_answered_all_the_same(world):
+    User.objects.filter(pk=world.cy.pk).update(role=Role.OBSERVER)
+    world.policy([world.cy], [world.ana])
+    alert = world.alert("Odd sign-ins")
+    link = world.phone.expect(world.cy).link
+    world.advance(minutes=1)
+    made = declare(title="Mallory", severity="SEV2", private=True, alert=alert, by=world.by, now=world.now)
+    (page,) = world.pages(user=world.cy, incident_id=made.pk)
+    for answer in (link, messages.ack_link(page, world.now)):
+        acknowledge_by_link(token=answer.rstrip("/").rpartition("/")[2], now=world.now)
+        assert made.ref not in read(world.cy, "/api/v1/incidents")
+    assert world.escalation(alert).status == "acknowledged"
+
+
+def test_whoever_is_paged_by_a_later_step_takes_part(world):
+    world.policy([world.cy], [world.ben])
+    alert = world.alert("Odd sign-ins")
+    world.phone.expect(world.cy)
+    made = declare(title="Mallory", severity="SEV2", private=True, alert=alert, by=world.by, now=world.now)
+    world.advance(minutes=6)
+    acknowledge_by_link(token=world.phone.expect(world.ben).link.rstrip("/").rpartition("/")[2], now=world.now)
+    world.phone.unread.clear()
+    assert made.ref in read(world.ben, "/api/v1/incidents")
+
+
 def test_a_session_without_the_demanded_second_factor_is_refused_by_the_api_too(house: Organisation):
     browser = Client()
     User.objects.filter(pk=house.ana.pk).update(role=Role.ADMINISTRATOR)

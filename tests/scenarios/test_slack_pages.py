@@ -154,6 +154,26 @@ def test_an_observer_who_presses_is_told_why_not(team, slack):
     assert team.escalation(alert).status == "running" and "Observers can read" in slack.whispers[0][2]
 
 
+def test_an_observer_does_not_pass_on_the_page_of_another(team, slack):
+    reached(team, team.cy, CY)
+    User.objects.filter(pk=team.cy.pk).update(role="observer")
+    alert = team.alert()
+    press(slack, team, "Escalate", AT_ANA, CY)
+    team.settle()
+    assert "passed_on" not in team.timeline(alert) and "Observers can read" in slack.whispers[0][2]
+
+
+def test_a_responder_does_not_pass_on_what_is_about_a_private_incident_of_others(team, slack):
+    reached(team, team.cy, CY)
+    alert = team.alert()
+    body = slack.pressed("Escalate", AT_ANA, CY)
+    declare(title="Break-in", severity="SEV2", private=True, alert=alert, by=team.by, now=team.now)
+    team.settle()
+    slack.pressed = lambda *_, **__: body
+    press(slack, team, "Escalate", AT_ANA, CY)
+    assert "passed_on" not in team.timeline(alert)
+
+
 def test_another_responder_may_press_where_they_see_it_and_has_it_themselves(team, slack):
     reached(team, team.cy, CY)
     alert = team.alert()

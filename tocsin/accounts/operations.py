@@ -109,7 +109,7 @@ def remove_user(user_id: int, *, by: Actor, now: datetime) -> User:
 @transaction.atomic
 def restore_user(user_id: int, *, by: Actor, now: datetime) -> User:
     """Take a removed person back in."""
-    user = User.objects.select_for_update().filter(pk=user_id).exclude(removed_at=None).first()
+    user = User.objects.select_for_update(no_key=True).filter(pk=user_id).exclude(removed_at=None).first()
     if user is None:
         raise Refused("There is no such removed person.", status=404, code="not_found")
     user.is_active, user.removed_at = True, None
@@ -168,7 +168,8 @@ def end_sessions(user: User) -> None:
 
 
 def _locked(user_id: int) -> User:
-    user = User.objects.select_for_update().filter(pk=user_id, removed_at=None).first()
+    # No key changes: what points to this person meanwhile, a page or an entry, need not wait.
+    user = User.objects.select_for_update(no_key=True).filter(pk=user_id, removed_at=None).first()
     if user is None:
         raise Refused("There is no such person.", status=404, code="not_found")
     return user
@@ -176,7 +177,7 @@ def _locked(user_id: int) -> User:
 
 def _keep_an_administrator(leaving: User) -> None:
     """The last administrator stays (D21). The organisation's row is the lock, so that two cannot leave at once."""
-    Organisation.objects.select_for_update().filter(pk=organisation().pk).first()
+    Organisation.objects.select_for_update(no_key=True).filter(pk=organisation().pk).first()
     was = User.objects.filter(pk=leaving.pk, role=Role.ADMINISTRATOR, is_active=True).exists()
     others = User.objects.filter(role=Role.ADMINISTRATOR, is_active=True, removed_at=None).exclude(pk=leaving.pk)
     if was and not others.exists():

@@ -176,18 +176,21 @@ def _again(escalation: Escalation, now: datetime) -> None:
     # The acknowledgement ran out: the next episode, with the policy as it is now.
     escalation.due_at, escalation.finished_at = None, now
     escalation.save(update_fields=["due_at", "finished_at"])
-    who = escalation.acknowledged_by.name if escalation.acknowledged_by else "nobody"
-    tell(escalation, "acknowledgement_expired", f"The acknowledgement by {who} ran out; paging starts again.", now)
+    who = escalation.acknowledged_by
+    why = (
+        f"{who.name}, who had it, has left" if who and who.removed_at else f"The acknowledgement by {who.name if who else 'nobody'} ran out"
+    )
+    tell(escalation, "acknowledgement_expired", f"{why}; paging starts again.", now)
     showing.refresh(escalation.notifications.all(), now)
     policy, own = _policy_now(escalation), escalation.policy_track
     if own:
-        escalation.reason = f"The acknowledgement by {who} ran out."
+        escalation.reason = why
         if policy and policy.removed_at is None and own in policies.tracks(policy.plain):
             _start_track(escalation, snapshot(policy), own, now)
         return
     start(
         policy=policy, track=escalation.track, subject=escalation.subject, alert=escalation.alert,
-        incident_id=escalation.incident_id, reason=f"The acknowledgement by {who} ran out.", now=now,
+        incident_id=escalation.incident_id, reason=why, now=now,
         urgency="high" if escalation.urgency == "high" else "",
     )  # fmt: skip
 

@@ -16,8 +16,19 @@ IDENTITY = re.compile(r"^esc:\d+:e\d+:s(\d+):r(\d+):")
 
 
 def answered(escalation: Escalation) -> set[int]:
-    """Who has acknowledged so far, where one was not enough."""
-    return {int(answer["user"]) for answer in escalation.answers}
+    """Who has acknowledged so far, where one was not enough, and is still here."""
+    return {user.pk for user in _here(escalation)}
+
+
+def last_answer(escalation: Escalation) -> Actor | None:
+    """Who of those acknowledged last, and by what way."""
+    here = {user.pk: user for user in _here(escalation)}
+    return next((Actor.of(here[id], one["via"]) for one in reversed(escalation.answers) if (id := int(one["user"])) in here), None)
+
+
+def _here(escalation: Escalation) -> list[User]:
+    found = [int(answer["user"]) for answer in escalation.answers]
+    return list(User.objects.filter(pk__in=found, is_active=True, removed_at=None)) if found else []
 
 
 def take_answer(escalation: Escalation, by: Actor, now: datetime) -> bool:
@@ -40,7 +51,7 @@ def waits_for(escalation: Escalation) -> str:
     if not escalation.answers or escalation.status != Escalation.Status.RUNNING:
         return ""
     policy, asked, have = rules.Policy.from_plain(escalation.policy_snapshot), _asked(escalation), answered(escalation)
-    return "" if rules.answered_enough(policy, asked, have) else _words(*rules.still_asked(policy, asked, have))
+    return "" if not have or rules.answered_enough(policy, asked, have) else _words(*rules.still_asked(policy, asked, have))
 
 
 def _words(more: int, people: list[int]) -> str:

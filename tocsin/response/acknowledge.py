@@ -170,6 +170,7 @@ def acknowledge_by_link(*, token: str, now: datetime, address: str | None = None
     return acknowledge_page(incident_id=link.incident_id, alert_id=link.alert_id, page=page, by=Actor.of(user, "link", address), now=now)
 
 
+@again_on_conflict
 def acknowledge_page(
     *, incident_id: int | None, alert_id: int | None, page: Notification | None = None, by: Actor, now: datetime, theirs: bool = True
 ) -> Acknowledgement:
@@ -178,13 +179,20 @@ def acknowledge_page(
     if incident_id and by.user and (incident := Incident.objects.filter(pk=incident_id).first()):
         with transaction.atomic():
             if incident.private and theirs:  # whoever was paged for it may know of it, and takes part once they have it
-                incidents.join(incident, by.user, now=now)
+                if alert_id and page and _was_for_the_alert(page, incident):
+                    return acknowledge_alert(alert=Alert.objects.get(pk=alert_id), by=by, now=now, paged=True)
+                incidents.join(incidents.locked(incident), by.user, now=now)
             return acknowledge_incident(incident=incident, by=by, now=now, paged=theirs)
     if alert_id and (alert := Alert.objects.filter(pk=alert_id).first()):
         return acknowledge_alert(alert=alert, by=by, now=now, paged=theirs)
     if not incident_id and not alert_id and by.user and theirs:  # a test page
         return Acknowledgement(True, by.label, acknowledge_test(by.user, page, now=now))
     raise missing("alert or incident")
+
+
+def _was_for_the_alert(page: Notification, incident: Incident) -> bool:
+    """Was the page made before its alert led to that incident? Then it lets nobody into a private one."""
+    return incident.alert_links.filter(alert=page.alert_id, linked_at__gt=page.created_at).exists()
 
 
 __all__ = ["Acknowledgement", "BadLinkError", "acknowledge_alert", "acknowledge_by_link", "acknowledge_incident", "acknowledge_page"]

@@ -105,7 +105,8 @@ def _overdue(id: int, now: datetime) -> bool:
     if _is_over(ask):
         asks.settle(ask, Answer.WITHDRAWN, note="it is over", now=now)
     else:
-        _settle(ask, Answer.NONE, "" if usable_methods(ask.user) else "there is no usable contact method", SYSTEM, now)
+        why = "they have left" if ask.user.removed_at else "" if usable_methods(ask.user) else "there is no usable contact method"
+        _settle(ask, Answer.NONE, why, SYSTEM, now)
     return True
 
 

@@ -12,9 +12,10 @@ from tocsin.accounts.models import User
 from tocsin.alerts.models import Alert
 from tocsin.domain.ports import Reply, Said
 from tocsin.domain.replies import Verb, Wish
+from tocsin.incidents import queries as incidents
 from tocsin.integrations.phone.texts import spoken
 from tocsin.lib.conflicts import again_on_conflict
-from tocsin.lib.refusal import Refused
+from tocsin.lib.refusal import Refused, missing
 from tocsin.paging import answerable, messages
 from tocsin.paging import operations as paging
 from tocsin.paging import operations_listening as listening
@@ -22,6 +23,7 @@ from tocsin.paging import operations_reports as reports
 from tocsin.paging import operations_settling as settling
 from tocsin.paging import operations_shown as shown
 from tocsin.paging.models import ContactMethod, Notification, Provider
+from tocsin.response import frame
 from tocsin.response.acknowledge import acknowledge_page
 from tocsin.response.resolve_alert import resolve_alert
 
@@ -92,9 +94,7 @@ def _carry_out(page: Notification, verb: Verb, user: User | None, channel: str, 
 
 
 def _acknowledge(page: Notification, by: Actor, now: datetime) -> Said:
-    taken = acknowledge_page(
-        incident_id=page.incident_id, alert_id=page.alert_id, by=by, now=now, theirs=by.user is not None and by.user.pk == page.user_id
-    )
+    taken = acknowledge_page(incident_id=page.incident_id, alert_id=page.alert_id, page=page, by=by, now=now, theirs=_is_theirs(page, by))
     if more := taken.waits_for:
         return Said(True, f"You have acknowledged, and {more} must as well: {page.title[:100]}.")
     if taken.taken:
@@ -113,7 +113,15 @@ def _resolve(page: Notification, by: Actor, now: datetime) -> Said:
     return Said(True, f"Resolved: {page.title[:100]}.")
 
 
+def _is_theirs(page: Notification, by: Actor) -> bool:
+    return by.user is not None and by.user.pk == page.user_id
+
+
 def _escalate(page: Notification, by: Actor, now: datetime) -> Said:
+    if not _is_theirs(page, by):
+        frame.require_responder(by)
+        if page.incident_id and not incidents.visible_to(by).filter(pk=page.incident_id).exists():
+            raise missing("incident")
     if page.escalation_id:
         with transaction.atomic():
             if paging.hurry(page.escalation_id, by=by, now=now):

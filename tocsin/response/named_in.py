@@ -6,14 +6,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from tocsin.accounts.models import User
+from tocsin.incidents.models import Incident, RoleAssignment
 from tocsin.oncall.models import RoleSchedule, Schedule
 from tocsin.paging.models import EscalationPolicy
 
 
 def of_person(user: User) -> list[str]:
-    """The schedules and policies that name somebody, in words."""
+    """The schedules, policies and roles of open incidents that name somebody, in words."""
     rotas = Schedule.objects.filter(removed_at=None, rotations__participants=user).distinct().order_by("name")
-    return [f"schedule {one.name}" for one in rotas] + [f"policy {one.name}" for one in naming({"user"}, user.pk)]
+    held = RoleAssignment.objects.filter(user=user, ended_at=None).exclude(incident__status=Incident.Status.CLOSED)
+    roles = held.select_related("incident").order_by("incident_id", "role")
+    return [
+        *(f"schedule {one.name}" for one in rotas),
+        *(f"policy {one.name}" for one in naming({"user"}, user.pk)),
+        *(f"role {one.role.replace('_', ' ')} of {one.incident.ref}" for one in roles),
+    ]
 
 
 def of_schedule(schedule: Schedule) -> list[str]:
