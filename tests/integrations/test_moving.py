@@ -147,7 +147,7 @@ def test_a_condition_is_said_in_our_words(condition, said):
     ],
 )  # fmt: skip
 def test_what_has_no_words_here_is_refused_instead_of_bent(rule, words):
-    with pytest.raises(opsgenie_rules.Unsaid, match=words):
+    with pytest.raises(calendar.Unsaid, match=words):
         opsgenie_rules.routed(rule)
 
 

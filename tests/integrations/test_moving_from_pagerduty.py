@@ -13,7 +13,7 @@ from tocsin import clock
 from tocsin.accounts.models import User
 from tocsin.alerts.models import Integration, Service
 from tocsin.cli import configuration
-from tocsin.integrations.moving import pagerduty, pagerduty_rules, reader
+from tocsin.integrations.moving import calendar, pagerduty, pagerduty_rules, reader
 from tocsin.integrations.moving.reader import MovingError
 from tocsin.integrations.registry import SOURCES
 from tocsin.oncall import queries as oncall
@@ -110,7 +110,7 @@ def test_without_event_orchestrations_everything_else_is_carried_over(there):
     "expression", ["", "event.summary matches", "event.summary matches 'a' and", "trigger_count over 1 minute > 3", "event.nothing exists"]
 )
 def test_a_condition_that_cannot_be_said_is_never_half_said(expression):
-    with pytest.raises(pagerduty_rules.Unsaid):
+    with pytest.raises(calendar.Unsaid):
         pagerduty_rules.conditions_of([expression])
 
 

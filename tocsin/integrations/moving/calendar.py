@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DAY = 24 * 60
 WEEK = 7 * DAY
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class Unsaid(Exception):
+    """This cannot be said here; the words name what."""
+
+
+def is_zone(name: str) -> bool:
+    """Whether a time zone has that name here."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def local(instant: str, zone: str) -> str:

@@ -95,7 +95,7 @@ class Move:
         zone = str(user.get("timezone") or "")
         return {
             "email": email, "name": name or email, "role": ROLES.get(str(user.get("role") or ""), "responder"),
-            **({"time_zone": zone} if zone and rules.is_zone(zone) else {}),
+            **({"time_zone": zone} if zone and calendar.is_zone(zone) else {}),
             "teams": sorted(self.teams[str(team)] for team in user.get("teams") or [] if str(team) in self.teams), "contact_methods": [way],
         }  # fmt: skip
 
@@ -106,7 +106,7 @@ class Move:
     # -- schedules ----------------------------------------------------------------------------------------------------------
     def schedule(self, schedule: dict[str, Any]) -> dict[str, Any] | None:
         """A schedule whose shifts are its rotations, the higher level first, and its overrides."""
-        name, zone = str(schedule["name"]), str(schedule.get("time_zone") or "UTC")
+        name, zone, web = str(schedule["name"]), str(schedule.get("time_zone") or "UTC"), schedule.get("type") == "web"
         for one in ("ical_url_primary", "ical_url_overrides"):
             if schedule.get(one):
                 self.notes.append(f"Schedule {name} reads the calendar {schedule[one]}: add it on the page of the schedule here.")
@@ -114,7 +114,9 @@ class Move:
         shifts = sorted(
             (one for one in self.raw["on_call_shifts"] if str(one.get("id")) in wanted), key=lambda one: -int(one.get("level") or 0)
         )
-        rotations = [made for one in shifts if (made := self.rotation(name, zone, one))]
+        if web:  # its zone is the one that people look at it in
+            shifts = [{**one, "time_zone": one.get("time_zone") or "UTC"} for one in shifts]
+        rotations = [made for one in shifts if (made := self.rotation(name, zone, one, web))]
         overrides = [made for one in shifts for made in self.overrides(zone, one)]
         if not rotations and not overrides:
             self.notes.append(f"Schedule {name} has no shifts that are carried over and is left out.")
@@ -124,27 +126,30 @@ class Move:
         self.names[str(schedule.get("id"))] = name
         return {"name": name, "team": self._team(schedule), "time_zone": zone, "rotations": rotations, "overrides": overrides}
 
-    def rotation(self, schedule: str, zone: str, shift: dict[str, Any]) -> dict[str, Any] | None:
+    def rotation(self, schedule: str, zone: str, shift: dict[str, Any], web: bool) -> dict[str, Any] | None:
         """A shift that recurs; None where it has ended, nobody whom we know takes turns, or its recurrence cannot be said."""
         if shift.get("type") not in ("recurrent_event", "rolling_users"):
             return None
-        where, zone = f"Schedule {schedule}, {shift.get('name')}", str(shift.get("time_zone") or zone)
-        if shift.get("until") and _at(shift["until"], zone) <= self.raw["now"]:
+        where = f"Schedule {schedule}, {shift.get('name')}"
+        until = _at(shift["until"], "UTC") if shift.get("until") else None  # whatever the zone of the shift
+        if until and until <= self.raw["now"]:
             return None
-        turns = [self.people(group) for group in rules.turns(shift)]
+        try:
+            made = rules.turns(shift, web)
+        except calendar.Unsaid as unsaid:
+            self.notes.append(f"{where} is left out: {unsaid} cannot be said here.")
+            return None
+        turns = [self.people(group) for group in made.pop("groups")]
         if any(len(group) > 1 for group in turns):
             self.notes.append(f"{where}: several people at a time cannot be said here; the first of each turn is carried over.")
         people = [group[0] for group in turns if group]
-        try:
-            made = rules.recurrence(shift)
-        except rules.Unsaid as unsaid:
-            self.notes.append(f"{where} is left out: {unsaid} cannot be said here.")
-            return None
         if not people:
             self.notes.append(f"{where} is left out: nobody whom we know takes turns in it.")
             return None
-        ends = {"ends_at": _at(shift["until"], zone).isoformat()} if shift.get("until") else {}
-        own = {"time_zone": zone} if shift.get("time_zone") else {}
+        if until and until <= _at(made["starts_at"], str(shift.get("time_zone") or zone)):
+            return None
+        ends = {"ends_at": until.isoformat().replace("+00:00", "Z")} if until else {}
+        own = {"time_zone": str(shift["time_zone"])} if shift.get("time_zone") else {}
         return {"name": str(shift.get("name") or "Shift"), **made, "participants": people, **own, **ends}
 
     def overrides(self, zone: str, shift: dict[str, Any]) -> list[dict[str, Any]]:

@@ -316,7 +316,7 @@ class Move:
                 policy, nobody = self.notified(rule.get("notify") or {}), (rule.get("notify") or {}).get("type") == "none"
                 try:
                     said = rules.routed(rule)
-                except rules.Unsaid as unsaid:
+                except calendar.Unsaid as unsaid:
                     self.notes.append(f"{where} is left out: {unsaid} cannot be said here.")
                     continue
                 if not own or not (policy or nobody):

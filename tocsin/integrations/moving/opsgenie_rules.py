@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tocsin.integrations.moving import calendar
+from tocsin.integrations.moving.calendar import Unsaid
 
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 NEW_ALERT = ("create-alert", "new-alert")
@@ -31,10 +32,6 @@ FIELDS = {
 }
 PRIORITIES = {"P1": "critical", "P2": "error", "P3": "warning", "P4": "info", "P5": "info"}
 ORDER = ("info", "warning", "error", "critical")
-
-
-class Unsaid(Exception):
-    """This cannot be said here; the words name what."""
 
 
 # -- personal notification rules ------------------------------------------------------------------------------------------

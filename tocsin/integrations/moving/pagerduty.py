@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tocsin import clock
 from tocsin.integrations.moving import calendar
@@ -165,13 +164,11 @@ class Move:
 
     def zone(self, email: str, name: Any) -> str:
         """Their time zone; none where it has a name of its own."""
-        try:
-            ZoneInfo(str(name or ""))
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            if name:
-                self.notes.append(f"{email}: the time zone {name} has another name here; choose it on their page.")
-            return ""
-        return str(name)
+        if name and calendar.is_zone(str(name)):
+            return str(name)
+        if name:
+            self.notes.append(f"{email}: the time zone {name} has another name here; choose it on their page.")
+        return ""
 
     def way(self, email: str, contact: dict[str, Any]) -> dict[str, Any] | None:
         """One address of a person, proved there."""

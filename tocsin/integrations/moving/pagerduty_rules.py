@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tocsin.integrations.moving.calendar import Unsaid
+
 TERM = re.compile(
     r"\s*event\.([a-z_][\w.-]*)\s+(does\s+not\s+match\s+part|does\s+not\s+match\s+regex|does\s+not\s+match|matches\s+part|matches\s+regex|matches"
     r"|does\s+not\s+exist|exists)(?:\s+'((?:[^'\\]|\\.)*)')?(?:\s+(and|or)\b|\s*$)",
@@ -23,10 +25,6 @@ FIELDS = {
     "group": "labels.group", "class": "labels.class",
 }  # fmt: skip
 DETAILS = "custom_details."
-
-
-class Unsaid(Exception):
-    """This cannot be said here; the words name what."""
 
 
 def routing(raw: Mapping[str, Any], integrations: list[dict[str, Any]], notes: list[str]) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ def translated(product: str, move: Translation) -> tuple[dict[str, Any], list[st
     """The document, and what is not carried over, each sentence once. Raises MovingError where the answers have another form than expected."""
     try:
         document = move.document()
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise MovingError(f"{product} answered in another form than documented: {type(error).__name__} {error}") from error
     return document, list(dict.fromkeys(move.notes))
 
