@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from tests.scenarios.test_low_urgency import can_wait, low, night, weekend  # noqa: F401
 from tocsin.accounts.actor import Actor
-from tocsin.accounts.models import Organisation, User
+from tocsin.accounts.models import Membership, Organisation, User
+from tocsin.domain.escalation_policy import Target
 from tocsin.oncall import operations_people as people
+from tocsin.paging import low_urgency, rehearsal
 from tocsin.paging import operations as paging
-from tocsin.paging import rehearsal
 from tocsin.paging.models import ContactMethod
 from tocsin.response.declare_incident import declare
 from tocsin.response.hold import give_back
@@ -116,6 +122,19 @@ def test_after_own_absence_the_next_step_waits_its_wait_and_not_the_night_again(
     world.acknowledge(alert, world.cy)
 
 
+def test_the_page_of_an_alert_and_the_list_say_that_it_waits_and_nobody_is_paged_yet(weekend):  # noqa: F811
+    world, rota = weekend
+    can_wait(world, [rota])
+    alert = world.alert("A disk fills slowly", severity="SEV4")
+    client = Client()
+    client.force_login(world.cy)
+    for address in (f"/alerts/{alert.pk}/", "/alerts/"):
+        shown = " ".join(re.sub(r"<[^>]+>", " ", client.get(address).content.decode()).split())
+        assert "waits until 8 Feb" in shown and "next step" not in shown and " paging " not in shown.split("A disk fills", 1)[1]
+    shown = " ".join(re.sub(r"<[^>]+>", " ", client.get(f"/alerts/{alert.pk}/").content.decode()).split())
+    assert re.search(r"step 1 waits until 8 Feb[^:]*:\d\d for working hours: it has paged nobody yet", shown)
+
+
 def test_nothing_waits_for_the_hours_of_somebody_whom_nothing_reaches(weekend):  # noqa: F811
     world, rota = weekend
     ContactMethod.objects.filter(user__in=[world.ana, world.ben]).update(enabled=False)
@@ -127,3 +146,15 @@ def test_nothing_waits_for_the_hours_of_somebody_whom_nothing_reaches(weekend): 
     world.phone.silent()
     world.advance(days=3)
     world.phone.expect(world.cy)
+
+
+def test_many_people_in_a_step_that_waits_cost_no_more_questions_than_one(weekend):  # noqa: F811
+    world, rota = weekend
+    counted = []
+    for more in (0, 6):
+        for number in range(more):
+            Membership.objects.create(team=world.team, user=world.person(f"Dan {number}"))
+        with CaptureQueriesContext(connection) as asked:
+            assert low_urgency.held([Target("schedule", rota.pk), Target("team", world.team.pk)], {}, world.now)
+        counted.append(len(asked))
+    assert counted[0] == counted[1]

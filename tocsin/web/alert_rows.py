@@ -17,12 +17,12 @@ LONGEST_TITLE = 140
 # One statement, and only what a row shows: building models of the same costs more than reading it.
 _READ = """
 SELECT a.id, a.title, a.status, a.severity, a.event_count, a.first_seen, a.last_seen, a.resolved_at, a.suppressed_by, s.name,
-  o.state, o.due_at, o.stopped_at, e.status, e.acknowledged_at, coalesce(nullif(u.name, ''), u.email)
+  o.state, o.due_at, o.stopped_at, e.status, e.acknowledged_at, coalesce(nullif(u.name, ''), u.email), e.held_until
 FROM alerts_alert a
 LEFT JOIN alerts_service s ON s.id = a.service_id
 LEFT JOIN LATERAL (SELECT state, due_at, stopped_at FROM obligations_obligation
   WHERE alert_id = a.id AND kind = 'acknowledge' ORDER BY id DESC LIMIT 1) o ON true
-LEFT JOIN LATERAL (SELECT status, acknowledged_at, acknowledged_by_id FROM paging_escalation
+LEFT JOIN LATERAL (SELECT status, acknowledged_at, acknowledged_by_id, held_until FROM paging_escalation
   WHERE alert_id = a.id ORDER BY id DESC LIMIT 1) e ON true
 LEFT JOIN accounts_user u ON u.id = e.acknowledged_by_id
 WHERE a.id = ANY(%s)
@@ -48,6 +48,7 @@ class Shown(NamedTuple):
     run: str | None
     acknowledged_at: datetime | None
     acknowledged_by: str | None
+    held_until: datetime | None
 
 
 def read(ids: Iterable[int]) -> dict[int, Shown]:
@@ -118,6 +119,8 @@ class Rows:
             left = words.left(alert.due_at - self.now, alert.due_at, self.now)
             due = f'<time data-due="{alert.due_at.isoformat()}">{left}</time>'
             return _tag("tag-bad", "alert", f"late {due}") if alert.due_at < self.now else _tag("tag-line", "clock", f"due in {due}")
+        if alert.run == "running" and alert.held_until:
+            return _tag("tag-line", "clock", f"waits until {self._at(alert.held_until)}")
         if alert.run == "running":
             return _tag("tag-warn", "bell", "paging")
         if alert.owed in ("met", "late"):
