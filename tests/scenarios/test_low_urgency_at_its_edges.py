@@ -122,6 +122,33 @@ def test_after_own_absence_the_next_step_waits_its_wait_and_not_the_night_again(
     world.acknowledge(alert, world.cy)
 
 
+def test_a_step_that_was_due_in_working_hours_pages_after_own_absence_and_not_the_next_morning(weekend):  # noqa: F811
+    world, rota = weekend
+    can_wait(world, [rota])
+    alert = world.alert("A disk fills slowly", severity="SEV4")
+    world.advance(days=2, hours=5, minutes=55)
+    world.downtime(hours=10)  # until seven in the evening
+    world.settle()
+    world.phone.expect(world.ben, "A disk fills slowly")
+    world.acknowledge(alert, world.ben)
+
+
+def test_what_got_worse_pages_at_once_on_every_track_when_the_acknowledgement_runs_out(night):  # noqa: F811
+    world = night
+    policy = can_wait(world, [world.ana])
+    tracks = [{"name": "Owners", "steps": [world.step(world.ben)]}]
+    paging.change_policy(policy, tracks=tracks, by=world.by, now=world.now)
+    world.service.refresh_from_db()
+    alert = world.alert("A disk fills slowly", severity="SEV4")
+    world.acknowledge(alert, world.ana)
+    paging.retitle(alert_id=alert.pk, subject={"severity": "SEV1", "title": "A disk is full"}, now=world.now)
+    paging.expire_at([run.pk for run in alert.escalations.all()], world.now, by=world.by, now=world.now)
+    world.settle()
+    world.phone.expect(world.ana, "A disk is full")
+    world.phone.expect(world.ben, "A disk is full")
+    world.acknowledge(alert, world.ana)
+
+
 def test_the_page_of_an_alert_and_the_list_say_that_it_waits_and_nobody_is_paged_yet(weekend):  # noqa: F811
     world, rota = weekend
     can_wait(world, [rota])

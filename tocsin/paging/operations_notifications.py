@@ -49,7 +49,9 @@ def plan(
     `late`: so many seconds after it should have been made, where that is to be told. `by_ways`: the ways to reach them, where these are known.
     `told`: what other tracks page them with about the same: those rows stand for the new ones, or the more urgent new ones for those.
     """
-    made, opens = [], low_urgency.opens_at(user, now) if urgency == "low" else now
+    due_at = now - timedelta(seconds=late)  # hours that passed while Tocsin itself was away are not waited for again
+    opens = max(now, low_urgency.opens_at(user, due_at)) if urgency == "low" else now
+    made: list[Notification] = []
     chosen = ways(user, urgency) if by_ways is None else by_ways
     telling = one_page.once([(way.method.id, way.turn) for way in chosen], urgency, [page.told for page in told], now)
     for way in chosen:
