@@ -16,6 +16,7 @@ from tocsin.domain.asks import Answer, Effect, Kind, effect
 from tocsin.domain.ports import Outcome
 from tocsin.incidents.models import Incident, Responder
 from tocsin.lib.refusal import Refused
+from tocsin.paging import operations as paging
 from tocsin.paging.models import Ask, Escalation
 from tocsin.response import alert_effects
 from tocsin.response.acknowledge import acknowledge_alert, acknowledge_by_link
@@ -235,6 +236,18 @@ def hand(world: World, alert: Alert, **to) -> Ask:
     ask = hand_over(alert=alert, reason="My shift ends", by=by(world.ana), now=world.now, **to)
     world.settle()
     return ask
+
+
+def test_a_hand_over_that_nobody_answers_takes_nothing_from_who_has_acknowledged_since(world: World):
+    alert = had(world)
+    hand(world, alert, user=world.cy)
+    world.advance(minutes=1)
+    paging.expire_at([world.escalation(alert).pk], world.now, by=by(world.ana), now=world.now)
+    world.advance(minutes=1)
+    world.acknowledge(alert, world.ben)
+    world.phone.unread.clear()
+    world.advance(minutes=10)
+    assert world.escalation(alert).acknowledged_by == world.ben
 
 
 def test_handed_over_it_stays_with_who_has_it_until_the_other_says_yes(world: World):

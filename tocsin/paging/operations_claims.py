@@ -88,17 +88,24 @@ def _may_go(row: Notification, now: datetime) -> bool:
     if row.kind not in PAGES or row.attempt or not row.contact_method_id:
         return True
     ((alone,),), sent = together.several(
-        ("SELECT pg_try_advisory_xact_lock(7421, %s)", (row.contact_method_id % 2**31,)),
+        ("SELECT pg_try_advisory_xact_lock(7421, hashtext(%s))", (_one_at_a_time(row),)),
         (SENT, (row.contact_method_id, now - timedelta(seconds=rules.QUARTER_SECONDS), row.pk)),
     )
     if not alone:
-        return False  # another process is claiming for the same person and method: it merges or holds
+        return False  # another process is claiming for the same address: it merges or holds, and gives out its numbers in order
     until = _held_until(row, [at for (at,) in sent], now)
     if until:
         row.due_at = until
         row.history = [*row.history, line(State.PENDING, f"held back until {until:%H:%M:%S} UTC: enough pages by this method for now", now)]
         row.save(update_fields=["due_at", "history"])
     return until is None
+
+
+def _one_at_a_time(row: Notification) -> str:
+    # Where pages are answered by number, the numbers of an address that several people share come from one order.
+    if row.contact_method and NOTIFIERS[row.method_kind].abilities.two_way:
+        return f"{row.method_kind} {row.contact_method.address}"
+    return str(row.contact_method_id)
 
 
 def _held_until(row: Notification, sent: list[datetime], now: datetime) -> datetime | None:

@@ -120,9 +120,10 @@ def _settle(ask: Ask, answer: Answer, note: str, by: Actor, now: datetime) -> No
             ids = [run.pk for run in asks.held(incident_id=ask.incident_id, alert_id=ask.alert_id)]
             asks.hand_to(ids, ask.user, via=by.via, expires_minutes=_expiry(ask), now=now)
         case Effect.PAGE_AGAIN:
-            ids = [run.pk for run in asks.held(incident_id=ask.incident_id, alert_id=ask.alert_id)]
+            held = asks.held(incident_id=ask.incident_id, alert_id=ask.alert_id)
+            ids = [run.pk for run in held if run.acknowledged_at and run.acknowledged_at <= ask.asked_at]  # who took it since keeps it
             paging.give_back(ids, by=by, now=now)
-            _tell(ask, answer, "Paging has started again.", now)
+            _tell(ask, answer, "Somebody else has it by now." if held and not ids else "Paging has started again.", now)
         case Effect.TELL:
             _tell(ask, answer, "Ask somebody else, or ask again.", now)
     announce("board")
