@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from types import SimpleNamespace
 
@@ -177,6 +178,12 @@ def test_one_connection_too_many_is_told_to_come_later(mails):
     until(mails.takes_one_more)
 
 
+def answer(asked):
+    """The code that the server answers; in a thread of its own, for the browser's driver keeps a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, asked).result()[:3]
+
+
 class Asked:
     """What the hooks see of a connection, and a writer that fails as told."""
 
@@ -200,16 +207,13 @@ class Asked:
         self.server, self.envelope, self.hooks = SimpleNamespace(taken={}, unknown=0), Envelope(), mail.Recipients()
 
     def recipient(self):
-        return asyncio.run(self.hooks.handle_RCPT(self.server, None, self.envelope, "k@x.example", []))[:3]
+        return answer(self.hooks.handle_RCPT(self.server, None, self.envelope, "k@x.example", []))
 
     def data(self):
         self.server.taken = {7: ("k", "")}
         self.envelope.original_content = b"Subject: x"
 
-        async def ask():
-            return await self.hooks.handle_DATA(self.server, None, self.envelope)
-
-        return asyncio.run(ask())[:3]
+        return answer(self.hooks.handle_DATA(self.server, None, self.envelope))
 
 
 def test_a_database_that_is_away_or_overloaded_makes_the_sender_come_again(monkeypatch):

@@ -174,7 +174,7 @@ def _sign_in() -> Iterator[Finding]:
             yield Finding("good", f"{said} answers; the address to come back to that it has to know is {back}")
         else:
             yield Finding(
-                "warning", f"{said} answers {answer.status} and calls itself {str(named or 'nothing')[:200]!r}", "Check TOCSIN_OIDC_ISSUER."
+                "warning", f"{said} answers {answer.status} and calls itself {str(named or 'nothing')[:200]}", "Check TOCSIN_OIDC_ISSUER."
             )
 
 
