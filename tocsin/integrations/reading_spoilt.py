@@ -22,7 +22,7 @@ _HALF = re.compile(  # of a pair of surrogates: Python's own JSON writes bytes t
 
 
 def mended(body: bytes, *, quotes: bool = True) -> Any:
-    """The object or list that was meant; None where it stays unreadable. `body` is not nested too deep.
+    """The object or list that was meant; None where it stays unreadable, or is nested too deep.
 
     `quotes`: look for those that stand bare in a text as well; what strangers may send is not worth the time.
     """

@@ -110,7 +110,10 @@ def _shown(request: HttpRequest, chosen: Schedule) -> dict[str, Any]:
     value = queries.value(chosen, since=min(now, at) - AROUND, until=max(now, at) + AROUND)
     grid = Grid(value, people, zone, now, request.user.pk, chosen.created_at)
     # Years away from what is shown holidays are not read: what comes next is asked for around now.
-    around_now = Grid(queries.value(chosen, since=now - AROUND, until=now + AROUND), people, zone, now, request.user.pk, chosen.created_at)
+    around_now = grid
+    if abs(at - now) > AROUND:
+        near = queries.value(chosen, since=now - AROUND, until=now + AROUND)
+        around_now = Grid(near, people, zone, now, request.user.pk, chosen.created_at)
     month = shown.first if shown.view == "month" else today
     monday = month.replace(day=1) - timedelta(days=month.replace(day=1).weekday())
     if shown.view != "month":
