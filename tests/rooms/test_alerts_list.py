@@ -84,6 +84,14 @@ def test_who_has_an_alert_is_a_filter(many, world):
     world.phone.unread.clear()
 
 
+def test_what_is_one_cause_with_an_alert_that_somebody_has_is_theirs_too(many, world):
+    Alert.objects.filter(pk=many[6].pk).update(lead=many[5])
+    world.page(many[5])
+    acknowledge_alert(alert=many[5], by=world.by, now=world.now)
+    assert everything(ack=True) == [many[6].pk, many[5].pk] and many[6].pk not in everything(ack=False)
+    world.phone.unread.clear()
+
+
 def test_counts_do_not_go_on_for_ever(many):
     assert str(listing.count(AlertFilter(), clock.now(), most=50)) == "50+"
     assert str(listing.count(AlertFilter(q="web07"), clock.now())) == "1"

@@ -14,6 +14,7 @@ from tocsin.lib.refusal import Refused
 from tocsin.obligations.models import Obligation
 from tocsin.paging.models import Escalation
 from tocsin.response.declare_incident import declare
+from tocsin.response.page_someone import page_someone
 from tocsin.response.resolve import resolve
 from tocsin.response.stale import keep
 from tocsin.response.ungroup import ungroup
@@ -114,6 +115,61 @@ def test_a_worse_alert_of_the_cause_pages_again_and_for_what_it_demands(paged):
     send(paged, "c", severity="critical")
     paged.settle()
     paged.phone.expect(paged.ana, "SEV1")
+
+
+def test_pages_name_the_alert_that_is_worst_and_not_the_one_that_came_first(paged):
+    send(paged, "disk-slow", severity="warning")
+    send(paged, "checkout-down", severity="critical")
+    paged.settle()
+    told = paged.phone.expect(paged.ana, "SEV2 checkout-down")
+    assert "(and 1 more)" in told.title and "alert “checkout-down” → service" in told.text
+    send(paged, "disk-slow", status="resolved", severity="warning")
+    paged.settle()
+    paged.advance(minutes=5)
+    paged.phone.expect(paged.ben, "SEV2 checkout-down")
+    page_someone(user=paged.cy, reason="You know it", alert=alert("disk-slow"), by=paged.by, now=paged.now)
+    paged.settle()
+    paged.phone.expect(paged.cy, "SEV2 checkout-down")
+    paged.acknowledge(alert("checkout-down"), paged.ana)
+
+
+def test_a_cause_that_gets_worse_is_to_be_acknowledged_as_soon_as_the_worse_severity_says(paged):
+    send(paged, "a", severity="warning")
+    paged.settle()
+    owed = Obligation.objects.get(kind="acknowledge")
+    assert (owed.severity, owed.due_at - owed.started_at) == ("SEV3", timedelta(hours=1))
+    paged.advance(minutes=2)
+    send(paged, "b", severity="critical")
+    paged.settle()
+    paged.phone.expect(paged.ana, "SEV2 b")
+    owed.refresh_from_db()
+    assert (owed.severity, owed.clause, owed.due_at) == ("SEV2", "SEV2.response", paged.now + timedelta(minutes=15))
+    assert owed.reason == "Severity changed from SEV3 to SEV2" and owed.history[0]["reclassified"]
+    paged.acknowledge(alert("a"), paged.ana)
+
+
+def test_an_acknowledgement_that_is_late_already_stays_late_when_it_gets_worse(paged):
+    send(paged, "a", severity="warning")
+    paged.settle()
+    Obligation.objects.update(due_at=paged.now - timedelta(minutes=1))
+    send(paged, "b", severity="critical")
+    paged.settle()
+    paged.phone.expect(paged.ana, "SEV2 b")
+    assert Obligation.objects.get(kind="acknowledge").severity == "SEV3"
+    paged.acknowledge(alert("a"), paged.ana)
+
+
+def test_a_worse_alert_leaves_the_words_of_an_incident_alone(paged):
+    send(paged, "a", severity="warning")
+    paged.settle()
+    declare(title="Checkout is down", severity="SEV1", alert=alert("a"), by=paged.by, now=paged.now)
+    paged.settle()
+    paged.phone.unread.clear()  # what a declaration says has stories of its own
+    send(paged, "b", severity="critical")
+    paged.settle()
+    paged.advance(minutes=5)
+    assert {(run.subject["title"], run.subject["severity"]) for run in Escalation.objects.all()} == {("Checkout is down", "SEV1")}
+    paged.phone.unread.clear()
 
 
 def test_nobody_answered_so_the_next_alert_pages_again(paged):

@@ -36,6 +36,19 @@ def test_the_drawer_is_a_part_of_the_page_and_the_list_links_to_the_page(world, 
     assert f'data-drawer href="/alerts/{alert.pk}/"' in page("/alerts/")
 
 
+def test_an_alert_that_joined_a_cause_shows_who_is_asked_for_that_cause(world, page):  # noqa: F811
+    world.policy([world.ana])
+    lead, joined = fire(world), fire(world, "CheckoutDown")
+    assert joined.lead == lead
+    world.settle()
+    world.phone.expect(world.ana, "DiskFull")
+    for address in ("/alerts/", f"/alerts/{joined.pk}/"):
+        assert f"/alerts/{joined.pk}/do/acknowledge/" in (shown := page(address)) and "nobody is paged" not in shown
+    assert "Nobody was paged" not in shown and "→ you" in shown
+    world.acknowledge(joined, world.ana)
+    assert "CheckoutDown" in (shown := page("/alerts/?ack=yes")) and "nobody is paged" not in shown
+
+
 def test_bodies_are_shown_escaped_readable_and_bounded(world, page):  # noqa: F811
     body = {"alerts": [{"status": "firing", "labels": {"alertname": "<script>alert(1)</script>"}, "annotations": {"long": "x" * 30_000}}]}
     operations.accept(world.integration, body=json.dumps(body).encode(), protocol="in", now=clock.now())

@@ -6,10 +6,13 @@ import hashlib
 import re
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from tocsin import clock
+from tocsin.accounts.models import User
+from tocsin.alerts.models import Alert
 from tocsin.paging import messages
 from tocsin.paging.models import Escalation, Notification
 
@@ -35,6 +38,22 @@ def test_opening_the_link_changes_nothing_and_pressing_the_button_stops_the_pagi
     run = Escalation.objects.get(alert=story.loose)
     assert run.status == "acknowledged" and run.acknowledged_by == story.ana
     assert "It is yours. Paging has stopped." in client.get(path).content.decode()
+
+
+def test_it_tells_times_in_the_zone_of_whoever_is_paged_and_when_the_next_step_is(client, story, path):
+    User.objects.filter(pk=story.ana.pk).update(time_zone="Asia/Tokyo")
+    due = Escalation.objects.get(alert=story.loose).due_at.astimezone(ZoneInfo("Asia/Tokyo"))
+    shown = client.get(path).content.decode()
+    assert f"paged at {due:%H:%M}" in shown and " JST</span>" in shown and " UTC" not in shown
+
+
+def test_it_says_how_bad_the_cause_is_and_names_what_makes_it_so(client, story, path):
+    Alert.objects.filter(pk=story.loose.pk).update(cause_severity="SEV1", member_count=1)
+    worst = Alert.objects.get(pk=story.loose.pk)
+    worst.pk, worst.lead_id, worst.title, worst.severity, worst.dedup_key = None, story.loose.pk, "Everything is down", "SEV1", "worst"
+    worst.save()
+    shown = client.get(path).content.decode()
+    assert "likely SEV1" in shown and ">Everything is down</h1>" in shown
 
 
 def test_a_link_that_is_altered_or_expired_says_so_and_does_nothing(client, story, path):

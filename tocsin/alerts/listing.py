@@ -34,7 +34,7 @@ AROUND = 1_000  # alerts are numbered nearly in the order of their first event
 WORDS = (
     "to_tsvector('simple'::regconfig, translate(alerts_alert.title || ' ' || alerts_alert.dedup_key, './_:-=,;|()[]{}@#', repeat(' ', 17)))"
 )
-_ACKNOWLEDGED = "EXISTS (SELECT 1 FROM paging_escalation e WHERE e.alert_id = alerts_alert.id AND e.status = 'acknowledged')"
+_ACKNOWLEDGED = "EXISTS (SELECT 1 FROM paging_escalation e WHERE e.alert_id = coalesce(alerts_alert.lead_id, alerts_alert.id) AND e.status = 'acknowledged')"
 _INCIDENT = (
     "EXISTS (SELECT 1 FROM incidents_incidentalert l JOIN incidents_incident i ON i.id = l.incident_id"
     " WHERE l.alert_id = alerts_alert.id AND NOT i.private)"

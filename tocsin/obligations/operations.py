@@ -157,6 +157,14 @@ def reschedule(
     return row
 
 
+def draw_nearer(row: Obligation, promise: rules.Promise, *, reason: str, at: datetime) -> None:
+    """An open promise is owed as this one says, where that is sooner; what is overdue already stays so."""
+    if row.due_at is None or promise.due_at is None or not at < row.due_at or promise.due_at >= row.due_at:
+        return
+    row.severity, row.clause, row.text = promise.severity, promise.clause, promise.text[:500]
+    reschedule(row, due_at=promise.due_at, warn_at=promise.warn_at, reason=reason, at=at, reclassified=True)
+
+
 def recompute(
     procedure: Procedure,
     *,

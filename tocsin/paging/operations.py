@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from tocsin.accounts.actor import SYSTEM, Actor
 from tocsin.alerts.models import Alert
@@ -220,12 +220,10 @@ def attach(*, alert_ids: Sequence[int | None], incident_id: int, subject: dict[s
 
 
 def retitle(*, alert_id: int | None = None, incident_id: int | None = None, subject: dict[str, Any], now: datetime) -> int:
-    """The subject has other words now (title, severity): pages that have not gone out say the new ones. How many escalations changed."""
-    rows = list(
-        Escalation.objects.select_for_update(of=("self",)).filter(
-            rows_about(alert_id, incident_id), status__in=(Status.RUNNING, Status.ACKNOWLEDGED)
-        )
-    )
+    """The subject has other words now (title, severity): pages that have not gone out say the new ones. How many escalations changed.
+    An alert's escalation that belongs to an incident has the words of the incident."""
+    about = rows_about(alert_id, incident_id) if incident_id else rows_about(alert_id, None) & Q(incident_id=None)
+    rows = list(Escalation.objects.select_for_update(of=("self",)).filter(about, status__in=(Status.RUNNING, Status.ACKNOWLEDGED)))
     for row in rows:
         _reword(row, subject, now)
     return len(rows)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from django.db.models import Case, F, When
+
 from tocsin.accounts.actor import SYSTEM, Actor
 from tocsin.accounts.models import Team
 from tocsin.alerts import operations as alerts
@@ -140,7 +142,7 @@ def _worsened(rows: Sequence[Row], procedure: Procedure, now: datetime) -> None:
         if row.id != lead:
             text = f"An alert of the same cause is {row.severity}: {row.state.title}"
             record("alert_worsened", text, by=SYSTEM, now=now, alert_id=lead, data={"alert": row.id}, key=True)
-        alert_reach.again(alert, procedure, now=now)
+        alert_reach.worse(alert, procedure, before=known_as or alert.severity, now=now)
 
 
 def released(alert: Alert, procedure: Procedure, *, now: datetime) -> None:
@@ -176,7 +178,8 @@ def _causes_over(leads: Collection[int], ended: Collection[int], why: str, now: 
         paging.stop(alert_id=id, reason=why, by=by, now=now)
     obligations.not_applicable_of_alerts("acknowledge", over, reason=f"Alert {why}", at=now)
     for id in sorted(going_on & set(ended)):  # the one that leads it ended, others of the cause still fire
-        following = Alert.objects.filter(lead=id, status=Alert.Status.FIRING).order_by("id").first()
+        worst_first = Case(When(severity=F("lead__cause_severity"), then=0), default=1)
+        following = Alert.objects.filter(lead=id, status=Alert.Status.FIRING).order_by(worst_first, "id").first()
         if following:
             text = f"It ended, but the cause goes on: “{following.title}” still fires. Its pages go on, whoever has it keeps it."
             record("cause_goes_on", text, by=SYSTEM, now=now, alert_id=id, data={"alert": following.pk})

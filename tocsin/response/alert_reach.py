@@ -40,10 +40,24 @@ def first(
 
 
 def again(alert: Alert, procedure: Procedure, *, now: datetime) -> None:
-    """The cause got worse or came back: whom its severity demands is reached as well; who has it is asked again."""
+    """The cause came back: whom its severity demands is reached."""
     if not Obligation.objects.filter(alert_id=alert.pk, kind="acknowledge").exists():
         _promise(alert, procedure, now, now)
     paging.retitle(alert_id=alert.pk, subject={"severity": severity_of(alert)}, now=now)
+    _reach(alert, procedure, _incident(alert), now)
+
+
+def worse(alert: Alert, procedure: Procedure, *, before: str, now: datetime) -> None:
+    """The cause got worse: whom its severity demands is reached as well, who has it is asked again, pages say what is worst, and an
+    acknowledgement that is still owed is owed as soon as that severity demands."""
+    owed = Obligation.objects.filter(alert_id=alert.pk, kind="acknowledge").order_by("-id").first()
+    if owed is None:
+        _promise(alert, procedure, now, now)
+    elif owed.state == Obligation.State.OPEN:
+        obligations.draw_nearer(
+            owed, _acknowledgement(alert, procedure, now, now), reason=f"Severity changed from {before} to {severity_of(alert)}", at=now
+        )
+    paging.retitle(alert_id=alert.pk, subject={"severity": severity_of(alert), "title": title_of(alert)}, now=now)
     _reach(alert, procedure, _incident(alert), now)
 
 
@@ -52,20 +66,32 @@ def severity_of(alert: Alert) -> str:
     return alert.cause_severity or alert.severity
 
 
+def title_of(alert: Alert) -> str:
+    """What pages about the cause that an alert leads call it: by the alert that makes it as bad as it is."""
+    worst = severity_of(alert)
+    if worst == alert.severity:
+        return alert.title
+    members = Alert.objects.filter(lead=alert.pk, severity=worst).order_by("status", "id")  # what fires comes first
+    return members.values_list("title", flat=True).first() or alert.title
+
+
 def subject(alert: Alert) -> dict[str, object]:
     """What pages about this alert say."""
     return {
-        "title": alert.title, "severity": severity_of(alert), "service": alert.service.name if alert.service else "",
+        "title": title_of(alert), "severity": severity_of(alert), "service": alert.service.name if alert.service else "",
         "team_id": alert.service.team_id if alert.service else None, "link": f"{settings.TOCSIN_URL}/alerts/{alert.pk}/", "incident_ref": "",
         "critical": bool(alert.service and alert.service.critical), "tier": alert.service.tier if alert.service else 0,
     }  # fmt: skip
 
 
 def _promise(alert: Alert, procedure: Procedure, started_at: datetime, now: datetime) -> None:
+    obligations.owe([_acknowledgement(alert, procedure, started_at, now)], alert_id=alert.pk)
+
+
+def _acknowledgement(alert: Alert, procedure: Procedure, started_at: datetime, now: datetime) -> rules.Promise:
     team = alert.service.team if alert.service else None
     severity = severity_of(alert)
-    promised = rules.acknowledgement(procedure, severity, started_at, calendar_for(procedure.severity(severity), team, now))
-    obligations.owe([promised], alert_id=alert.pk)
+    return rules.acknowledgement(procedure, severity, started_at, calendar_for(procedure.severity(severity), team, now))
 
 
 def _reach(
@@ -104,7 +130,7 @@ def _tell_team(alert: Alert, severity: str, now: datetime) -> None:
     if alert.service is None or alert.service.team_id is None:
         record("gap", "No team was told: the alert has no service with a team", by=SYSTEM, now=now, alert_id=alert.pk)
         return
-    text = f"{severity} {alert.service.name}: {alert.title}"
+    text = f"{severity} {alert.service.name}: {title_of(alert)}"
     entry = record("team_message", text, by=SYSTEM, now=now, alert_id=alert.pk, team_id=alert.service.team_id, data={"severity": severity})
     if team := alert.service.team:
         why = f"the procedure tells the team {team.name} of {severity}"
@@ -117,6 +143,6 @@ def _make_ticket(alert: Alert, severity: str, procedure: Procedure, now: datetim
     team = alert.service.team if alert.service else None
     level = procedure.severity(severity)
     due = rules.response_due(level, now, calendar_for(level, team, now))
-    ticket = work.create_ticket(title=alert.title, alert=alert, team=team, due_at=due, now=now)
+    ticket = work.create_ticket(title=title_of(alert), alert=alert, team=team, due_at=due, now=now)
     text = f"Ticket T-{ticket.number} created, due {due:%Y-%m-%d %H:%M} UTC"
     record("ticket", text, by=SYSTEM, now=now, alert_id=alert.pk, data={"ticket": ticket.pk})

@@ -29,29 +29,25 @@ NAMES, ADDRESSES = ("text", "title", "alt"), ("href", "url", "src")  # of a link
 def context(request: HttpRequest, row: Alert) -> dict[str, Any]:
     """Everything that is known of an alert, as far as this person may know it."""
     known, runs = incidents.known_of_alert(row, request.user)  # type: ignore[arg-type]
+    if row.lead:  # its pages, and the promise to acknowledge it, are those of its cause
+        runs = incidents.known_of_alert(row.lead, request.user)[1]  # type: ignore[arg-type]
     escalations = list(runs.select_related("acknowledged_by", "policy").order_by("-id"))
     sent = Notification.objects.filter(escalation__in=[e.pk for e in escalations]).select_related("user").order_by("-id")[:PAGES]
     mine = incidents.visible_to(request.user)  # type: ignore[arg-type]
     linked = list(mine.filter(alert_links__alert=row).order_by("-id")[:INCIDENTS])
-    promise = Obligation.objects.filter(alert_id=row.pk, kind="acknowledge").order_by("-id").first()
+    promise = Obligation.objects.filter(alert_id=row.lead_id or row.pk, kind="acknowledge").order_by("-id").first()
     paging = any(e.status in (Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED) for e in escalations)
     return {
-        **_holding(request, row, escalations), "alert": row, "escalations": escalations, "escalation": escalations[0] if escalations else None, "sent": list(sent), "promise": promise,
+        **holding.context(request, ("alert_do", row.pk), escalations, alert_id=row.lead_id or row.pk), "alert": row,
+        "escalations": escalations, "escalation": escalations[0] if escalations else None, "sent": list(sent), "promise": promise,
         "entries": list(known.select_related("actor").order_by("-id")[:ENTRIES]), "linked": linked, "incident": linked[0] if linked else None,
         "open_incidents": mine.exclude(status__in=("resolved", "closed")).order_by("severity", "-id")[:30],
         "may": bool(getattr(request.user, "may_respond", False)), "here": request.path,
         "waits": paging or (promise is not None and promise.state == Obligation.State.OPEN),
         "rules": simulate_routing.told_of(row, pages.now(request))[:MOST_RULES], "events": queries_evidence.events_of(row),
-        "similar": similar(request, row), "lead": row.lead, "members": list(row.members.order_by("-id")[:MEMBERS]) if row.member_count else [],
+        "similar": similar(request, row), "lead": row.lead, "members": list(row.members.order_by("severity", "-id")[:MEMBERS]) if row.member_count else [],
         "bodies": bodies(row), "details": details(row), "feedback": feedback(request, row), "links": [one for one in row.links if isinstance(one, dict)],
     }  # fmt: skip
-
-
-def _holding(request: HttpRequest, row: Alert, runs: list[Escalation]) -> dict[str, Any]:
-    """Who has its cause, as far as this person may know of it."""
-    if row.lead:
-        runs = list(incidents.known_of_alert(row.lead, request.user)[1].select_related("acknowledged_by"))  # type: ignore[arg-type]
-    return holding.context(request, ("alert_do", row.pk), runs, alert_id=row.lead_id or row.pk)
 
 
 def feedback(request: HttpRequest, row: Alert) -> dict[str, Any]:

@@ -14,16 +14,16 @@ from tocsin.web import quiet_forms, words
 from tocsin.web.templatetags.drawings import icon, sev
 
 LONGEST_TITLE = 140
-# One statement, and only what a row shows: building models of the same costs more than reading it.
+# One statement, and only what a row shows: building models of the same costs more than reading it. Who is asked is asked for the whole cause.
 _READ = """
 SELECT a.id, a.title, a.status, a.severity, a.event_count, a.first_seen, a.last_seen, a.resolved_at, a.suppressed_by, s.name,
   o.state, o.due_at, o.stopped_at, e.status, e.acknowledged_at, coalesce(nullif(u.name, ''), u.email), e.held_until
 FROM alerts_alert a
 LEFT JOIN alerts_service s ON s.id = a.service_id
 LEFT JOIN LATERAL (SELECT state, due_at, stopped_at FROM obligations_obligation
-  WHERE alert_id = a.id AND kind = 'acknowledge' ORDER BY id DESC LIMIT 1) o ON true
+  WHERE alert_id = coalesce(a.lead_id, a.id) AND kind = 'acknowledge' ORDER BY id DESC LIMIT 1) o ON true
 LEFT JOIN LATERAL (SELECT status, acknowledged_at, acknowledged_by_id, held_until FROM paging_escalation
-  WHERE alert_id = a.id ORDER BY id DESC LIMIT 1) e ON true
+  WHERE alert_id = coalesce(a.lead_id, a.id) ORDER BY id DESC LIMIT 1) e ON true
 LEFT JOIN accounts_user u ON u.id = e.acknowledged_by_id
 WHERE a.id = ANY(%s)
 """

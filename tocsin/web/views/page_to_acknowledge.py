@@ -23,9 +23,10 @@ from tocsin.paging import operations_asks as asks
 from tocsin.paging import several
 from tocsin.paging.messages import AckLink, read_ack_link
 from tocsin.paging.models import Escalation, Notification
+from tocsin.response import alert_reach
 from tocsin.response.acknowledge import Acknowledgement, acknowledge_by_link
 from tocsin.response.answer_ask import answer_ask
-from tocsin.web import pages
+from tocsin.web import pages, words
 
 
 @needs(Needs.PUBLIC)
@@ -96,12 +97,21 @@ def _context(link: AckLink, now: Any) -> dict[str, Any]:
     done = ready is not None or counted or (run is not None and run.status in (Escalation.Status.ACKNOWLEDGED, Escalation.Status.STOPPED))
     return {
         "sent": sent, "user": user, "incident": incident, "alert": alert, "run": run, "service": service, "now": now,
-        "severity": subject.severity if subject is not None else "", "title": subject.title if subject is not None else sent.title,
+        **_words(incident, alert, sent), "zone": words.zone(user.time_zone),
         "promise": _promise(incident, alert), "done": done, "mine": bool(run and run.acknowledged_by_id == user.pk),
         "ask": asks.of_page(sent), "waits_for": several.waits_for(run) if run and counted else "",
         "test": test, "ready": ready,
         "over": incident is not None and not incident.is_open, "runbook": (alert.runbook if alert else "") or (service.runbook if service else ""),
     }  # fmt: skip
+
+
+def _words(incident: Incident | None, alert: Alert | None, sent: Notification) -> dict[str, str]:
+    """The severity and title of what the page is about: of an alert those of its cause, as its pages say them."""
+    if incident:
+        return {"severity": incident.severity, "title": incident.title}
+    if alert:
+        return {"severity": alert_reach.severity_of(alert), "title": alert_reach.title_of(alert)}
+    return {"severity": "", "title": sent.title}
 
 
 def _promise(incident: Incident | None, alert: Alert | None) -> Obligation | None:
