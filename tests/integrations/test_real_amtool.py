@@ -56,6 +56,7 @@ def test_amtool_adds_and_queries_alerts_and_silences_them_until_it_ends_the_sile
     assert silence["status"]["state"] == "active" and silence["matchers"] == [
         {"isEqual": True, "isRegex": False, "name": "alertname", "value": "DiskFull"}
     ]
+    assert names("DiskFull") == [] and names("--silenced", "DiskFull") == ["DiskFull"]  # also what fired before
     amtool(key, "alert", "add", "alertname=DiskFull", "instance=db2")
     until(lambda: tocsin.ask("GET", "/api/v2/alerts?filter=instance%3D%22db2%22")[1], bool)
     [held] = tocsin.ask("GET", "/api/v2/alerts?filter=instance%3D%22db2%22")[1]

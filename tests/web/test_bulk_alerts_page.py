@@ -96,6 +96,7 @@ def test_a_silence_goes_by_what_the_selected_alerts_share_with_a_reason_and_an_e
     rows = many(story, 3)
     told = page.post("/alerts/bulk/", {"action": "silence", "alert": [row.pk for row in rows]}).content.decode()
     assert "3 firing alerts match it now" in told and "env=prod" in told and "host=web" not in told
+    assert 'name="stop_paging" value="on" checked' in told and "Nobody is being paged for them now." in told
     form = {**hidden(told), "label": "env=prod", "confirm": "yes", "reason": "Disks are swapped"}
     refused = page.post("/alerts/bulk/", form)
     assert (
@@ -104,6 +105,7 @@ def test_a_silence_goes_by_what_the_selected_alerts_share_with_a_reason_and_an_e
     assert "Say why" in page.post("/alerts/bulk/", {**form, "hold": "60", "reason": " "}).content.decode()
     assert page.post("/alerts/bulk/", {**form, "hold": "60"}).status_code == 303
     silence = Silence.objects.get()
+    assert not silence.stop_paging  # its box was not sent
     assert silence.matchers == [{"name": "env", "value": "prod", "is_regex": False, "is_equal": True}]
     assert silence.service_id == story.service.pk
     assert timedelta(minutes=59) < silence.ends_at - clock.now() <= timedelta(minutes=60)

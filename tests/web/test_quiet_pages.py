@@ -11,6 +11,7 @@ from tests.rooms.test_quiet import fire, window
 from tests.scenarios.world import world  # noqa: F401 - a fixture
 from tocsin.accounts.models import Role
 from tocsin.alerts.models import MaintenanceWindow, Service, Silence
+from tocsin.paging.models import Escalation
 
 pytestmark = pytest.mark.django_db
 SILENCE = {"for": "1h", "matchers": 'alertname="DiskFull"', "service": "", "reason": "Known", "ends": "", "starts": ""}
@@ -36,6 +37,27 @@ def test_a_silence_is_made_after_saying_what_it_matches(world, pages):  # noqa: 
     made = Silence.objects.get()
     assert answer.status_code == 303 and answer["Location"] == f"/alerts/silences/{made.pk}/"
     assert "Known" in text(pages.get("/alerts/silences/")) and "Known" not in text(pages.get("/alerts/silences/?state=expired"))
+
+
+def test_before_it_is_made_it_says_which_pages_stop_and_stops_them_unless_that_is_unchosen(world, pages):  # noqa: F811
+    world.policy([world.ana])
+    alert = fire(world)
+    world.settle()
+    world.phone.expect(world.ana)
+    form = text(pages.get(f"/alerts/silences/new/?alert={alert.pk}"))
+    assert 'name="stop_paging" value="on" checked' in form and "Paging runs for 1 of them now." in form and "Paging</span>" in form
+    chosen = text(pages.post("/alerts/silences/new/?fragment=preview", {**SILENCE, "stop_paging": "on"}))
+    assert "For 1 it stops; what nobody has and still fires when the silence ends is paged again." in chosen
+    assert "It goes on until somebody acknowledges it." in text(pages.post("/alerts/silences/new/?fragment=preview", SILENCE))
+    pages.post("/alerts/silences/new/", SILENCE)
+    assert Escalation.objects.get().status == "running"
+    row = Silence.objects.get()
+    assert 'value="on" checked' not in text(pages.get(f"/alerts/silences/{row.pk}/"))
+    answer = pages.post(f"/alerts/silences/{row.pk}/", {**SILENCE, "stop_paging": "on"}, follow=True)
+    assert "Paging for 1 of them stopped." in text(answer) and "stopped paging for 1 alert<" in text(answer)
+    assert Escalation.objects.get().status == "stopped"
+    world.settle()
+    world.phone.unread.clear()
 
 
 WRONG = [

@@ -270,6 +270,8 @@ class Silence(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)  # after its end: the alerts it held back have been looked at again
     window = models.ForeignKey("alerts.MaintenanceWindow", null=True, blank=True, on_delete=models.CASCADE, related_name="silences")
+    stop_paging = models.BooleanField(default=False, db_default=False)  # what is open as it begins is held back as well
+    stopped = models.PositiveIntegerField(null=True, blank=True)  # pages for so many causes it stopped; empty: it has not looked yet
 
 
 from tocsin.alerts.models_quiet import BulkAction, Feedback, MaintenanceWindow, SavedView  # noqa: E402, F401 - Django looks for models here

@@ -1,4 +1,4 @@
-"""How are services, integrations, silences, verdicts and alerts by hand stored? With operations_fold the only files that write the room's tables."""
+"""How are services, integrations, verdicts and alerts by hand stored? With operations_fold the only files that write the room's tables."""
 
 from __future__ import annotations
 
@@ -9,23 +9,20 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.audit import audit
 from tocsin.accounts.models import Team
 from tocsin.alerts import queries
-from tocsin.alerts.models import Alert, Integration, RawEvent, Service, Silence
-from tocsin.alerts.operations_fold import Folded, Reading, apply, expire_due, fold_events
+from tocsin.alerts.models import Alert, Integration, RawEvent, Service
+from tocsin.alerts.operations_fold import Folded, Reading, expire_due, fold_events
 from tocsin.alerts.operations_rows import Outcome, Row, write_outcomes
 from tocsin.domain.alerts import Change
 from tocsin.domain.escalation_policy import ALL_TIERS
-from tocsin.domain.procedure.model import Procedure
-from tocsin.domain.routing import route
 from tocsin.integrations import mapping, signing
 from tocsin.integrations.registry import SOURCES
 from tocsin.lib import due
-from tocsin.lib.patterns import full_match
 from tocsin.lib.refusal import Refused, invalid
 from tocsin.lib.sealing import box
 from tocsin.paging.models import EscalationPolicy
@@ -315,35 +312,3 @@ def resolve(alert: Alert, *, now: datetime) -> bool:
     )
     alert.refresh_from_db(fields=["status", "resolved_at", "ends_at", "stale_at", "asked_at", "calm_at"])
     return bool(ended)
-
-
-# -- silences -----------------------------------------------------------------------------------------------------------
-
-
-def release(now: datetime, procedure: Procedure) -> list[Alert]:
-    """Look again at what silences held back that are over; the alerts that still fire and that no other silence holds."""
-    queries.hold_folding()
-    over = queries.ended_silences(now)
-    if not over:
-        return []
-    directory, released = queries.directory(now), []
-    prefixes = Q()
-    for silence in over:
-        prefixes |= Q(suppressed_by__startswith=f"{queries.as_rule(silence).label}:")
-    held = Alert.objects.select_for_update(of=("self",)).filter(prefixes, status=Alert.Status.FIRING)
-    for alert in held.select_related("integration", "service").order_by("id"):  # the first that came leads
-        decision = route(queries.subject(alert, alert.integration), directory, procedure, now, full_match)
-        own = {name: value for name, value in alert.labels.items() if name not in alert.added_labels}
-        apply(alert, decision, own, alert.group_key.removeprefix("named "))
-        alert.labels = {**own, **alert.added_labels}
-        alert.save(update_fields=[
-            "service", "severity", "severity_reason", "suppressed_by", "trace", "route", "rule_id", "policy", "links", "added_labels", "labels",
-            "group_key", "group_minutes",
-        ])  # fmt: skip
-        if not alert.suppressed_by:
-            released.append(alert)
-    Silence.objects.filter(pk__in=[silence.pk for silence in over]).update(released_at=now)
-    from tocsin.alerts import operations_quiet  # which itself ends silences by this file
-
-    operations_quiet.roll(over, now)
-    return released

@@ -64,11 +64,11 @@ def hold_folding() -> None:
 
 
 class Overdue(NamedTuple):
-    """Has an alert run out; has a silence ended that nobody looked at; is a flapping alert calm; was one not renewed for long; is it time to
-    say again that somebody is at work?"""
+    """Has an alert run out; has a silence begun or ended that nobody looked at; is a flapping alert calm; was one not renewed for long; is it
+    time to say again that somebody is at work?"""
 
     expired: bool
-    ended: bool
+    silences: bool
     calm: bool
     stale: bool
     unattended: bool
@@ -84,10 +84,11 @@ IN_GRACE = (
 
 # Materialised: else the clock is asked again for each row that is compared with it. The earliest of a column is one step into its index; "is there
 # one before now?" reads the whole table, since PostgreSQL takes it that a third of the rows would answer.
+SILENCE_DUE = "least(s.ends_at, s.ended_at, CASE WHEN s.stop_paging AND s.stopped IS NULL THEN s.starts_at END)"
 OVERDUE = (
     "WITH clock AS MATERIALIZED (SELECT tocsin_now() AS at) "  # noqa: S608
     f"SELECT (SELECT min(a.ends_at) FROM alerts_alert a WHERE a.status = 'firing') <= clock.at AND NOT {IN_GRACE},"
-    " EXISTS (SELECT 1 FROM alerts_silence s WHERE s.released_at IS NULL AND least(s.ends_at, s.ended_at) <= clock.at),"
+    f" EXISTS (SELECT 1 FROM alerts_silence s WHERE s.released_at IS NULL AND {SILENCE_DUE} <= clock.at),"
     " (SELECT min(a.calm_at) FROM alerts_alert a) <= clock.at,"
     f" (SELECT min(a.stale_at) FROM alerts_alert a WHERE a.status = 'firing') <= clock.at AND NOT {IN_GRACE},"
     f" NOT EXISTS (SELECT 1 FROM alerts_attendance w WHERE w.at > clock_timestamp() - interval '{ATTEND_EVERY}')"
@@ -104,12 +105,13 @@ def overdue() -> Overdue:
 
 NEXT_DUE = (
     f"SELECT least(CASE WHEN NOT {IN_GRACE} THEN (SELECT min(a.ends_at) FROM alerts_alert a WHERE a.status = 'firing') END,"  # noqa: S608
-    " (SELECT min(s.ends_at) FROM alerts_silence s WHERE s.released_at IS NULL), (SELECT min(a.calm_at) FROM alerts_alert a)) - tocsin_now()"
+    f" (SELECT min({SILENCE_DUE}) FROM alerts_silence s WHERE s.released_at IS NULL), (SELECT min(a.calm_at) FROM alerts_alert a)) - tocsin_now()"
 )
 
 
 def next_due() -> timedelta | None:
-    """How long until the next alert runs out (none does after a gap of ours), silence ends or flapping alert has been calm for long enough."""
+    """How long until the next alert runs out (none does after a gap of ours), silence begins or ends, or flapping alert has been calm for long
+    enough."""
     with connection.cursor() as cursor:
         cursor.execute(NEXT_DUE)
         return cursor.fetchone()[0]
@@ -242,6 +244,12 @@ def alerts(*, service: int | None = None, status: str = "", q: str = "", integra
 def ended_silences(now: datetime) -> list[Silence]:
     """Silences that ended and whose alerts nobody has looked at since."""
     return list(Silence.objects.filter(Q(ends_at__lte=now) | Q(ended_at__lte=now), released_at=None).order_by("id")[:50])
+
+
+def begun_silences(now: datetime) -> list[Silence]:
+    """Silences in force that are to hold back what was open as they began, and have not looked at it yet."""
+    rows = Silence.objects.filter(stop_paging=True, stopped=None, starts_at__lte=now, ends_at__gt=now, ended_at=None, released_at=None)
+    return list(rows.select_related("window", "created_by").order_by("id")[:50])
 
 
 def event_states(integration: Integration | None = None) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from tocsin.lib import recurrence
 from tocsin.lib.patterns import full_match
 
 MOST_MATCHED = 2_000  # open alerts that a preview looks at, the newest
+MOST_URGENT = 5_000  # open alerts of causes that somebody is paged for or has, which it looks at besides
 SAMPLES = 5
 MOST_HELD = 200  # alerts held back that a page counts
 MOST_IN_FORCE = 1_000
@@ -24,32 +25,38 @@ STATES = {"active": "Active", "pending": "Pending", "expired": "Expired"}
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """Open alerts that match: how many of the `looked_at` newest, the newest of them, and the teams whose services they are of."""
+    """Open alerts that match, those of urgent causes first, then the newest; of how many newest; and the teams whose services they are of."""
 
-    number: int
+    alerts: tuple[Alert, ...]
     looked_at: int
     more: bool  # there are older open alerts that nobody looked at
-    samples: tuple[Alert, ...]
     teams: frozenset[int]
+
+    @property
+    def number(self) -> int:
+        return len(self.alerts)
 
     def __str__(self) -> str:
         alerts = "open alert" if self.number == 1 else "open alerts"
         return f"{self.number:,} {alerts}" + (f" of the newest {self.looked_at:,}" if self.more else "")
 
 
-def matched(matchers: Sequence[dict[str, Any]], services: Sequence[int] | None, now: datetime) -> Matched:
-    """Open alerts that these matchers would hold back, of these services (None: of any)."""
+def matched(matchers: Sequence[dict[str, Any]], services: Sequence[int] | None, now: datetime, first: Collection[int] = ()) -> Matched:
+    """Open alerts that these matchers would hold back, of these services (None: of any): among the newest, and before them those of these causes
+    (`first`: by the alerts that lead them)."""
     rows = Alert.objects.filter(status=Alert.Status.FIRING).select_related("service", "integration").defer("details", "trace")
     rows = rows if services is None else rows.filter(service_id__in=services)
+    urgent = rows.filter(Q(pk__in=first) | Q(lead__in=first)).order_by("-id")[:MOST_URGENT] if first else []
     newest = list(rows.order_by("-id")[: MOST_MATCHED + 1])
     wanted = frozenset(services) if services is not None else None
     rule = SilenceRule(0, queries.matchers(list(matchers)), now, now + timedelta(seconds=1), services=wanted)
+    looked_at = {one.pk: one for one in (*urgent, *newest[:MOST_MATCHED])}
     found = [
-        one for one in newest[:MOST_MATCHED]
+        one for one in looked_at.values()
         if silenced(queries.subject(one, one.integration), one.service_id, [rule], now, full_match, one.labels)
     ]  # fmt: skip
     teams = frozenset(one.service.team_id for one in found if one.service and one.service.team_id)
-    return Matched(len(found), min(len(newest), MOST_MATCHED), len(newest) > MOST_MATCHED, tuple(found[:SAMPLES]), teams)
+    return Matched(tuple(found), min(len(newest), MOST_MATCHED), len(newest) > MOST_MATCHED, teams)
 
 
 def silences(state: str, now: datetime) -> QuerySet[Silence]:

@@ -11,16 +11,22 @@ from ninja.responses import Status
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
+from tocsin.alerts import operations_silences as silences
 from tocsin.alerts import queries_quiet
 from tocsin.alerts.models import Silence
 from tocsin.api.acting import acting
 from tocsin.api.incident_shapes import person
 from tocsin.api.paging import Paging, page
 from tocsin.api.shapes import Body, rfc3339
+from tocsin.domain.quiet import Fate
 from tocsin.lib.refusal import invalid, missing
 from tocsin.response import silence as verbs
+from tocsin.response import silenced_now
 
 router = Router(tags=["Silences"])
+
+
+STOP = "What fires as it begins is held back as well, and its pages stop; else only what comes from then on."
 
 
 class MatcherBody(Body):
@@ -40,7 +46,17 @@ class NewSilence(Body):
     starts_at: datetime | None = None
     ends_at: datetime
     reason: str = Field(max_length=1000)
+    stop_paging: bool = Field(True, description=STOP)
     by: int | None = None
+
+
+class PreviewedSilence(Body):
+    """What would be silenced."""
+
+    matchers: list[MatcherBody] = Field(default_factory=list, max_length=20)
+    service: int | None = None
+    starts_at: datetime | None = None
+    stop_paging: bool = Field(True, description=STOP)
 
 
 class ChangedSilence(Body):
@@ -50,6 +66,7 @@ class ChangedSilence(Body):
     service: int | None = None
     ends_at: datetime | None = None
     reason: str | None = Field(None, max_length=1000)
+    stop_paging: bool | None = Field(None, description=STOP)
     by: int | None = None
 
 
@@ -59,7 +76,7 @@ def shape(silence: Silence) -> dict[str, Any]:
         "id": silence.pk, "matchers": silence.matchers, "service": silence.service_id, "starts_at": rfc3339(silence.starts_at),
         "ends_at": rfc3339(silence.ends_at), "ended_at": rfc3339(silence.ended_at), "maintenance_window": silence.window_id,
         "state": queries_quiet.state_of(silence, clock.now()), "reason": silence.reason,
-        "created_by": person(silence.created_by), "author": silence.author, "created_at": rfc3339(silence.created_at),
+        "stop_paging": silence.stop_paging, "stopped": silence.stopped, "created_by": person(silence.created_by), "author": silence.author, "created_at": rfc3339(silence.created_at),
     }  # fmt: skip
 
 
@@ -83,10 +100,32 @@ def list_silences(request: HttpRequest, paging: Query[Paging], active: bool | No
 @router.post("", response={201: dict})
 @needs(Needs.RESPOND)
 def add_silence(request: HttpRequest, body: NewSilence):
-    """Silence what matches. Without a service at most 24 hours, unless an administrator makes it; teams and administrators are told."""
+    """Silence what matches, and stop paging for it. Without a service at most 24 hours, unless an administrator makes it; teams and administrators
+    are told."""
     _zoned(body, "starts_at", "ends_at")
     fields = body.model_dump(exclude={"by"})
     return Status(201, shape(verbs.silence(**fields, by=acting(request, body.by), now=clock.now())))
+
+
+@router.post("/preview")
+@needs(Needs.RESPOND)
+def preview_silence(request: HttpRequest, body: PreviewedSilence):
+    """What a silence would do now, in numbers and sentences: open alerts that match, for how many causes of them pages run, and what becomes of
+    these. Nothing is changed."""
+    _zoned(body, "starts_at")
+    now, matchers = clock.now(), [one.model_dump() for one in body.matchers]
+    silences.check_scope(matchers=matchers, service=body.service)
+    found = silenced_now.look(matchers, [body.service] if body.service is not None else None, now)
+    later = body.starts_at is not None and body.starts_at > now
+    return {
+        "open_alerts": found.matched.number, "all_looked_at": not found.matched.more, "paged": len(found.paged),
+        "stops": found.of(Fate.STOPS) if body.stop_paging else 0, "of_incidents": found.of(Fate.OF_AN_INCIDENT),
+        "others_fire": found.of(Fate.OTHERS_FIRE), "alerts": [
+            {"id": one.pk, "title": one.title, "severity": one.severity, "paged": (one.lead_id or one.pk) in found.paged}
+            for one in found.samples
+        ],
+        "sentences": [f"It matches {found.matched} now.", *found.sentences(stop=body.stop_paging, later=later)],
+    }  # fmt: skip
 
 
 @router.get("/{int:silence_id}")

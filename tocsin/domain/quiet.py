@@ -1,11 +1,14 @@
-"""How broad may a silence be, and how are its matchers written by people?"""
+"""How broad may a silence be, which pages does it stop, and how are its matchers written by people?"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 
 LONGEST_BROAD = timedelta(hours=24)
@@ -23,6 +26,66 @@ def too_broad(length: timedelta, *, scoped: bool, administrator: bool, recurs: b
     if recurs:
         return "Without a service or a team only an administrator plans what recurs: name services or a team, or ask one."
     return "Without a service it lasts at most 24 hours, because it may hold back everything: name a service, or ask an administrator."
+
+
+# -- pages that run already --------------------------------------------------------------------------------------------
+
+
+class Fate(StrEnum):
+    """What becomes of the pages that run for a cause when a silence matches alerts of it."""
+
+    STOPS = "stops"
+    OF_AN_INCIDENT = "of_an_incident"  # it is declared: the incident's own end stops them
+    OTHERS_FIRE = "others_fire"  # alerts of the cause that do not match would wake nobody any more
+    NONE_RUN = "none_run"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A cause that a silence matches alerts of: how many of it fire and page, how many of these it matches, and which pages run for it."""
+
+    lead: int
+    firing: int
+    matched: int
+    paged: bool = False
+    incident: bool = False
+
+    @property
+    def all_held(self) -> bool:
+        """Whether nothing of it is left that pages."""
+        return not self.incident and self.matched >= self.firing
+
+
+def fate(cause: Cause) -> Fate:
+    """Only pages of which everything that still fires is silenced stop, and none of an incident that somebody declared."""
+    if cause.incident:
+        return Fate.OF_AN_INCIDENT
+    if not cause.paged:
+        return Fate.NONE_RUN
+    return Fate.STOPS if cause.all_held else Fate.OTHERS_FIRE
+
+
+def outlook(causes: Iterable[Cause], *, stop: bool, later: bool = False) -> list[str]:
+    """What becomes of the pages that run, in sentences. `stop`: whether the silence is to stop them; `later`: it begins later."""
+    of = Counter(fate(cause) for cause in causes)
+    running = of[Fate.STOPS] + of[Fate.OTHERS_FIRE] + of[Fate.OF_AN_INCIDENT]
+    if not running:
+        return ["Nobody is being paged for them now."]
+    said = [f"Paging runs for {running:,} of them now."]
+    if not stop:
+        return [*said, f"{_it(running)} until somebody acknowledges it."]
+    if of[Fate.STOPS]:
+        when = " when it starts" if later else ""
+        said.append(f"For {of[Fate.STOPS]:,} it stops{when}; what nobody has and still fires when the silence ends is paged again.")
+    if n := of[Fate.OF_AN_INCIDENT]:
+        said.append(f"For {n:,} it goes on: {'an incident is' if n == 1 else 'incidents are'} declared.")
+    if n := of[Fate.OTHERS_FIRE]:
+        said.append(f"For {n:,} it goes on: other alerts of the same cause fire and do not match.")
+    return said
+
+
+def _it(number: int) -> str:
+    return "It goes on" if number == 1 else "Each goes on"
 
 
 def written(matchers: Sequence[Mapping[str, Any]]) -> str:

@@ -132,10 +132,10 @@ def route(subject: Subject, directory: Directory, procedure: Procedure, now: dat
     proposal = _severity(subject, service, walk, procedure, trace)
     silence = silenced(subject, service.id if service else None, directory.silences, now, full_match, {**subject.labels, **walk.added})
     if silence:
-        trace.append(f"{_label(silence).capitalize()} holds its pages back until {silence.ends_at:%Y-%m-%d %H:%M} UTC: {silence.reason}.")
+        trace.append(trace_of(silence))
     else:
         trace.append("No silence matches it.")
-    held_by = f"{_label(silence)}: {silence.reason}"[:200] if silence else ""
+    held_by = held_words(silence) if silence else ""
     if then.suppress:
         held_by = _suppressing(walk)
         trace.append(f"Its pages are held back: suppressed by {held_by}.")
@@ -217,6 +217,16 @@ def _rule_for(walk: Walk, what: str) -> str:
 
 def _suppressing(walk: Walk) -> str:
     return f"routing rule “{_rule_for(walk, 'suppress')}”"[:200]
+
+
+def held_words(silence: SilenceRule) -> str:
+    """What an alert says of the silence that holds its pages back."""
+    return f"{_label(silence)}: {silence.reason}"[:200]
+
+
+def trace_of(silence: SilenceRule) -> str:
+    """The sentence about it for an alert's trace."""
+    return f"{_label(silence).capitalize()} holds its pages back until {silence.ends_at:%Y-%m-%d %H:%M} UTC: {silence.reason}."
 
 
 def _label(silence: SilenceRule) -> str:

@@ -20,6 +20,7 @@ from tocsin.alerts.models import Alert, Service, Silence
 from tocsin.domain import quiet
 from tocsin.domain.routing import Matcher
 from tocsin.intake.alertmanager import PostableSilence
+from tocsin.lib.conflicts import again_on_conflict
 from tocsin.lib.patterns import complaint, full_match
 from tocsin.lib.refusal import Refused, missing
 from tocsin.response import silence as verbs
@@ -205,6 +206,7 @@ def silence(integration: int | None, key: str, outside: str) -> dict[str, Any]:
     return silence_shape(_row(outside), clock.now())
 
 
+@again_on_conflict
 @transaction.atomic
 def save_silence(integration: int | None, key: str, body: PostableSilence) -> dict[str, str]:
     """A new silence, or an old one otherwise: what is over, or has not begun and is to begin at another time, is replaced."""
@@ -225,11 +227,14 @@ def save_silence(integration: int | None, key: str, body: PostableSilence) -> di
             _refuse_everything(matchers)
         state = queries_quiet.state_of(row, now)
         if state == "active" or (state == "pending" and abs((row.starts_at - body.startsAt).total_seconds()) < 1):
-            changed = verbs.change(row, matchers=matchers, service=service, ends_at=body.endsAt, reason=body.comment, by=by, now=now)
+            changed = verbs.change(
+                row, matchers=matchers, service=service, ends_at=body.endsAt, reason=body.comment, by=by, now=now, stop_paging=True
+            )
             return {"silenceID": queries.outside_id(changed.pk)}
         verbs.end(row, by=by, now=now)
     made = verbs.silence(
-        matchers=matchers, service=service, starts_at=starts, ends_at=body.endsAt, reason=body.comment, by=by, now=now, author=body.createdBy
+        matchers=matchers, service=service, starts_at=starts, ends_at=body.endsAt, reason=body.comment, by=by, now=now, author=body.createdBy,
+        stop_paging=True,  # as Alertmanager does
     )  # fmt: skip
     return {"silenceID": queries.outside_id(made.pk)}
 

@@ -31,14 +31,24 @@ from tocsin.paging.operations_contacts import (
     set_quiet,
     verify,
 )
-from tocsin.paging.operations_ending import NEVER_PAGED, acknowledge, expire_at, give_back, rows_about, stop, with_pages
+from tocsin.paging.operations_ending import (
+    NEVER_PAGED,
+    acknowledge,
+    expire_at,
+    give_back,
+    hold_back,
+    locked_of,
+    rows_about,
+    stop,
+    with_pages,
+)
 from tocsin.paging.operations_notifications import shown
 from tocsin.paging.operations_policies import change_policy, create_policy, policy_of, remove_policy
 from tocsin.paging.operations_steps import LOOP, Status, advance, hurry, snapshot, tell
 
 __all__ = [
     "LOOP", "NEVER_PAGED", "acknowledge", "add_method", "add_rule", "advance", "attach", "change_method", "change_policy", "create_policy", "expire_at", "give_back",
-    "hurry", "invitation", "notice", "page_person", "policy_of", "remove_method", "remove_policy", "remove_rule", "retitle", "send_code", "send_test",
+    "hold_back", "hurry", "invitation", "locked_of", "notice", "page_person", "policy_of", "remove_method", "remove_policy", "remove_rule", "retitle", "send_code", "send_test",
     "set_quiet", "shown", "start", "stop", "verify", "with_pages",
 ]  # fmt: skip
 
@@ -180,8 +190,15 @@ def _again(escalation: Escalation, now: datetime) -> None:
     why = (
         f"{who.name}, who had it, has left" if who and who.removed_at else f"The acknowledgement by {who.name if who else 'nobody'} ran out"
     )
-    tell(escalation, "acknowledgement_expired", f"{why}; paging starts again.", now)
+    held = _held_back(escalation)
+    if held:  # it is paged for when that ends, as nobody has it any more
+        escalation.status = Status.STOPPED
+        escalation.save(update_fields=["status"])
+    then = f"nobody is paged while it is held back by {held}" if held else "paging starts again"
+    tell(escalation, "acknowledgement_expired", f"{why}; {then}.", now)
     showing.refresh(escalation.notifications.all(), now)
+    if held:
+        return
     policy, own = _policy_now(escalation), escalation.policy_track
     if own:
         escalation.reason = why
@@ -193,6 +210,15 @@ def _again(escalation: Escalation, now: datetime) -> None:
         incident_id=escalation.incident_id, reason=why, now=now,
         urgency="high" if escalation.urgency == "high" else "",
     )  # fmt: skip
+
+
+def _held_back(escalation: Escalation) -> str:
+    """What holds back everything that still fires of its cause; empty where something does fire that pages, or an incident has it."""
+    if escalation.incident_id or escalation.alert_id is None:
+        return ""
+    about = Q(pk=escalation.alert_id) | Q(lead=escalation.alert_id)
+    held = list(Alert.objects.filter(about, status=Alert.Status.FIRING).order_by("id").values_list("suppressed_by", flat=True))
+    return held[0] if held and all(held) else ""
 
 
 def _policy_now(escalation: Escalation) -> EscalationPolicy | None:

@@ -121,6 +121,31 @@ def stop(
     return stopped
 
 
+def hold_back(*, alert_id: int, reason: str, by: Actor = SYSTEM, now: datetime) -> list[Escalation]:
+    """End the pages of an alert that still fires, because it is silenced. Whoever has it keeps it; what an incident or a person asks for goes
+    on. What ran."""
+    locked_of([alert_id])  # one that an acknowledgement's end has just started is seen after this
+    rows = Escalation.objects.select_for_update(of=("self",)).filter(alert_id=alert_id, incident_id=None)
+    rows = rows.filter(status__in=(Status.RUNNING, Status.EXHAUSTED)).exclude(track="canary").order_by("id")
+    stopped = []
+    for row in (found := list(rows)):
+        if row.status == Status.RUNNING:
+            stopped.append(row)
+            tell(row, "escalation_stopped", f"Paging stopped: {reason}.", now, by)
+        row.status, row.due_at, row.finished_at = Status.STOPPED, None, row.finished_at or now
+        statements.update(row, "status", "due_at", "finished_at")
+    pages = Notification.objects.filter(escalation__in=found)
+    notifications.cancel(pages.filter(kind__in=notifications.PAGES), reason, now)
+    showing.refresh(pages, now)
+    return stopped
+
+
+def locked_of(alert_ids: Collection[int]) -> None:
+    """Wait for whoever changes an escalation of these alerts, and keep others from it until the transaction ends."""
+    rows = Escalation.objects.select_for_update(of=("self",)).filter(alert_id__in=list(alert_ids)).order_by("id")
+    list(rows.values_list("id", flat=True))
+
+
 def with_pages(alert_ids: Collection[int]) -> list[int]:
     """Those of these alerts about which a page, an escalation or its expiry could still go on."""
     ids = list(alert_ids)

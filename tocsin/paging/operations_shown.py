@@ -98,7 +98,10 @@ def note(row: Notification) -> str:
         subject: dict[str, Any] = {"alert_id": run.alert_id, "incident_id": run.incident_id}
         later = Escalation.objects.filter(track=run.track, policy_track=run.policy_track, episode__gt=run.episode, **subject)
         return f"{who} had it from {since} on; then it was paged again." if later.exists() else f"{who} has it, since {since}."
-    return "It is over: nobody is paged for it any more." if run.status == Status.STOPPED else ""
+    if run.status != Status.STOPPED:
+        return ""
+    held = Alert.objects.filter(pk=run.alert_id or 0, status="firing").values_list("suppressed_by", flat=True).first()
+    return f"Nobody is paged for it now: {held}" if held else "It is over: nobody is paged for it any more."
 
 
 def _newest(row: Notification) -> Escalation | None:

@@ -125,30 +125,45 @@ def _come_back(ids: Sequence[int], now: datetime) -> None:
 
 def _worsened(rows: Sequence[Row], procedure: Procedure, now: datetime) -> None:
     """Alerts that got worse, and new ones that are worse than everything in their cause: the cause is paged for the worst of them."""
-    worst: dict[int, Row] = {}
-    for row in rows:
-        if not row.suppressed_by and (before := worst.setdefault(row.leader, row)) is not row:
-            worst[row.leader] = row if worse_of(procedure, row.severity, before.severity) != before.severity else before
+    _worse([(row.leader, row.id, row.severity, row.state.title) for row in rows if not row.suppressed_by], procedure, now)
+
+
+def _worse(alerts_of: Sequence[tuple[int, int, str, str]], procedure: Procedure, now: datetime) -> None:
+    """The same for alerts by the lead of their cause, id, severity and title."""
+    worst: dict[int, tuple[int, int, str, str]] = {}
+    for one in alerts_of:
+        if (before := worst.setdefault(one[0], one)) is not one:
+            worst[one[0]] = one if worse_of(procedure, one[2], before[2]) != before[2] else before
     if not worst:
         return
-    known = _with_services(worst)
-    for lead, row in worst.items():
+    known, levels = _with_services(worst), {level.id for level in procedure.severities}
+    for lead, id, severity, title in worst.values():
         alert = known[lead]
-        known_as = alert.cause_severity
-        alert.cause_severity = worse_of(procedure, row.severity, *([known_as] if known_as else []))
+        known_as = alert.cause_severity if alert.cause_severity in levels else ""  # else it is of an earlier procedure
+        alert.cause_severity = worse_of(procedure, severity, *([known_as] if known_as else []))
         if alert.cause_severity == known_as:
             continue
         alerts.begin_cause(alert, severity=alert.cause_severity, at=alert.cause_at or now)
-        if row.id != lead:
-            text = f"An alert of the same cause is {row.severity}: {row.state.title}"
-            record("alert_worsened", text, by=SYSTEM, now=now, alert_id=lead, data={"alert": row.id}, key=True)
+        if id != lead:
+            text = f"An alert of the same cause is {severity}: {title}"
+            record("alert_worsened", text, by=SYSTEM, now=now, alert_id=lead, data={"alert": id}, key=True)
         alert_reach.worse(alert, procedure, before=known_as or alert.severity, now=now)
 
 
-def released(alert: Alert, procedure: Procedure, *, now: datetime) -> None:
-    """What held it back is over and it still fires: paged as if it were new, unless it is one more sign of a cause."""
+def all_released(released_now: Sequence[Alert], procedure: Procedure, *, now: datetime) -> None:
+    """What held these back is over and they still fire: causes that nobody has or is asked for are paged, and such as got worse meanwhile."""
+    paged = causes.settle_released(released_now, procedure, now)
+    for alert in released_now:
+        released(alert, procedure, now=now, paged=alert.pk in paged)
+    had = [alert for alert in released_now if (alert.lead_id or alert.pk) not in paged]
+    _worse([(alert.lead_id or alert.pk, alert.pk, alert.severity, alert.title) for alert in had], procedure, now)
+
+
+def released(alert: Alert, procedure: Procedure, *, now: datetime, paged: bool = True) -> None:
+    """What held it back is over and it still fires: paged as if it were new, unless it is one more sign of a cause, or somebody has its cause
+    or is asked for it already (not `paged`)."""
     record("silence_ended", "What held it back is over and it still fires", by=SYSTEM, now=now, alert_id=alert.pk)
-    if alert.lead_id is None:
+    if paged and alert.lead_id is None:
         alert_reach.first(_with_services([alert.pk])[alert.pk], procedure, accepted_at=now, now=now, restarted=True)
 
 
@@ -177,6 +192,9 @@ def _causes_over(leads: Collection[int], ended: Collection[int], why: str, now: 
     for id in paging.with_pages(over):
         paging.stop(alert_id=id, reason=why, by=by, now=now)
     obligations.not_applicable_of_alerts("acknowledge", over, reason=f"Alert {why}", at=now)
+    for id, held in causes.all_held(going_on).items():  # what still fires of it is silenced
+        if paging.hold_back(alert_id=id, reason=f"what else fires of its cause is held back by {held}", by=by, now=now):
+            obligations.not_applicable_of_alerts("acknowledge", [id], reason=f"Held back by {held}", at=now)
     for id in sorted(going_on & set(ended)):  # the one that leads it ended, others of the cause still fire
         worst_first = Case(When(severity=F("lead__cause_severity"), then=0), default=1)
         following = Alert.objects.filter(lead=id, status=Alert.Status.FIRING).order_by(worst_first, "id").first()

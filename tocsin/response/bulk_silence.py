@@ -11,7 +11,7 @@ from tocsin.alerts import listing
 from tocsin.alerts.models import Alert, Service
 from tocsin.domain.alert_filters import AlertFilter
 from tocsin.lib.refusal import invalid
-from tocsin.response import frame
+from tocsin.response import frame, silenced_now
 
 MOST_MATCHERS = 20  # of a silence
 _NARROWING = {
@@ -32,7 +32,7 @@ class SilencePlan:
 
 def plan(
     *, alert_ids: Sequence[int] = (), wanted: AlertFilter | None = None, kept: Sequence[tuple[str, str]] | None = None, by: Actor,
-    now: datetime,
+    now: datetime, stop_paging: bool = True,
 ) -> SilencePlan:  # fmt: skip
     """From chosen alerts what all of them share, from filters their labels and service. `kept`: only these of the labels.
 
@@ -58,7 +58,8 @@ def plan(
     about = [f"{name}={value}" for name, value in labels] + ([f"the service {service.name}"] if service else [])
     said.insert(0, f"New pages of alerts with {', '.join(about)} are held back until it ends.")
     said.append(f"{number} firing alert{'' if str(number) == '1' else 's'} match{'es' if str(number) == '1' else ''} it now.")
-    said.append("Paging that runs already goes on until somebody acknowledges it; what still fires when the silence ends is paged then.")
+    matchers = [{"name": name, "value": value} for name, value in labels]
+    said += silenced_now.look(matchers, [service.pk] if service else None, now).sentences(stop=stop_paging)
     return SilencePlan(tuple(labels), service.pk if service else None, service.name if service else "", tuple(said))
 
 

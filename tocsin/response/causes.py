@@ -14,7 +14,9 @@ from tocsin.alerts.operations import Row
 from tocsin.domain.alerts import AlertState
 from tocsin.domain.grouping import Cause, Causes, Joins, Newcomer, decide
 from tocsin.domain.procedure.model import Procedure
+from tocsin.domain.severity import worse_of
 from tocsin.lib import together
+from tocsin.paging import operations as paging
 
 MOST_CAUSES = 500
 LONGEST_WINDOW = timedelta(minutes=1440)
@@ -28,6 +30,14 @@ SELECT a.id, a.service_id, a.integration_id, a.group_key, coalesce(nullif(a.caus
 FROM alerts_alert a
 WHERE a.lead_id IS NULL AND a.cause_at > %s AND (a.service_id = ANY(%s) OR (a.service_id IS NULL AND a.integration_id = %s))
 ORDER BY a.cause_at DESC LIMIT %s
+"""
+# Nothing of it fires that is not held back; asked so that it is known at the first that is not.
+ALL_HELD = """
+SELECT l.id, coalesce((SELECT a.suppressed_by FROM alerts_alert a WHERE a.id = l.id AND a.status = 'firing'),
+    (SELECT m.suppressed_by FROM alerts_alert m WHERE m.lead_id = l.id AND m.status = 'firing' LIMIT 1))
+FROM unnest(%s::bigint[]) AS l(id)
+WHERE NOT EXISTS (SELECT 1 FROM alerts_alert a WHERE a.id = l.id AND a.status = 'firing' AND a.suppressed_by = '')
+    AND NOT EXISTS (SELECT 1 FROM alerts_alert m WHERE m.lead_id = l.id AND m.status = 'firing' AND m.suppressed_by = '')
 """
 
 
@@ -122,6 +132,33 @@ def settle_stored(stored: Sequence[Alert], procedure: Procedure, now: datetime) 
         place([row for _, row in pairs], integration, procedure, queries.facts(now).grouping, now)
         for alert, row in pairs:
             alerts.settle_in(alert, row)
+
+
+def settle_released(released: Sequence[Alert], procedure: Procedure, now: datetime) -> set[int]:
+    """Decide about the causes of stored alerts that nothing holds back any more; those that are to be paged for. Whoever has a cause keeps it,
+    one that is asked for or in the hands of an incident goes on, and another one is paged for once."""
+    of = {alert.lead_id or alert.pk for alert in released}
+    paging.locked_of(of)
+    asked = asked_for(of)
+    leads = {alert.pk for alert in released if alert.lead_id is None and (alert.cause_at or alert.pk in asked)}
+    for alert in released:
+        if alert.pk in leads and (alert.pk not in asked or not alert.cause_at):
+            own = [one.severity for one in released if one.lead_id == alert.pk]
+            alerts.begin_cause(alert, severity=worse_of(procedure, alert.severity, *own), at=now)
+    alone = [alert for alert in released if alert.pk not in leads and (alert.lead_id is None or alert.lead_id not in asked | leads)]
+    for alert in alone:  # the one that led it has ended, or something else holds it back
+        alert.lead = None
+    settle_stored(alone, procedure, now)
+    return (leads - asked) | {alert.pk for alert in alone}
+
+
+def all_held(leads: Collection[int]) -> dict[int, str]:
+    """The causes, by the alert that leads them, of which all that fires is held back, and by what."""
+    if not leads:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(ALL_HELD, [list(leads)])
+        return {id: held for id, held in cursor.fetchall() if held}
 
 
 def _as_row(alert: Alert, now: datetime) -> Row:

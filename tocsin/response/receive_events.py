@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 
 from tocsin import clock
 from tocsin.alerts import operations as alerts
-from tocsin.alerts import operations_deliveries, queries
+from tocsin.alerts import operations_deliveries, operations_silences, queries
 from tocsin.alerts.models import Integration, RawEvent
 from tocsin.domain.procedure.model import Procedure
 from tocsin.heartbeats import queries as heartbeats
@@ -22,7 +22,7 @@ from tocsin.lib.due import Loop
 from tocsin.lib.together import Question
 from tocsin.paging import operations_canary
 from tocsin.procedures import operations as procedures
-from tocsin.response import act_on_alert, alert_effects, canary, causes, deliver, stale, verify_sns, watch_heartbeats
+from tocsin.response import act_on_alert, alert_effects, canary, causes, deliver, silenced_now, stale, verify_sns, watch_heartbeats
 from tocsin.response.pace import Pace
 from tocsin.response.read_event import read
 from tocsin.timeline.operations import announce
@@ -35,7 +35,7 @@ Receive = Callable[[Integration, Sequence[RawEvent], datetime], None]
 
 
 def take() -> int:
-    """Fold what waits, a batch of each integration in turn, then let alerts run out and silences end; how much was done."""
+    """Fold what waits, a batch of each integration in turn, then let alerts run out and silences begin and end; how much was done."""
     done, failed = 0, None
     waiting = queries.waiting_integrations()
     ready = [one for one in waiting if not PACE.rests(one) and not PACE.is_held(one)]
@@ -51,7 +51,7 @@ def take() -> int:
             if not connection.in_atomic_block:
                 close_old_connections()
     overdue = queries.overdue()
-    done += (_expire() if overdue.expired else 0) + (_release() if overdue.ended else 0)
+    done += (_expire() if overdue.expired else 0) + (_silences() if overdue.silences else 0)
     done += (_calm() if overdue.calm else 0) + (stale.take() if overdue.stale else 0)
     if overdue.unattended:
         alerts.attend()
@@ -181,15 +181,14 @@ def _end(row: alerts.Row, why: str, now: datetime) -> None:
         log.exception("what follows from the end of alert %d failed", row.id)
 
 
-def _release() -> int:
+def _silences() -> int:
     with transaction.atomic():
         now = clock.now()
+        begun = silenced_now.begin_due(now)
         procedure = procedures.document(procedures.current())
-        released = alerts.release(now, procedure)
-        causes.settle_stored(released, procedure, now)
-        for alert in released:
-            alert_effects.released(alert, procedure, now=now)
-        return len(released)
+        released = operations_silences.release(now, procedure)
+        alert_effects.all_released(released, procedure, now=now)
+        return begun + len(released)
 
 
 def _calm() -> int:

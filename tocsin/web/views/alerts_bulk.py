@@ -96,8 +96,9 @@ def _chosen(request: HttpRequest) -> list[int]:
 def _silence(request: HttpRequest, context: dict[str, Any], ids: list[int] | None, wanted: AlertFilter) -> HttpResponse:
     post, by, now = request.POST, pages.actor(request), pages.now(request)
     kept = [(name, value) for name, _, value in (one.partition("=") for one in post.getlist("label"))] if "labels" in post else None
-    planned = bulk_silence.plan(alert_ids=ids or (), wanted=wanted if ids is None else None, kept=kept, by=by, now=now)
-    context |= {"sentences": planned.sentences, "labels": planned.labels, "service_name": planned.service_name}
+    stop = "stop_paging" in post or "labels" not in post  # chosen until somebody has seen the form
+    planned = bulk_silence.plan(alert_ids=ids or (), wanted=wanted if ids is None else None, kept=kept, by=by, now=now, stop_paging=stop)
+    context |= {"sentences": planned.sentences, "labels": planned.labels, "service_name": planned.service_name, "stop_paging": stop}
     if "confirm" not in post:
         return pages.page(request, "alerts/bulk.html", context)
     hold = post.get("hold", "")
@@ -105,13 +106,14 @@ def _silence(request: HttpRequest, context: dict[str, Any], ids: list[int] | Non
         raise invalid(hold="Choose when it ends.")
     silence = silences.silence(
         matchers=[{"name": name, "value": value} for name, value in planned.labels], service=planned.service, reason=pages.text(request, "reason", 1000),
-        ends_at=now + timedelta(minutes=int(hold)), by=by, now=now,
+        ends_at=now + timedelta(minutes=int(hold)), by=by, now=now, stop_paging=stop,
     )  # fmt: skip
+    stopped = f" Paging for {silence.stopped:,} of them stopped." if silence.stopped else ""
     return pages.act(
         request,
         lambda: None,
         reverse("alerts") + context["query"],
-        f"Silence {silence.pk} holds pages back until {silence.ends_at:%Y-%m-%d %H:%M} UTC.",
+        f"Silence {silence.pk} holds pages back until {silence.ends_at:%Y-%m-%d %H:%M} UTC.{stopped}",
     )
 
 

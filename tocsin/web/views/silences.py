@@ -17,6 +17,7 @@ from tocsin.alerts.models import Alert, Service, Silence
 from tocsin.domain import quiet
 from tocsin.lib.refusal import Refused
 from tocsin.response import silence as verbs
+from tocsin.response import silenced_now
 from tocsin.web import filters, keyset, pages, quiet_forms, words
 
 SHOWN = 50
@@ -42,7 +43,7 @@ def new(request: HttpRequest) -> HttpResponse:
     """A new silence, with what it matches; from an alert its matchers are filled in."""
     if request.method == "POST":
         return _posted(request, None)
-    form: dict[str, Any] = {"for": "1h", "matchers": "", "service": None, "reason": "", "ends": "", "starts": ""}
+    form: dict[str, Any] = {"for": "1h", "matchers": "", "service": None, "reason": "", "ends": "", "starts": "", "stop_paging": "on"}
     key = request.GET.get("alert", "")
     if key.isascii() and key.isdigit() and len(key) < 19 and (alert := Alert.objects.filter(pk=int(key)).first()):
         form |= {"matchers": quiet_forms.prefilled(alert), "service": alert.service_id}
@@ -63,7 +64,7 @@ def silence(request: HttpRequest, silence_id: int) -> HttpResponse:
     zone = request.user.time_zone  # type: ignore[union-attr]
     form = {
         "for": "at", "matchers": quiet.written(row.matchers), "service": row.service_id, "reason": row.reason,
-        "ends": _local(row.ends_at, zone), "starts": "",
+        "ends": _local(row.ends_at, zone), "starts": "", "stop_paging": "on" if row.stop_paging else "",
     }  # fmt: skip
     return _form(request, row, form, {})
 
@@ -87,7 +88,7 @@ def do(request: HttpRequest, silence_id: int, deed: str) -> HttpResponse:
 
 def _posted(request: HttpRequest, row: Silence | None) -> HttpResponse:
     """What was typed: kept, or only looked at where a fragment is asked for."""
-    form = {name: request.POST.get(name, "")[:30_000] for name in ("for", "matchers", "reason", "ends", "starts")}
+    form = {name: request.POST.get(name, "")[:30_000] for name in ("for", "matchers", "reason", "ends", "starts", "stop_paging")}
     errors: dict[str, str] = {}
     now, zone, by = pages.now(request), request.user.time_zone, pages.actor(request)  # type: ignore[union-attr]
     given = quiet_forms.matchers(request, errors)
@@ -99,34 +100,43 @@ def _posted(request: HttpRequest, row: Silence | None) -> HttpResponse:
         start = at or now
     end = quiet_forms.ends_at(request, max(start, now), zone, errors)
     fields: dict[str, Any] = {"matchers": given, "service": service, "ends_at": end, "reason": form["reason"]}
+    fields["stop_paging"] = bool(form["stop_paging"])
     if request.GET.get("fragment") is None and not errors:
         try:
             if row:
                 kept = verbs.change(row, **fields, by=by, now=now)
             else:
                 kept = verbs.silence(**fields, starts_at=start, by=by, now=now)
-            messages.success(
-                request, "Pages for what matches are held back." if kept.starts_at <= now else "It holds pages back from its start on."
-            )
+            messages.success(request, _done(kept, now))
             return pages.go(reverse("silence", args=[kept.pk]))
         except Refused as refused:
             if refused.status == 404:
                 raise
             errors = refused.errors or {"reason": refused.detail}
-    return _form(request, row, form, errors, given)
+    return _form(request, row, form, errors, given, later=start > now)
+
+
+def _done(kept: Silence, now: datetime) -> str:
+    if kept.starts_at > now:
+        return "It holds pages back from its start on."
+    stopped = f" Paging for {kept.stopped:,} of them stopped." if kept.stopped else ""
+    return f"Pages for what matches are held back.{stopped}"
 
 
 def _form(
-    request: HttpRequest, row: Silence | None, form: dict[str, Any], errors: dict[str, str], given: list[dict[str, Any]] | None = None
-) -> HttpResponse:
+    request: HttpRequest, row: Silence | None, form: dict[str, Any], errors: dict[str, str], given: list[dict[str, Any]] | None = None, *,
+    later: bool = False,
+) -> HttpResponse:  # fmt: skip
     now = pages.now(request)
     if given is None:
         given = quiet.read(form["matchers"])
     usable = not errors.get("matchers") and not operations_silences.wrong_matchers(given) and (given or form["service"])
-    found = queries_quiet.matched(given, [form["service"]] if form["service"] else None, now) if usable else None
+    found = silenced_now.look(given, [form["service"]] if form["service"] else None, now) if usable else None
+    later = later or bool(row and row.starts_at > now)
     held = list(queries_quiet.held_by(queries_quiet.label_of(row))[: queries_quiet.MOST_HELD + 1]) if row else []
     context = {
-        "silence": row, "form": form, "errors": errors, "matched": found, "said": quiet_forms.matched_words(found), "broad": not form["service"],
+        "silence": row, "form": form, "errors": errors, "matched": found, "said": quiet_forms.matched_words(found.matched if found else None),
+        "paged": found.paged if found else (), "fates": found.sentences(stop=bool(form["stop_paging"]), later=later) if found else (), "broad": not form["service"],
         "state": queries_quiet.state_of(row, now) if row else "", "states": queries_quiet.STATES, "lengths": quiet_forms.LENGTHS,
         "services": Service.objects.filter(removed_at=None).order_by("name")[: filters.NAMES_SHOWN], "area": "alerts", "may": _may(request),
         "lines": quiet.written(row.matchers).split("\n") if row and row.matchers else [], "held": held[:20],
