@@ -18,7 +18,7 @@ from tocsin.lib import due, statements
 from tocsin.paging import low_urgency, operations_canary
 from tocsin.paging import operations_shown as showing
 from tocsin.paging.models import Escalation, EscalationPolicy, Notification
-from tocsin.paging.operations_by_hand import notice, page_person
+from tocsin.paging.operations_by_hand import fallback_people, notice, page_person
 from tocsin.paging.operations_contacts import (
     add_method,
     add_rule,
@@ -148,11 +148,13 @@ def _start_track(
     advance(escalation, now)
 
 
-def due_ids(now: datetime, limit: int = 100) -> list[int]:
-    """The escalations that are due, the longest due first."""
+def due_now(now: datetime, limit: int = 100) -> list[tuple[int, bool]]:
+    """The escalations (ids) that are due, the longest due first, and whether they begin anew because an acknowledgement ran out."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM paging_escalation WHERE due_at <= %s ORDER BY due_at, id LIMIT %s", [now, limit])
-        return [id for (id,) in cursor.fetchall()]
+        cursor.execute(
+            "SELECT id, status = 'acknowledged' FROM paging_escalation WHERE due_at <= %s ORDER BY due_at, id LIMIT %s", [now, limit]
+        )
+        return cursor.fetchall()
 
 
 def next_due() -> datetime | None:
@@ -182,10 +184,24 @@ def postpone(id: int, now: datetime, seconds: int = 5) -> None:
     Escalation.objects.filter(pk=id, due_at__lte=now).update(due_at=now + timedelta(seconds=seconds))
 
 
+def page_fallback_of(id: int, why: str, now: datetime) -> None:
+    """An escalation cannot go on: its team's fallback person is paged, called again the organisation's, and its record says why."""
+    run = Escalation.objects.get(pk=id)
+    tell(run, "gap", f"{why[:1].upper()}{why[1:]}.", now)
+    row = Notification(
+        kind="fallback", target={"name": "whoever its next step names"}, title=delivery.page_title(run.subject), reason=why,
+        alert_id=run.alert_id, incident_id=run.incident_id,
+    )  # fmt: skip
+    fallback_people(f"broken:{id}", run.subject, row, now)
+
+
 def _again(escalation: Escalation, now: datetime) -> None:
     # The acknowledgement ran out: the next episode, with the policy as it is now.
     escalation.due_at, escalation.finished_at = None, now
     escalation.save(update_fields=["due_at", "finished_at"])
+    policy, own = _policy_now(escalation), escalation.policy_track
+    if _runs(escalation.track, own, escalation.alert_id, escalation.incident_id)[-1].pk != escalation.pk:
+        return  # it began anew meanwhile: whoever has that has it
     who = escalation.acknowledged_by
     why = (
         f"{who.name}, who had it, has left" if who and who.removed_at else f"The acknowledgement by {who.name if who else 'nobody'} ran out"
@@ -199,7 +215,6 @@ def _again(escalation: Escalation, now: datetime) -> None:
     showing.refresh(escalation.notifications.all(), now)
     if held:
         return
-    policy, own = _policy_now(escalation), escalation.policy_track
     if own:
         escalation.reason = why
         if policy and policy.removed_at is None and own in policies.tracks(policy.plain):
@@ -235,6 +250,7 @@ def attach(*, alert_ids: Sequence[int | None], incident_id: int, subject: dict[s
         Escalation.objects.select_for_update(of=("self",))
         .filter(alert_id__in=[id for id in alert_ids if id], incident_id=None)
         .exclude(status=Status.STOPPED)
+        .order_by("id")
     )
     for row in (found := list(rows)):
         row.incident_id = incident_id
@@ -249,7 +265,8 @@ def retitle(*, alert_id: int | None = None, incident_id: int | None = None, subj
     """The subject has other words now (title, severity): pages that have not gone out say the new ones. How many escalations changed.
     An alert's escalation that belongs to an incident has the words of the incident."""
     about = rows_about(alert_id, incident_id) if incident_id else rows_about(alert_id, None) & Q(incident_id=None)
-    rows = list(Escalation.objects.select_for_update(of=("self",)).filter(about, status__in=(Status.RUNNING, Status.ACKNOWLEDGED)))
+    open_ = Escalation.objects.select_for_update(of=("self",)).filter(about, status__in=(Status.RUNNING, Status.ACKNOWLEDGED))
+    rows = list(open_.order_by("id"))
     for row in rows:
         _reword(row, subject, now)
     return len(rows)

@@ -72,7 +72,8 @@ def _claimed(found: list[tuple[Any, ...]], room: Callable[[str], int], owner: st
             _take(row, owner, now)
             claimed.append(row)
             taken[row.method_kind] += 1
-            if row.kind in PAGES and row.contact_method_id:
+            # One that may have arrived leads nothing: its provider knows it by its key, and may drop what else it says.
+            if row.kind in PAGES and row.contact_method_id and not row.possible_duplicate:
                 leading[row.contact_method_id] = row
     return claimed
 
@@ -103,9 +104,14 @@ def _may_go(row: Notification, now: datetime) -> bool:
 
 def _one_at_a_time(row: Notification) -> str:
     # Where pages are answered by number, the numbers of an address that several people share come from one order.
-    if row.contact_method and NOTIFIERS[row.method_kind].abilities.two_way:
+    if row.contact_method and _two_way(row):
         return f"{row.method_kind} {row.contact_method.address}"
     return str(row.contact_method_id)
+
+
+def _two_way(row: Notification) -> bool:
+    notifier = NOTIFIERS.get(row.method_kind)  # a channel that is not there any more fails when it is sent by
+    return notifier is not None and notifier.abilities.two_way
 
 
 def _held_until(row: Notification, sent: list[datetime], now: datetime) -> datetime | None:
@@ -130,12 +136,7 @@ def merge(row: Notification, into: Notification, now: datetime) -> None:
 
 def _take(row: Notification, owner: str, now: datetime) -> None:
     row.state, row.fence, row.attempt, row.claimed_by = State.SENDING, row.fence + 1, row.attempt + 1, owner
-    if (
-        (row.kind in PAGES or asks(row))
-        and row.reply_code is None
-        and row.contact_method_id
-        and NOTIFIERS[row.method_kind].abilities.two_way
-    ):
+    if (row.kind in PAGES or asks(row)) and row.reply_code is None and row.contact_method_id and _two_way(row):
         row.reply_code = _next_code(row)
     row.lease_until = now + timedelta(seconds=rules.LEASE_SECONDS)
     row.due_at = now + timedelta(seconds=10)  # then somebody looks whether its owner is still there

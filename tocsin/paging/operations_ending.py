@@ -76,7 +76,7 @@ def _waits_for_more(row: Escalation, by: Actor, now: datetime, *, new: bool) -> 
 def expire_at(ids: Sequence[int], at: datetime, *, by: Actor, now: datetime) -> int:
     """These acknowledgements run out then, whatever the procedure says: paging starts again unless the alert has ended. How many."""
     rows = Escalation.objects.select_for_update(of=("self",)).filter(pk__in=ids, status=Status.ACKNOWLEDGED).exclude(reason=NEVER_PAGED)
-    for row in (found := list(rows)):
+    for row in (found := list(rows.order_by("id"))):
         row.ack_expires_at = row.due_at = at
         row.finished_at = None
         row.save(update_fields=["ack_expires_at", "due_at", "finished_at"])

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from tocsin.accounts.actor import Actor
@@ -102,9 +102,10 @@ def _wake() -> None:
 
 
 def _steps_again(now: datetime) -> None:
-    """Overdue steps: those whose last page never went out wait once more as long as they were to."""
+    """Steps that follow a page which should have gone out by now and never did wait once more as long as they were to, overdue or not."""
+    held = Notification.objects.filter(state=Notification.State.PENDING, attempt=0, due_at__lt=now, escalation=OuterRef("pk"))
     overdue = (
-        Escalation.objects.filter(status=Escalation.Status.RUNNING, due_at__lt=now)
+        Escalation.objects.filter(Q(due_at__lt=now) | Exists(held), status=Escalation.Status.RUNNING, due_at__isnull=False)
         .exclude(track="canary")
         .select_for_update()
         .order_by("id")
@@ -118,8 +119,8 @@ def _steps_again(now: datetime) -> None:
     for escalation in overdue:
         dues = newest[escalation.pk][1] if escalation.pk in newest else [None]
         first = None if None in dues else min(due_at for due_at in dues if due_at)
-        again = rules.step_again(escalation.due_at, first, now=now)  # type: ignore[arg-type]
-        if again > now:
+        again = rules.step_again(escalation.due_at, first, now=now) if escalation.due_at else now
+        if escalation.due_at and again > max(now, escalation.due_at):
             escalation.due_at = again
             escalation.save(update_fields=["due_at"])
 

@@ -60,6 +60,7 @@ def acknowledge_alert(*, alert: Alert, by: Actor, now: datetime, via: str | None
     Responders may, and whoever was `paged` for it."""
     by = replace(by, via=via) if via else by
     with transaction.atomic():
+        frame.hold_person(by)
         if not paged:
             frame.require_responder(by)
         lead = Alert.objects.filter(members=alert.pk).first() or alert  # that one is paged for all of its cause
@@ -109,6 +110,7 @@ def acknowledge_incident(*, incident: Incident, by: Actor, now: datetime, via: s
     """Acknowledge an incident and the alerts that belong to it; whoever already had it keeps it. Responders may, and whoever was `paged`."""
     by = replace(by, via=via) if via else by
     with transaction.atomic():
+        frame.hold_person(by)
         row, _ = frame.begin(incident, by, paged=paged)
         taken = _incident(row, by, now)
         if taken is None:

@@ -19,8 +19,9 @@ from tocsin.domain.alerts import Change, Event
 from tocsin.domain.procedure.model import Procedure
 from tocsin.integrations import reading
 from tocsin.paging import operations as paging
+from tocsin.paging import operations_asks as asks
 from tocsin.paging.models import Escalation, EscalationPolicy
-from tocsin.response import alert_effects, alert_reach
+from tocsin.response import alert_effects, alert_reach, causes
 from tocsin.response.acknowledge import acknowledge_alert
 from tocsin.response.page_someone import page_someone
 from tocsin.timeline.operations import announce, record
@@ -115,9 +116,9 @@ def _snooze(request: _Request) -> Done:
 
 
 def _taken(request: _Request) -> list[int]:
-    """The acknowledgements that stand: of each track its newest run, where that is acknowledged."""
-    newest = {(row.track, row.policy_track): row for row in Escalation.objects.filter(alert=request.alert).order_by("id")}.values()
-    return [row.pk for row in newest if row.status == Escalation.Status.ACKNOWLEDGED]
+    """The acknowledgements of its cause that stand."""
+    runs = Escalation.objects.filter(alert=causes.lead_of(request.alert)).order_by("id")
+    return [row.pk for row in asks.standing(runs)]
 
 
 def _end_of_snooze(request: _Request) -> datetime | None:
@@ -230,7 +231,8 @@ def _page(request: _Request, wanted: list[dict[str, Any]]) -> Done:
         elif kind in ("team", "escalation") and (policy := EscalationPolicy.objects.filter(name__iexact=name, removed_at=None).first()):
             reason = f"{request.by.label} asked for {policy.name}"
             subject = alert_reach.subject(request.alert)
-            paging.start(policy=policy, track="asked", subject=subject, alert=request.alert, reason=reason, by=request.by, now=request.now)
+            track = f"asked_{policy.pk}"  # one for each policy: whoever is asked for second is not there already
+            paging.start(policy=policy, track=track, subject=subject, alert=request.alert, reason=reason, by=request.by, now=request.now)
         else:
             request.tell("gap", f"{request.by.label} asked for {kind} {name!r}: nobody and no escalation policy here has that name")
             return Change.IGNORED, f"Nobody and no escalation policy here is called {name[:100]!r}."

@@ -35,6 +35,7 @@ def answer_ask(*, ask_id: int, answer: str, note: str = "", by: Actor, now: date
         raise Refused(f"An answer is one of {', '.join(ANSWERS)}.", errors={"answer": f"It is one of {', '.join(ANSWERS)}."})
     note = frame.limit("note", note, 500)
     with transaction.atomic():
+        frame.hold_person(by)
         ask = _locked(ask_id)
         if ask is None or by.user is None or ask.user_id != by.user.pk:
             raise missing("ask")

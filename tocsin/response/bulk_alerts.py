@@ -175,7 +175,7 @@ def undo(row: BulkAction, *, by: Actor, now: datetime) -> int:
         row = BulkAction.objects.select_for_update(of=("self",)).get(pk=row.pk)
         back = 0
         procedure = procedures.ask_in_force()
-        for alert in Alert.objects.filter(pk__in=row.changed_ids).select_related("service", "integration"):
+        for alert in Alert.objects.filter(pk__in=row.changed_ids).select_related("service", "integration", "lead"):
             if row.action == "resolve":
                 if not operations_bulk.fire_again(alert):
                     continue
@@ -185,11 +185,12 @@ def undo(row: BulkAction, *, by: Actor, now: datetime) -> int:
                     causes.settle_stored([alert], procedure, now)
                     alert_effects.released(alert, procedure, now=now)
             else:
-                mine = Escalation.objects.filter(alert=alert, status=Escalation.Status.ACKNOWLEDGED, acknowledged_at__gte=row.created_at)
+                lead = causes.lead_of(alert)  # that one was acknowledged with all of its cause
+                mine = Escalation.objects.filter(alert=lead, status=Escalation.Status.ACKNOWLEDGED, acknowledged_at__gte=row.created_at)
                 again = paging.give_back([run.pk for run in mine], by=by, now=now)
                 said = "paging starts again" if again else "somebody must take it"
                 record("undone", f"{by.label} took the acknowledgement back: {said}", by=by, now=now, alert_id=alert.pk, key=True)
-                _owe_again(alert, row, by, now)
+                _owe_again(lead, row, by, now)
             back += 1
         operations_bulk.undone(row, now)
         announce("alerts", "board")

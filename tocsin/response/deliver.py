@@ -60,12 +60,14 @@ def send(row: Notification, now: datetime) -> Receipt:
         notifier = NOTIFIERS[row.method_kind]
     except KeyError:
         return Receipt(Outcome.FAILED, f"there is no channel {row.method_kind}")
-    address = address_of(row.contact_method) if row.contact_method else ""
-    message = messages.message(row, now)
-    if through_accounts(row.method_kind):
-        return _through_accounts(row, notifier, address, message)
     try:
+        address = address_of(row.contact_method) if row.contact_method else ""
+        message = messages.message(row, now)
+        if through_accounts(row.method_kind):
+            return _through_accounts(row, notifier, address, message)
         return notifier.send(address, message, key=messages.key(row))
+    except (OperationalError, InterfaceError):
+        raise  # the database: whether it went out is not known
     except Exception as error:
         log.exception("the notifier %s failed", row.method_kind)
         return Receipt(Outcome.RETRY, f"the channel failed: {type(error).__name__}")
@@ -293,20 +295,26 @@ def take() -> int:
         return 0
     now = clock.now()
     clock.real()  # asked here once a minute, so that no lane has to
-    done = 0
+    done, failed = 0, None
     for kind in operations_claims.kinds_due(now):
         lane = _lane(kind)
         if lane.free <= 0:
             continue
-        for row in operations_claims.claim(kind, lane.free, presence.owner(), now):
-            lane.submit(row, now)
-            done += 1
+        try:
+            for row in operations_claims.claim(kind, lane.free, presence.owner(), now):
+                lane.submit(row, now)
+                done += 1
+        except Exception as error:  # the other channels go on (R11); where it is the database they fail as well
+            log.warning("pages by %s could not be claimed: %s", kind, error)
+            failed = error
     # New pages went first; now what did not come back.
     done += operations_settling.take_back(presence.is_gone, now)
     for lane in list(_lanes.values()):
         for id, fence in lane.overdue():
             receipt = Receipt(Outcome.UNKNOWN, f"no answer within {SEND_LIMIT_SECONDS} s")
             done += bool(operations_settling.settle(id, fence, receipt, now))
+    if failed and not done:
+        raise failed
     return done
 
 

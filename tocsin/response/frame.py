@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from tocsin.accounts.actor import Actor
+from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs
 from tocsin.domain import checklist
 from tocsin.domain.lifecycle import Standing, refuse_command
@@ -35,6 +36,14 @@ def begin(incident: Incident, by: Actor, *, closed: bool = False, paged: bool = 
     if not closed and not row.is_open:
         raise Refused(f"{row.ref} is closed; nothing can be changed in it any more.", status=409, code="closed")
     return row, procedures.document(row.procedure_version)
+
+
+def hold_person(by: Actor) -> None:
+    """Whoever is about to take something is here until the transaction ends: who is being removed at this moment would take it along.
+
+    Call it before anything else is locked."""
+    if by.user and not User.objects.select_for_update(no_key=True).filter(pk=by.user.pk, is_active=True, removed_at=None).exists():
+        raise Refused("This person is no longer active.", status=403, code="forbidden")
 
 
 def require_responder(by: Actor) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import F, Q
+
 from tocsin.accounts.actor import Actor
 from tocsin.alerts.models import Alert
 from tocsin.domain import obligations as rules
@@ -36,7 +38,8 @@ def reach(incident: Incident, procedure: Procedure, *, alert: Alert | None, begi
 
 
 def _started(incident: Incident, alert: Alert | None, track: str) -> bool:
-    runs = Escalation.objects.filter(track=track, incident_id=incident.pk)
+    only_recorded = Q(status=Escalation.Status.STOPPED, finished_at=F("started_at"))  # it could wait then
+    runs = Escalation.objects.filter(track=track, incident_id=incident.pk).exclude(only_recorded)
     if alert:
         runs = runs | Escalation.objects.filter(track=track, alert=alert).exclude(status=Escalation.Status.STOPPED)
     return runs.exists()

@@ -1,0 +1,183 @@
+"""Where paging could have gone quiet, or rung somebody for nothing, although every part did its own work."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.scenarios.test_opsgenie_client import Client
+from tests.scenarios.world import World
+from tocsin.accounts.models import Role, User
+from tocsin.alerts.models import Alert
+from tocsin.domain.ports import Outcome
+from tocsin.paging import operations as paging
+from tocsin.paging import operations_claims as claims
+from tocsin.paging.models import ContactMethod
+from tocsin.response import bulk_alerts, deliver
+from tocsin.response.change_severity import change_severity
+from tocsin.response.declare_incident import declare
+from tocsin.response.hold import snooze
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_incident_that_was_only_recorded_pages_once_it_is_worse(world: World):
+    policy = world.policy([world.ana])
+    paging.change_policy(policy, low_severities=["SEV2"], low_urgency="record", by=world.by, now=world.now)
+    world.service.refresh_from_db()
+    incident = declare(title="Checkout is slow", severity="SEV2", service=world.service, by=world.by, now=world.now)
+    world.settle()
+    world.phone.silent()
+    change_severity(incident=incident, severity="SEV1", reason="It is down", by=world.by, now=world.now)
+    world.settle()
+    world.phone.expect(world.ana, "SEV1")
+    world.phone.unread.clear()
+
+
+def test_an_acknowledgement_of_before_it_got_worse_does_not_page_over_the_one_of_after(world: World):
+    world.policy([world.ana], wait=3600)
+    alert = world.alert()
+    world.phone.expect(world.ana)
+    paging.acknowledge(alert_id=alert.pk, by=world.by, now=world.now, expires_minutes=60)
+    world.advance(minutes=30)
+    world.page(alert)  # it got worse: who has it is asked again
+    world.settle()
+    world.phone.expect(world.ana)
+    paging.acknowledge(alert_id=alert.pk, by=world.by, now=world.now, expires_minutes=60)
+    world.advance(minutes=59)
+    world.phone.silent()
+    world.advance(minutes=2)
+    world.phone.expect(world.ana)
+
+
+def test_what_nobody_answered_and_then_came_back_is_snoozed_as_a_whole(world: World):
+    world.policy([world.ana])
+    alert = world.alert()
+    world.advance(hours=1)
+    assert world.escalation(alert).status == "exhausted"
+    world.page(alert)
+    world.settle()
+    world.phone.unread.clear()
+    paging.acknowledge(alert_id=alert.pk, by=world.by, now=world.now, expires_minutes=30)
+    snooze(minutes=600, alert=alert, by=world.by, now=world.now)
+    world.advance(minutes=599)
+    world.phone.silent()
+    world.advance(minutes=2)
+    world.phone.expect(world.ana)
+
+
+def grouped(world: World, client: Client) -> tuple[Alert, Alert]:
+    lead = client.create()
+    world.phone.expect(world.ana, "disk full")
+    member = client.create("memory")
+    member.refresh_from_db()
+    assert member.lead_id == lead.pk
+    return lead, member
+
+
+def test_the_snooze_of_one_more_alert_of_a_cause_ends(world: World):
+    world.policy([world.ana])
+    client = Client(world)
+    grouped(world, client)
+    assert client.act("snooze", "memory", endTime=(world.now + timedelta(minutes=30)).isoformat())[0] == "acknowledged"
+    world.advance(minutes=31)
+    world.phone.expect(world.ana, "disk full")
+
+
+def test_the_acknowledgement_of_one_more_alert_of_a_cause_can_be_taken_back(world: World):
+    world.policy([world.ana])
+    client = Client(world)
+    grouped(world, client)
+    assert client.act("acknowledge", "memory")[0] == "acknowledged"
+    assert client.act("unacknowledge", "memory") == ("folded", "")
+    world.advance(minutes=2)
+    world.phone.expect(world.ana, "disk full")
+
+
+def test_an_act_on_one_more_alert_of_a_cause_is_taken_back_for_the_cause(world: World):
+    world.policy([world.ana])
+    lead, member = grouped(world, Client(world))
+    planned = bulk_alerts.plan(action="acknowledge", alert_ids=[member.pk], by=world.by, now=world.now)
+    act = bulk_alerts.carry_out(planned, key="one", by=world.by, now=world.now)
+    assert world.escalation(lead).status == "acknowledged"
+    bulk_alerts.undo(act, by=world.by, now=world.now)
+    world.advance(minutes=2)
+    world.phone.expect(world.ana, "disk full")
+
+
+def test_two_policies_that_a_client_asks_for_are_both_paged(world: World):
+    world.policy([world.ben], name="Database")
+    world.policy([world.cy], name="Network")
+    world.policy([world.ana])
+    client = Client(world)
+    client.create()
+    world.phone.expect(world.ana)
+    assert client.act("escalate", escalation={"name": "Database"})[0] == "folded"
+    assert client.act("escalate", escalation={"name": "Network"})[0] == "folded"
+    world.settle()
+    world.phone.expect(world.ben)
+    world.phone.expect(world.cy)
+
+
+def test_a_method_of_a_channel_that_is_gone_fails_and_the_next_one_rings(world: World):
+    world.policy([world.ana])
+    ContactMethod.objects.filter(user=world.ana).update(kind="pigeon")
+    world.method(world.ana, "+second")
+    alert = world.alert()
+    world.phone.expect(world.ana, number="+second")
+    assert "page_failed" in world.timeline(alert)
+
+
+def test_a_page_is_not_merged_into_one_that_may_have_arrived(world: World):
+    """The provider knows that one by its key, and would drop what else it says."""
+    world.policy([world.ana])
+    world.phone.answer(f"+{world.ana.pk}", Outcome.UNKNOWN)
+    now = world.now
+    first = world.alert("Checkout is down", page=False)
+    world.page(first)
+    (row,) = claims.claim("phone", 8, deliver.presence.owner(), now)
+    deliver.settle(row, deliver.send(row, now))
+    second = world.alert("Search is down", page=False)
+    world.page(second)
+    world.settle()
+    world.advance(seconds=61)
+    world.phone.expect(world.ana, "Checkout is down")
+    message = world.phone.expect(world.ana, "Search is down")
+    assert not message.facts["possible_duplicate"]
+
+
+def test_a_step_that_was_not_due_yet_waits_in_full_after_a_downtime_all_the_same(world: World):
+    world.policy([world.ana], [world.ben], wait=300)
+    alert = world.alert(page=False)
+    world.page(alert)  # and nobody sends it
+    world.downtime(minutes=4)
+    world.settle()
+    world.phone.expect(world.ana)
+    world.advance(seconds=299)
+    world.phone.silent()
+    world.advance(seconds=2)
+    world.phone.expect(world.ben)
+
+
+def test_where_a_step_cannot_be_carried_out_the_fallback_people_are_paged_and_the_administrators_told(world: World, monkeypatch):
+    User.objects.filter(pk=world.cy.pk).update(role=Role.ADMINISTRATOR)
+    world.fallback(team=world.ben, organisation=world.lea)
+    world.policy([world.ana], [world.ana])
+    alert = world.alert()
+    world.phone.expect(world.ana)
+
+    def broken(*args):
+        raise ValueError("a broken step")
+
+    monkeypatch.setattr(paging, "advance", broken)
+    world.advance(minutes=5, seconds=11)  # once may be chance
+    assert "paging cannot go on as its policy says" in world.phone.expect(world.ben, "Checkout is down").text
+    [notice] = [message for number, message, _ in world.phone.notices if number == f"+{world.cy.pk}"]
+    assert "a broken step" in notice.text
+    assert "gap" in world.timeline(alert)
+    world.phone.silent()
+    world.advance(minutes=5)
+    world.phone.expect(world.lea, "Checkout is down")
+    world.acknowledge(alert, world.lea)
+    world.advance(minutes=20)
