@@ -16,7 +16,7 @@ from tocsin.oncall import operations as oncall
 from tocsin.oncall import queries, versions
 from tocsin.oncall.models import ShiftRequest
 from tocsin.paging import operations as paging
-from tocsin.paging.models import Ask, Escalation
+from tocsin.paging.models import Ask, Escalation, Notification
 from tocsin.response import ahead, shift_requests
 from tocsin.response.declare_incident import declare
 from tocsin.response.hold import hand_over
@@ -115,8 +115,71 @@ def test_it_is_said_once_why_it_is_paged_again_however_many_tracks_ask_for_it(wo
     assert world.timeline(alert).count("unacknowledged") == 1
     page = world.phone.expect(world.ben, "Checkout is down")
     assert "Ana, who had it, has left" in page.text and "ran out" not in page.text
-    paged = Entry.objects.filter(alert_id=alert.pk, kind="paged").latest("id").text
-    assert paged.endswith("Because: Ana, who had it, has left.")
+    texts = list(Entry.objects.filter(alert_id=alert.pk).values_list("text", flat=True))
+    assert sum("has left" in text for text in texts) == 1 and not any("ran out" in text for text in texts)
+
+
+def test_where_they_alone_were_paged_the_next_step_starts_at_once(world, admin):
+    world.policy([world.ana], [world.ben], [world.cy])
+    alert = world.alert("Checkout is down")
+    world.phone.expect(world.ana, "Checkout is down")
+    remove_person(world.ana.pk, by=admin, now=world.now)
+    world.settle()
+    world.phone.expect(world.ben, "Checkout is down")
+    said = Entry.objects.get(alert_id=alert.pk, kind="nobody_reached").text
+    assert said == "Ana has left, and nobody else of this step can answer: the next one starts now."
+    world.advance(minutes=4)
+    world.phone.silent()  # the step after that waits its whole time
+    world.advance(minutes=1)
+    world.phone.expect(world.cy, "Checkout is down")
+
+
+def test_where_somebody_else_was_paged_too_the_next_step_waits_until_they_leave_as_well(world, admin):
+    world.policy([world.ana, world.ben], [world.cy])
+    world.alert("Checkout is down")
+    for person in (world.ana, world.ben):
+        world.phone.expect(person, "Checkout is down")
+    remove_person(world.ana.pk, by=admin, now=world.now)
+    world.settle()
+    world.phone.silent()
+    remove_person(world.ben.pk, by=admin, now=world.now)
+    world.settle()
+    world.phone.expect(world.cy, "Checkout is down")
+
+
+def test_who_was_paged_by_an_earlier_step_hurries_nobody_by_leaving(world, admin):
+    world.policy([world.ana], [world.ben], [world.cy])
+    world.alert("Checkout is down")
+    world.phone.expect(world.ana, "Checkout is down")
+    world.advance(minutes=5)
+    world.phone.expect(world.ben, "Checkout is down")
+    remove_person(world.ana.pk, by=admin, now=world.now)
+    world.settle()
+
+
+def test_whoever_switches_off_their_only_way_is_not_waited_for_and_one_of_two_is(world):
+    other = world.method(world.ana, "+7")
+    world.policy([world.ana], [world.ben])
+    alert = world.alert("Checkout is down")
+    world.phone.unread.clear()
+    paging.change_method(other, enabled=False, by=world.by, now=world.now)
+    world.settle()
+    world.phone.silent()
+    paging.remove_method(world.ana.contact_methods.exclude(pk=other.pk).get(), by=world.by, now=world.now)
+    world.settle()
+    world.phone.expect(world.ben, "Checkout is down")
+    assert "Ana has no way left to be reached" in Entry.objects.get(alert_id=alert.pk, kind="nobody_reached").text
+
+
+def test_their_pages_that_wait_are_withdrawn_and_it_is_said_once_that_nobody_could_be_reached(world, admin):
+    world.policy([world.ana], [world.ben])
+    alert = world.alert(page=False)
+    world.page(alert)
+    remove_person(world.ana.pk, by=admin, now=world.now)
+    world.settle()
+    world.phone.expect(world.ben)
+    assert world.timeline(alert).count("nobody_reached") == 1
+    assert Notification.objects.get(user=world.ana).outcome == "Ana has left"
 
 
 def test_what_they_wanted_to_hand_over_is_not_taken_later_from_whoever_has_it_then(world, admin):

@@ -215,6 +215,7 @@ def test_an_acknowledgement_runs_out_once_in_each_period_and_pages_again(world: 
         world.advance(minutes=31)
     world.phone.expect(world.ana)
     assert world.timeline(alert).count("acknowledgement_expired") == 3
+    assert Entry.objects.filter(alert_id=alert.pk, text__contains="ran out").count() == 3  # each time it is said once
 
 
 def test_an_incident_s_acknowledgement_runs_out_by_the_procedure_and_not_after_it_is_resolved(
@@ -359,5 +360,6 @@ def test_every_page_says_why_in_its_text_on_the_timeline_and_in_the_api(world: W
     assert all(queries.notification_plain(row)["reason"] in row.text for row in rows)
     told = Entry.objects.filter(alert_id=alert.pk, kind="page_sent")
     assert {entry.data["reason"] for entry in told} == {row.reason for row in rows}
-    assert Entry.objects.filter(alert_id=alert.pk, kind="paged", text__contains="Because: SEV2: page on-call").count() == 4
+    assert Entry.objects.filter(alert_id=alert.pk, kind="paged", text__contains="Because: SEV2: page on-call").count() == 3
+    assert Entry.objects.get(alert_id=alert.pk, kind="escalation_started").text.endswith("SEV2: page on-call")  # with the first step
     world.phone.unread.clear()

@@ -4,7 +4,7 @@ of their own; what other rooms ask for is found here."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -44,11 +44,12 @@ from tocsin.paging.operations_ending import (
 )
 from tocsin.paging.operations_notifications import shown
 from tocsin.paging.operations_policies import change_policy, create_policy, policy_of, remove_policy
-from tocsin.paging.operations_steps import LOOP, Status, advance, hurry, snapshot, tell
+from tocsin.paging.operations_steps import LOOP, Status, advance, gone, hurry, snapshot, tell
+from tocsin.timeline.models import Entry
 
 __all__ = [
     "LOOP", "NEVER_PAGED", "acknowledge", "add_method", "add_rule", "advance", "attach", "change_method", "change_policy", "create_policy", "expire_at", "give_back",
-    "hold_back", "hurry", "invitation", "locked_of", "notice", "page_person", "policy_of", "remove_method", "remove_policy", "remove_rule", "retitle", "send_code", "send_test",
+    "gone", "hold_back", "hurry", "invitation", "locked_of", "notice", "page_person", "policy_of", "remove_method", "remove_policy", "remove_rule", "retitle", "send_code", "send_test",
     "set_quiet", "shown", "start", "stop", "verify", "with_pages",
 ]  # fmt: skip
 
@@ -71,12 +72,13 @@ def start(
     urgency: str = "",
     since: datetime | None = None,
     begins: bool = False,
+    why_is_told: bool = False,
     by: Actor = SYSTEM,
     now: datetime,
 ) -> Escalation:
     """Start a policy on a snapshot of it and page its first step, in the caller's transaction. The running one of that subject and track,
     if there is one, is returned as it is. Without a policy the fallback people are paged (R6). `since`: when it should have started.
-    `urgency`: as the policy says, unless it is given. `begins`: its subject is made in this transaction and was not paged about yet."""
+    `urgency`: as the policy says, unless it is given. `begins`: its subject is made in this transaction and was not paged about yet. `why_is_told`: the record says the reason already."""
     before = [] if begins else _runs(track, "", alert.id if alert else None, incident_id)
     if running := next((row for row in before if row.status == Status.RUNNING), None):
         if incident_id and running.incident_id is None:
@@ -103,9 +105,8 @@ def start(
         )
         return escalation
     name = f"policy {usable.name}" if usable else "no escalation policy: the fallback people are next"
-    tell(
-        escalation, "escalation_started", f"Paging started ({track.replace('_', ' ')}, {name})." + (f" {reason}" if reason else ""), now, by
-    )
+    because = f" {reason}" if reason and not why_is_told else ""
+    tell(escalation, "escalation_started", f"Paging started ({track.replace('_', ' ')}, {name}).{because}", now, by)
     advance(escalation, now)
     _beside(escalation, now, by, since=since)
     return escalation
@@ -202,16 +203,14 @@ def _again(escalation: Escalation, now: datetime) -> None:
     policy, own = _policy_now(escalation), escalation.policy_track
     if _runs(escalation.track, own, escalation.alert_id, escalation.incident_id)[-1].pk != escalation.pk:
         return  # it began anew meanwhile: whoever has that has it
-    who = escalation.acknowledged_by
-    why = (
-        f"{who.name}, who had it, has left" if who and who.removed_at else f"The acknowledgement by {who.name if who else 'nobody'} ran out"
-    )
+    why, said = _why_again(escalation)
     held = _held_back(escalation)
     if held:  # it is paged for when that ends, as nobody has it any more
         escalation.status = Status.STOPPED
         escalation.save(update_fields=["status"])
     then = f"nobody is paged while it is held back by {held}" if held else "paging starts again"
-    tell(escalation, "acknowledgement_expired", f"{why}; {then}.", now)
+    if held or not said:
+        tell(escalation, "acknowledgement_expired", f"{why}; {then}.", now, expired_at=_instant(escalation.ack_expires_at))
     showing.refresh(escalation.notifications.all(), now)
     if held:
         return
@@ -223,8 +222,24 @@ def _again(escalation: Escalation, now: datetime) -> None:
     start(
         policy=policy, track=escalation.track, subject=escalation.subject, alert=escalation.alert,
         incident_id=escalation.incident_id, reason=why, now=now,
-        urgency="high" if escalation.urgency == "high" else "",
+        urgency="high" if escalation.urgency == "high" else "", why_is_told=True,
     )  # fmt: skip
+
+
+def _why_again(escalation: Escalation) -> tuple[str, bool]:
+    """Why paging starts again, and whether the record says that already: it was taken back, or ran out on another track."""
+    about = {"incident_id": escalation.incident_id} if escalation.incident_id else {"alert_id": escalation.alert_id}
+    entries, at, who = Entry.objects.filter(**about), escalation.ack_expires_at, escalation.acknowledged_by
+    taken = entries.filter(kind__in=("unacknowledged", "undone", "asked"), at=at).order_by("id").first() if at else None
+    if taken and taken.kind != "asked":  # "Ana took the acknowledgement back: paging starts again"
+        return taken.text.rpartition(": ")[0] or taken.text, True
+    left = f"{who.name}, who had it, has left" if who and who.removed_at else ""
+    ran_out = "Nobody took it over" if taken else f"The acknowledgement by {who.name if who else 'nobody'} ran out"
+    return left or ran_out, entries.filter(kind="acknowledgement_expired", data__expired_at=_instant(at)).exists()
+
+
+def _instant(at: datetime | None) -> str:
+    return at.astimezone(UTC).isoformat() if at else ""
 
 
 def _held_back(escalation: Escalation) -> str:

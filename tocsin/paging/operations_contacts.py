@@ -18,6 +18,7 @@ from tocsin.lib.refusal import Refused, invalid
 from tocsin.oncall.changed import changed_for  # who can be reached is what their schedules are watched for
 from tocsin.paging import addresses, people
 from tocsin.paging import operations_notifications as notifications
+from tocsin.paging import operations_steps as steps
 from tocsin.paging import operations_telephones as telephones
 from tocsin.paging.messages import REHEARSAL, link_code, verification_code
 from tocsin.paging.models import ContactMethod, Notification, NotificationRule, Provider, Quiet
@@ -163,6 +164,8 @@ def change_method(
         method.lost_reason = "" if enabled and method.verified_at else method.lost_reason
     method.save(update_fields=["label", "enabled", "lost_reason"])
     changed_for([method.user_id], now)
+    if enabled is False:
+        steps.gone_if_out_of_reach(method.user, now=now)
     return method
 
 
@@ -172,6 +175,7 @@ def remove_method(method: ContactMethod, *, by: Actor, now: datetime) -> None:
     method.rules.all().delete()
     ContactMethod.objects.filter(pk=method.pk).update(removed_at=now, enabled=False)
     changed_for([method.user_id], now)
+    steps.gone_if_out_of_reach(method.user, now=now)
 
 
 @transaction.atomic

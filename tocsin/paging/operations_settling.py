@@ -93,6 +93,7 @@ def lose(method: ContactMethod, reason: str, now: datetime, *, stopped: bool = F
     if not ContactMethod.objects.filter(pk=method.pk, removed_at=None, lost_reason="").update(lost_reason=reason[:500], **lost):
         return
     changed_for([method.user_id], now)
+    steps.gone_if_out_of_reach(method.user, now=now)
     other = quiet_way(method.user)
     if other is None or method.verified_at is None:
         return

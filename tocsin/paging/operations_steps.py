@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tocsin.accounts.actor import SYSTEM, Actor
+from tocsin.accounts.models import User
 from tocsin.alerts.models import Alert
 from tocsin.domain import catch_up, delivery
 from tocsin.domain import escalation as rules
@@ -129,7 +130,8 @@ def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
     if reached:
         names = ", ".join(f"{one.user.name} ({one.via})" for one in reached)
         kind = "fallback_paged" if page.fallback else "paged"
-        because = f" Because: {escalation.reason}." if escalation.reason else ""
+        told = page.step == 0 and page.round == 0  # with what started it, one line above
+        because = f" Because: {escalation.reason}." if escalation.reason and not told else ""
         delay = f" {catch_up.words(late).capitalize()} late: Tocsin itself was away." if late else ""
         tell(escalation, kind, f"{step} pages {names}.{because}{delay}", now, step=page.step, users=[one.user.id for one in reached])
     if already:
@@ -163,20 +165,63 @@ def unreached(row: Notification, escalation: Escalation | None, now: datetime) -
         fallback_people(identity, {"title": row.title, "team_id": team}, row, now)
         return
     tell(escalation, "nobody_reached", text, now, user=row.user_id)
+    if escalation.status == Status.RUNNING and escalation.due_at is not None and _is_newest(row, escalation):
+        _go_on_alone(escalation, _of_step(row, escalation), now)
+
+
+def _is_newest(row: Notification, escalation: Escalation) -> bool:
+    """Is a page of the step that the escalation started last?"""
     place = IDENTITY_STEP.match(row.identity)
-    if not place or escalation.status != Status.RUNNING or escalation.due_at is None:
-        return
-    step, round_ = int(place[1]), int(place[2])
-    same_step = Notification.objects.filter(
-        escalation=escalation, identity__startswith=f"esc:{escalation.id}:e{escalation.episode}:s{step}:r{round_}:"
-    )
+    if not place:
+        return False
     policy = rules.Policy.from_plain(escalation.policy_snapshot)
-    following = rules.advance(policy, rules.State(step, round_, now), now).state
-    if once.group_is_live(list(same_step)) or (following.step, following.round) != (escalation.step, escalation.round):
-        return
+    following = rules.advance(policy, rules.State(int(place[1]), int(place[2]), row.created_at), row.created_at).state
+    return (following.step, following.round) == (escalation.step, escalation.round)
+
+
+def _of_step(row: Notification, escalation: Escalation) -> list[Notification]:
+    place = IDENTITY_STEP.match(row.identity)
+    begins = f"esc:{escalation.id}:e{escalation.episode}:s{place[1]}:r{place[2]}:" if place else row.identity
+    return list(Notification.objects.filter(escalation=escalation, identity__startswith=begins))
+
+
+def _go_on_alone(escalation: Escalation, others: list[Notification], now: datetime) -> bool:
+    """The next step starts now, unless one of these others of the step may still reach somebody. Whether it does."""
+    if once.group_is_live(others):
+        return False
     escalation.due_at = now
     escalation.save(update_fields=["due_at"])
     due.wake(LOOP)
+    return True
+
+
+def gone(user: User, why: str, *, now: datetime) -> int:
+    """This person cannot be reached any more (`why`, as a sentence begins): where nobody else whom the newest step has paged can be, the next one
+    starts now (R6). For so many escalations."""
+    pages = Notification.objects.filter(user=user, kind__in=notifications.PAGES, escalation__status=Status.RUNNING)
+    found = Escalation.objects.select_for_update(of=("self",)).filter(
+        pk__in=pages.filter(escalation__due_at__isnull=False).values("escalation_id"), status=Status.RUNNING, held_until=None
+    )
+    hurried = 0
+    for escalation in found.order_by("id"):
+        own = escalation.notifications.filter(user=user)
+        newest = [row for row in own if _is_newest(row, escalation)]
+        notifications.cancel(own, why, now)
+        step = _of_step(newest[0], escalation) if newest else []
+        able = people.reachable({row.user_id for row in step if row.user_id} - {user.pk})
+        waits = newest and escalation.due_at and escalation.due_at > now
+        if waits and _go_on_alone(escalation, [row for row in step if row.user_id is None or row.user_id in able], now):
+            tell(
+                escalation, "nobody_reached", f"{why}, and nobody else of this step can answer: the next one starts now.", now, user=user.pk
+            )
+            hurried += 1
+    return hurried
+
+
+def gone_if_out_of_reach(user: User, *, now: datetime) -> None:
+    """The same where no usable way leads to them any more."""
+    if not people.reachable({user.pk}):
+        gone(user, f"{user.name} has no way left to be reached", now=now)
 
 
 def hurry(id: int, *, by: Actor, now: datetime) -> bool:

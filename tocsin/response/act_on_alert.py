@@ -101,7 +101,7 @@ def _acknowledge(request: _Request) -> Done:
 def _unacknowledge(request: _Request) -> Done:
     if not _open(request) or not paging.expire_at(_taken(request), request.now, by=request.by, now=request.now):
         return Change.IGNORED, "Nobody has acknowledged this alert."
-    request.tell("unacknowledged", f"{request.by.label} took the acknowledgement back; paging starts again")
+    request.tell("unacknowledged", f"{request.by.label} took the acknowledgement back: paging starts again")
     return Change.FOLDED, ""
 
 

@@ -33,12 +33,14 @@ from tocsin.timeline.operations import announce, record
 @transaction.atomic
 def remove_person(user_id: int, *, by: Actor, now: datetime) -> tuple[User, list[str]]:
     """Take a person out, and say where they are still named ("schedule Payments primary"). Their turns go to the next in the order, what they
-    had acknowledged is paged again, what was asked of them or by them ends. Raises Refused as `accounts.remove_user` does."""
+    had acknowledged is paged again, what was asked of them or by them ends, and the next step need not wait where nobody else was paged.
+    Raises Refused as `accounts.remove_user` does."""
     user = accounts.remove_user(user_id, by=by, now=now)
     _end_requests(user, by, now)
     _give_back(user, by, now)
     _ask_no_more(user, now)
     _is_enough_now(user, now)
+    paging.gone(user, f"{user.name} has left", now=now)
     changed_for([user.pk], now)
     return user, named_in.of_person(user)
 
