@@ -93,6 +93,21 @@ def test_who_may_not_is_told_in_a_sentence(amtool, tocsin, source):
     assert tocsin.ask("GET", "/api/v2/alerts", token=other["key"]) == (200, [])
 
 
+def test_amtool_prints_the_sentence_of_every_refusal(amtool, tocsin, source):
+    key, reader = source["key"], tocsin.api("POST", "/tokens", {"name": "reader", "scopes": ["read"]})["token"]
+    here = "00000000-0000-4000-8000-00000000ffff"
+    token_wanted = "for silences send a token"
+    assert token_wanted in amtool(key, "silence", "query", good=False)
+    assert token_wanted in amtool(key, "silence", "add", "alertname=DiskFull", "--comment=x", good=False)
+    assert token_wanted in amtool(key, "silence", "expire", here, good=False)
+    assert token_wanted in amtool(key, "silence", "update", "--duration=2h", here, good=False)
+    assert "needs the scope 'respond'" in amtool(reader, "silence", "add", "alertname=DiskFull", "--comment=x", good=False)
+    assert "There is no such silence." in amtool(TOKEN, "silence", "update", "--duration=2h", here, good=False)
+    assert "Send a token" in amtool("wrong", "alert", "query", good=False)
+    assert "No integration has this key" in amtool("wrong", "alert", "add", "alertname=DiskFull", good=False)
+    assert "Send a token" in amtool(reader.replace("tcs_", "tcs_x"), "silence", "query", good=False)
+
+
 def test_an_event_may_come_as_the_query_of_a_get_but_never_by_head(tocsin):
     robot = tocsin.api("POST", "/integrations", {"name": "robot", "kind": "uptimerobot"})
     fields = "monitorID=779&monitorFriendlyName=shop&alertType=1&alertDetails=Timeout"

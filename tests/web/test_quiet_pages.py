@@ -11,7 +11,9 @@ from tests.rooms.test_quiet import fire, window
 from tests.scenarios.world import world  # noqa: F401 - a fixture
 from tocsin.accounts.models import Role
 from tocsin.alerts.models import MaintenanceWindow, Service, Silence
+from tocsin.lib.refusal import Refused
 from tocsin.paging.models import Escalation
+from tocsin.response import silence
 
 pytestmark = pytest.mark.django_db
 SILENCE = {"for": "1h", "matchers": 'alertname="DiskFull"', "service": "", "reason": "Known", "ends": "", "starts": ""}
@@ -71,6 +73,19 @@ def test_what_cannot_be_is_said_and_what_was_typed_stays(world, pages, wrong, sa
     answer = pages.post("/alerts/silences/new/", {**SILENCE, "reason": "Typed by me", **wrong})
     assert answer.status_code == 422 and said in text(answer) and not Silence.objects.exists()
     assert "reason" in wrong or "Typed by me" in text(answer)
+
+
+def test_a_pattern_that_is_none_is_named_once(world, pages):  # noqa: F811
+    wrong = {**SILENCE, "matchers": 'alertname=~"Disk("'}
+    said = text(pages.post("/alerts/silences/new/", wrong))
+    assert said.count("alertname: this is no regular expression: missing ).") == 1
+    assert "alertname: this is no regular expression: missing )." in text(pages.post("/alerts/silences/new/?fragment=preview", wrong))
+    with pytest.raises(Refused) as refused:
+        silence.silence(
+            matchers=[{"name": "alertname", "value": "Disk(", "is_regex": True}], ends_at=world.now + timedelta(hours=1), reason="Known", by=world.by,
+            now=world.now,
+        )  # fmt: skip
+    assert refused.value.detail == "matchers: alertname: this is no regular expression: missing )."
 
 
 def test_a_silence_from_an_alert_has_its_matchers_and_service(world, pages):  # noqa: F811

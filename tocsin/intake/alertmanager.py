@@ -25,6 +25,16 @@ def refuse(sentence: str, status: int = 400, retry_after: int = 0) -> Answer:
 
 
 PROTOCOL = Protocol(refuse)
+_SHOWN_AS_400 = {("GET", "/api/v2/alerts"), ("GET", "/api/v2/alerts/groups"), ("POST", "/api/v2/alerts"), ("POST", "/api/v2/silences")}
+
+
+def _in_words(request: Request, answer: Answer) -> Answer:
+    """The same refusal with a status whose words are shown: amtool's client knows 400 or 500, by what was asked, and prints of any other
+    (401, 403, 409) that the specification does not have it, and nothing of its body. Other clients get the true status."""
+    amtool = request.header(b"user-agent").startswith("Go-http-client/") and request.header(b"accept") == "application/json"
+    if not amtool or not 400 <= answer.status < 500:
+        return answer
+    return answer._replace(status=400 if (request.method, request.path) in _SHOWN_AS_400 else 500)
 
 
 class PostableAlert(msgspec.Struct):
@@ -92,7 +102,7 @@ async def take_alerts_v1(request: Request) -> Answer:
 async def _keep(request: Request, accepted: Answer) -> Answer:
     integration = await integration_of(request.key())
     if integration is None:
-        return refuse("No integration has this key; send it as bearer token or as basic-auth password.", 401)
+        return _in_words(request, refuse("No integration has this key; send it as bearer token or as basic-auth password.", 401))
     return await store(request, integration, "alertmanager_api", check(request.body, accepted))
 
 
@@ -161,7 +171,7 @@ async def _read(request: Request, name: str, *arguments: Any) -> Answer:
     try:
         said = await threads.ask("alertmanager_reads", name, integration, key, *arguments)
     except Refused as refused:
-        return refuse(refused.detail, 400 if refused.status == 422 else refused.status)
+        return _in_words(request, refuse(refused.detail, 400 if refused.status == 422 else refused.status))
     except threads.BusyError:
         return refuse("Too many reads wait; ask again.", 503, 1)
     return EMPTY_OK if said is None else Answer(200, msgspec.json.encode(said))

@@ -28,8 +28,15 @@ def complaint(pattern: str) -> str:
     try:
         re2.compile(pattern, _options)
     except re2.error as error:
-        return f"this is no regular expression: {error}"
+        return f"this is no regular expression: {_why(error, pattern)}"
     return ""
+
+
+def _why(error: re2.error, pattern: str) -> str:
+    """What the library says, as a text and without the pattern, which whoever wrote it knows: "missing )"."""
+    said = error.args[0] if error.args else ""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return text.removesuffix(f": {pattern}")
 
 
 def full_match(pattern: str, value: str) -> bool:

@@ -130,7 +130,8 @@ def _form(
     now = pages.now(request)
     if given is None:
         given = quiet.read(form["matchers"])
-    usable = not errors.get("matchers") and not operations_silences.wrong_matchers(given) and (given or form["service"])
+    errors = {**operations_silences.wrong_matchers(given), **errors}
+    usable = not errors.get("matchers") and (given or form["service"])
     found = silenced_now.look(given, [form["service"]] if form["service"] else None, now) if usable else None
     later = later or bool(row and row.starts_at > now)
     held = list(queries_quiet.held_by(queries_quiet.label_of(row))[: queries_quiet.MOST_HELD + 1]) if row else []
@@ -142,7 +143,7 @@ def _form(
         "lines": quiet.written(row.matchers).split("\n") if row and row.matchers else [], "held": held[:20],
         "held_count": f"{min(len(held), queries_quiet.MOST_HELD)}{'+' if len(held) > queries_quiet.MOST_HELD else ''}",
     }  # fmt: skip
-    fragment = request.GET.get("fragment") is not None
+    context["live"] = fragment = request.GET.get("fragment") is not None
     return pages.page(
         request, "quiet/silence.html", context, fragments={"preview": "quiet/_matched.html"}, status=422 if errors and not fragment else 200
     )
