@@ -24,6 +24,18 @@ def quick_passwords():
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def answers_as_described():
+    """Whatever a test asks the API: the answer is as /api/v1/openapi.json says, or the test fails."""
+    from django.test import Client
+
+    from tests import answers
+
+    stop = answers.watch(Client)
+    yield
+    stop()
+
+
 @pytest.fixture(scope="session")
 def live_server_process():
     """One running Tocsin for all tests of a process. Here, since a fixture that files import is made anew for each of them."""

@@ -55,6 +55,7 @@ def crew() -> dict[str, User]:
 
 @pytest.mark.parametrize("who", ALLOWED)
 def test_the_api_refuses_everybody_whom_a_route_does_not_name(who, crew, monkeypatch):
+    monkeypatch.setattr("tests.answers.of_answer", lambda answer: "")  # the marker is no answer of an operation
     headers, client = {}, Client()
     if who.endswith("token"):
         secret = operations_tokens.add_token(name=who, scopes=[who.split()[0]], by=SYSTEM, now=clock.now())[1]

@@ -11,10 +11,10 @@ from ninja import Field, Query, Router, Status
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.api import incident_shapes as shapes
+from tocsin.api import work_shapes
 from tocsin.api.acting import acting
 from tocsin.api.incidents import find, somebody
-from tocsin.api.paging import Paging, page
+from tocsin.api.paging import Page, Paging, page
 from tocsin.api.shapes import ActingBody
 from tocsin.incidents import queries
 from tocsin.incidents.models import ActionItem
@@ -52,43 +52,43 @@ class ActionItemChanges(ActingBody):
 
 @router.get("")
 @needs(Needs.READ)
-def list_action_items(request: HttpRequest, filters: Query[ActionItemFilters]) -> dict[str, Any]:
+def list_action_items(request: HttpRequest, filters: Query[ActionItemFilters]) -> Page[work_shapes.ActionItemShape]:
     """The action items, newest first."""
     rows = _visible(request)
     if filters.incident:
         rows = rows.filter(incident=find(request, filters.incident))
     given = {"status": filters.status, "owner_id": filters.owner}
     rows = rows.filter(**{name: value for name, value in given.items() if value is not None})
-    return page(rows, filters, shapes.action_item, order=("-id",))
+    return page(rows, filters, work_shapes.action_item, order=("-id",))
 
 
-@router.post("", response={201: dict[str, Any]})
+@router.post("", response={201: dict})
 @needs(Needs.RESPOND)
-def add(request: HttpRequest, body: NewActionItem) -> Status[dict[str, Any]]:
+def add(request: HttpRequest, body: NewActionItem) -> Status[work_shapes.ActionItemShape]:
     """Promise an improvement, of an incident or by itself."""
     incident = find(request, body.incident) if body.incident else None
     by, owner = acting(request, body.by), somebody(body.owner, "owner")
     item = add_action_item(title=body.title, incident=incident, owner=owner, due_on=body.due_on, by=by, now=clock.now())
-    return Status(201, shapes.action_item(item))
+    return Status(201, work_shapes.action_item(item))
 
 
 @router.get("/{item_id}")
 @needs(Needs.READ)
-def get(request: HttpRequest, item_id: int) -> dict[str, Any]:
+def get(request: HttpRequest, item_id: int) -> work_shapes.ActionItemShape:
     """One action item."""
-    return shapes.action_item(_find(request, item_id))
+    return work_shapes.action_item(_find(request, item_id))
 
 
 @router.patch("/{item_id}")
 @needs(Needs.RESPOND)
-def change(request: HttpRequest, item_id: int, body: ActionItemChanges) -> dict[str, Any]:
+def change(request: HttpRequest, item_id: int, body: ActionItemChanges) -> work_shapes.ActionItemShape:
     """Change title, owner or due date, or mark it done; only what is given."""
     given = body.model_dump(exclude_unset=True, exclude={"by"})
     if "owner" in given:
         given["owner"] = somebody(given["owner"], "owner")
     if given.get("title") is None:
         given.pop("title", None)
-    return shapes.action_item(change_action_item(item=_find(request, item_id), by=acting(request, body.by), now=clock.now(), **given))
+    return work_shapes.action_item(change_action_item(item=_find(request, item_id), by=acting(request, body.by), now=clock.now(), **given))
 
 
 def _visible(request: HttpRequest) -> Any:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
 from django.db import transaction
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Status
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting
-from tocsin.api.incident_shapes import stamp
-from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import Body
+from tocsin.api.paging import Page, Paging, page
+from tocsin.api.shapes import At, Body, one_of
+from tocsin.api.shapes import rfc3339 as stamp
 from tocsin.lib.refusal import missing
 from tocsin.statuspage import operations
 from tocsin.statuspage.jobs import publish
-from tocsin.statuspage.models import Component
+from tocsin.statuspage.models import STATUSES, Component
 
 router = Router(tags=["Status page"])
 
@@ -43,7 +44,21 @@ class ComponentChanges(Body):
     by: int | None = None
 
 
-def shape(row: Component) -> dict[str, Any]:
+class ComponentShape(TypedDict):
+    """A line of the status page."""
+
+    id: int
+    code: Annotated[str, Field(description="Its id on the public page.")]
+    name: str
+    group: str
+    description: str
+    status: Annotated[str, one_of(STATUSES)]
+    position: int
+    created_at: At
+    updated_at: At
+
+
+def shape(row: Component) -> ComponentShape:
     """A component over HTTP; `code` is its id on the public page."""
     return {
         "id": row.pk, "code": row.code, "name": row.name, "group": row.group, "description": row.description, "status": row.status,
@@ -60,14 +75,14 @@ def _found(component_id: int) -> Component:
 
 @router.get("/components")
 @needs(Needs.READ)
-def components(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
+def components(request: HttpRequest, paging: Query[Paging]) -> Page[ComponentShape]:
     """Every component, in the order of the page."""
     return page(Component.objects.filter(removed_at=None), paging, shape, order=("position", "id"))
 
 
 @router.post("/components", response={201: dict})
 @needs(Needs.ADMINISTER)
-def add(request: HttpRequest, body: ComponentBody) -> Any:
+def add(request: HttpRequest, body: ComponentBody) -> Status[ComponentShape]:
     """Put a component on the page; it is published at once."""
     by = acting(request, body.by)
     with transaction.atomic():
@@ -78,14 +93,14 @@ def add(request: HttpRequest, body: ComponentBody) -> Any:
 
 @router.get("/components/{component_id}")
 @needs(Needs.READ)
-def component(request: HttpRequest, component_id: int) -> dict[str, Any]:
+def component(request: HttpRequest, component_id: int) -> ComponentShape:
     """One component."""
     return shape(_found(component_id))
 
 
 @router.patch("/components/{component_id}")
 @needs(Needs.ADMINISTER)
-def change(request: HttpRequest, component_id: int, body: ComponentChanges) -> dict[str, Any]:
+def change(request: HttpRequest, component_id: int, body: ComponentChanges) -> ComponentShape:
     """Change the given fields; it is published at once."""
     by = acting(request, body.by)
     with transaction.atomic():
@@ -97,7 +112,7 @@ def change(request: HttpRequest, component_id: int, body: ComponentChanges) -> d
 
 @router.delete("/components/{component_id}", response={204: None})
 @needs(Needs.ADMINISTER)
-def remove(request: HttpRequest, component_id: int) -> Any:
+def remove(request: HttpRequest, component_id: int) -> Status[None]:
     """Take it off the page; its history stays."""
     with transaction.atomic():
         operations.remove_component(_found(component_id), by=acting(request), now=clock.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from tocsin.accounts.permissions import Needs
@@ -16,7 +17,7 @@ WHO = {
 
 
 def sections(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """[{"tag", "operations": [{"method", "path", "summary", "description", "needs", "parameters", "fields"}]}] in the order of tags."""
+    """[{"tag", "operations": [{"method", "path", "summary", "description", "needs", "parameters", "fields", "answers"}]}] in the order of tags."""
     models = schema.get("components", {}).get("schemas", {})
     by_tag: dict[str, list[dict[str, Any]]] = {}
     for path, methods in schema["paths"].items():
@@ -24,6 +25,56 @@ def sections(schema: dict[str, Any]) -> list[dict[str, Any]]:
             tag = (operation.get("tags") or ["Other"])[0]
             by_tag.setdefault(tag, []).append(_operation(path, method, operation, models))
     return [{"tag": tag, "anchor": f"tag-{number}", "operations": by_tag[tag]} for number, tag in enumerate(sorted(by_tag))]
+
+
+def forms(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """[{"name", "note", "fields"}] of what answers are made of, by name; a page of a list is told as a list of what is in it."""
+    models = schema["components"]["schemas"]
+    left = [
+        *schema["components"]["responses"].values(),
+        *(one["responses"] for methods in schema["paths"].values() for one in methods.values()),
+    ]
+    names: set[str] = set()
+    while left:
+        new = set(_names(left.pop())) & models.keys() - names
+        names |= new
+        left += [models[name] for name in new]
+    return [
+        {"name": name, "note": models[name]["description"], "fields": _fields(models[name], models)}
+        for name in sorted(names)
+        if not _listed(name, models)
+    ]
+
+
+def _names(part: Any) -> Iterator[str]:
+    """The names of the forms that a part of the description points at."""
+    if isinstance(part, dict):
+        if "$ref" in part:
+            yield part["$ref"].rpartition("/")[2]
+        part = list(part.values())
+    if isinstance(part, list):
+        for inner in part:
+            yield from _names(inner)
+
+
+def _answers(operation: dict[str, Any], models: dict[str, Any]) -> list[dict[str, str]]:
+    """[{"status", "words", "form"}]: "list of " and the name of a form to be looked up, or what else it is."""
+    found = []
+    for status, answer in operation["responses"].items():
+        content = answer.get("content", {})
+        for kind, media in content.items():
+            name = next(_names(media["schema"]), "")
+            listed = _listed(name, models)
+            found.append({"status": status, "words": "a page of the list of " if listed else "" if name else kind, "form": listed or name})
+        if not content and status != "default":
+            found.append({"status": status, "words": "nothing", "form": ""})
+    return found
+
+
+def _listed(name: str, models: dict[str, Any]) -> str:
+    """Of which form that one is a page; empty: of none."""
+    fields = models.get(name, {}).get("properties", {})
+    return next(_names(fields["items"]), "") if set(fields) == {"items", "next"} else ""
 
 
 def _operation(path: str, method: str, operation: dict[str, Any], models: dict[str, Any]) -> dict[str, Any]:
@@ -46,6 +97,7 @@ def _operation(path: str, method: str, operation: dict[str, Any], models: dict[s
         "needs": WHO.get(operation.get("x-needs", ""), ""),
         "parameters": parameters,
         "fields": _fields(body, models),
+        "answers": _answers(operation, models),
     }
 
 
@@ -53,7 +105,13 @@ def _fields(schema: dict[str, Any], models: dict[str, Any]) -> list[dict[str, An
     model = _followed(schema, models)
     required = set(model.get("required", []))
     return [
-        {"name": name, "type": _type(field, models), "required": name in required, "note": field.get("description", "")}
+        {
+            "name": name,
+            "type": _type(field, models),
+            "required": name in required,
+            "note": field.get("description", ""),
+            "form": next(_names(field), ""),
+        }
         for name, field in model.get("properties", {}).items()
     ]
 

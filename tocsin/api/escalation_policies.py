@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired, cast, get_args
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 from ninja.responses import Status
 from pydantic import StringConstraints
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting
-from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import Body, rfc3339
+from tocsin.api.paging import Page, Paging, page
+from tocsin.api.rehearsal_shapes import RehearsedStepShape, StateShape
+from tocsin.api.shapes import At, Body, Data, one_of, rfc3339
 from tocsin.integrations.webhook import notifier as webhook
 from tocsin.lib.refusal import invalid
 from tocsin.paging import low_urgency, operations, operations_policies, rehearsal
@@ -88,17 +90,107 @@ class PolicyChange(Body):
     low_urgency: Literal["hours", "record"] | None = None
 
 
-def shape(policy: EscalationPolicy, *, secrets: bool = True) -> dict[str, Any]:
+class TargetShape(TypedDict):
+    """Whom a step pages, or where it posts."""
+
+    kind: Annotated[str, one_of(get_args(TargetBody.model_fields["kind"].annotation))]
+    id: NotRequired[int]
+    address: NotRequired[str]
+    signing_secret: NotRequired[Annotated[str, Field(description="Of a webhook, for administrators.")]]
+
+
+class WhenShape(TypedDict, total=False):
+    """When a step counts; what is left out does not matter."""
+
+    severities: list[str]
+    hours: Annotated[str, one_of(["business", "outside"])]
+    tier: Annotated[str, one_of(["critical", "standard"])]
+    tiers: list[int]
+
+
+class PolicyStepShape(TypedDict):
+    """Whom to page, and how long to wait for somebody to acknowledge."""
+
+    wait_seconds: int
+    targets: list[TargetShape]
+    need: Annotated[int, Field(description="So many of those who are paged must acknowledge; 0 all of them.")]
+    when: WhenShape
+
+
+class TrackShape(TypedDict):
+    """Steps that run beside the policy's own."""
+
+    name: str
+    steps: list[PolicyStepShape]
+    repeats: int
+
+
+class PolicyShape(TypedDict):
+    """Who is paged in which order."""
+
+    id: int
+    name: str
+    team: int | None
+    steps: list[PolicyStepShape]
+    repeats: int
+    tracks: list[TrackShape]
+    low_severities: list[str]
+    low_urgency: Annotated[str, one_of(["hours", "record"])]
+
+
+class PolicyTestResultShape(TypedDict):
+    """A page of a test."""
+
+    id: int
+    title: str
+    method: str
+    to: str
+    state: Annotated[str, one_of(Notification.State.values)]
+    due_at: At | None
+    outcome: str
+    history: list[StateShape]
+
+
+class WorkingHoursShape(TypedDict):
+    """What working hours would do to a step in earnest."""
+
+    track: str
+    step: int
+    notes: list[str]
+
+
+class PolicyTestShape(TypedDict):
+    """A test of a policy that has begun."""
+
+    items: list[PolicyTestResultShape]
+    working_hours: list[WorkingHoursShape]
+    next: None
+
+
+class PolicyVersionShape(TypedDict):
+    """What a policy said before."""
+
+    number: int
+    at: At
+    by: Annotated[str, Field(description="Who saved it.")]
+    note: str | None
+    content: Annotated[Data, Field(description="The policy, in the form of its time.")]
+
+
+def shape(policy: EscalationPolicy, *, secrets: bool = True) -> PolicyShape:
     """A policy; `secrets`: with what its webhooks sign with."""
     return {
         "id": policy.id, "name": policy.name, "team": policy.team_id, "steps": _steps(policy.steps, secrets), "repeats": policy.repeats,
-        "tracks": [{**track, "steps": _steps(track["steps"], secrets)} for track in policy.tracks],
+        "tracks": [cast(TrackShape, {**track, "steps": _steps(track["steps"], secrets)}) for track in policy.tracks],
         "low_severities": policy.low_severities, "low_urgency": policy.low_urgency,
     }  # fmt: skip
 
 
-def _steps(steps: list[dict[str, Any]], secrets: bool) -> list[dict[str, Any]]:
-    return [{"need": 1, "when": {}, **step, "targets": [_target(target, secrets) for target in step["targets"]]} for step in steps]
+def _steps(steps: list[dict[str, Any]], secrets: bool) -> list[PolicyStepShape]:
+    return [
+        cast(PolicyStepShape, {"need": 1, "when": {}, **step, "targets": [_target(target, secrets) for target in step["targets"]]})
+        for step in steps
+    ]
 
 
 def _target(target: dict[str, Any], secrets: bool) -> dict[str, Any]:
@@ -107,28 +199,28 @@ def _target(target: dict[str, Any], secrets: bool) -> dict[str, Any]:
 
 @router.get("")
 @needs(Needs.READ)
-def list_policies(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
+def list_policies(request: HttpRequest, paging: Query[Paging]) -> Page[PolicyShape]:
     """All policies."""
     return page(EscalationPolicy.objects.filter(removed_at=None), paging, partial(shape, secrets=False))
 
 
 @router.post("", response={201: dict})
 @needs(Needs.ADMINISTER)
-def create_policy(request: HttpRequest, body: PolicyBody) -> Any:
+def create_policy(request: HttpRequest, body: PolicyBody) -> Status[PolicyShape]:
     """A new policy."""
     return Status(201, shape(operations.create_policy(**body.model_dump(), by=acting(request), now=clock.now())))
 
 
 @router.get("/{int:id}")
 @needs(Needs.READ)
-def get_policy(request: HttpRequest, id: int) -> dict[str, Any]:
+def get_policy(request: HttpRequest, id: int) -> PolicyShape:
     """One policy."""
     return shape(operations.policy_of(id), secrets=request.actor.is_administrator)  # type: ignore[attr-defined]
 
 
 @router.patch("/{int:id}")
 @needs(Needs.ADMINISTER)
-def change_policy(request: HttpRequest, id: int, body: PolicyChange) -> dict[str, Any]:
+def change_policy(request: HttpRequest, id: int, body: PolicyChange) -> PolicyShape:
     """Change what is given; escalations that run keep the steps they started with."""
     changes = body.model_dump(exclude_unset=True)
     for field in ("name", "steps", "repeats", "tracks", "low_severities", "low_urgency"):
@@ -139,7 +231,7 @@ def change_policy(request: HttpRequest, id: int, body: PolicyChange) -> dict[str
 
 @router.delete("/{int:id}", response={204: None})
 @needs(Needs.ADMINISTER)
-def remove_policy(request: HttpRequest, id: int) -> Any:
+def remove_policy(request: HttpRequest, id: int) -> Status[None]:
     """Take it out of use; refused while a service pages by it."""
     operations.remove_policy(operations.policy_of(id), by=acting(request), now=clock.now())
     return Status(204, None)
@@ -155,12 +247,12 @@ class As(Schema):
 
 @router.get("/{int:id}/dry-run")
 @needs(Needs.READ)
-def dry_run(request: HttpRequest, id: int, given: Query[As]) -> dict[str, Any]:
+def dry_run(request: HttpRequest, id: int, given: Query[As]) -> Page[RehearsedStepShape]:
     """Who would be paged if this fired now, step by step with the whole path, the fallback people last."""
     policy = operations.policy_of(id)
     low = low_urgency.Low.of(policy, given.severity)
     lines = rehearsal.dry_run(policy.plain, team=policy.team_id, name=policy.name, subject=given.dict(), low=low, now=clock.now())
-    return {"items": [asdict(line) for line in lines], "next": None}
+    return {"items": [cast(RehearsedStepShape, asdict(line)) for line in lines], "next": None}
 
 
 class Try(Schema):
@@ -171,27 +263,29 @@ class Try(Schema):
 
 @router.post("/{int:id}/test", response={202: dict})
 @needs(Needs.RESPOND)
-def test_policy(request: HttpRequest, id: int, given: Query[Try]) -> Any:
+def test_policy(request: HttpRequest, id: int, given: Query[Try]) -> Status[PolicyTestShape]:
     """Page yourself, and nobody else, by every step of the policy, one each 30 seconds, marked as a test. Acknowledging one page ends it.
 
     The pages go out whatever the hours; `working_hours` says what these would do in earnest.
     """
     policy, now = operations.policy_of(id), clock.now()
     rows = try_policy(policy, rooms=given.rooms, by=acting(request), now=now)
-    hours = [{"track": track, "step": step, "notes": notes} for (track, step), notes in policy_tests.working_hours(policy, now).items()]
+    hours: list[WorkingHoursShape] = [
+        {"track": track, "step": step, "notes": notes} for (track, step), notes in policy_tests.working_hours(policy, now).items()
+    ]
     return Status(202, {"items": [_trace(row) for row in rows], "working_hours": hours, "next": None})
 
 
 @router.get("/{int:id}/test")
 @needs(Needs.READ)
-def last_test(request: HttpRequest, id: int) -> dict[str, Any]:
+def last_test(request: HttpRequest, id: int) -> Page[PolicyTestResultShape]:
     """What became of each page of your last test of this policy, within a day."""
     user = acting(request).user
     rows = policy_tests.newest(operations.policy_of(id), user, clock.now()) if user else []
     return {"items": [_trace(row) for row in rows], "next": None}
 
 
-def _trace(row: Notification) -> dict[str, Any]:
+def _trace(row: Notification) -> PolicyTestResultShape:
     return {
         "id": row.pk, "title": row.title, "method": row.method_kind, "to": row.whom, "state": row.state, "due_at": rfc3339(row.due_at), "outcome": row.outcome,
         "history": row.history,
@@ -200,12 +294,12 @@ def _trace(row: Notification) -> dict[str, Any]:
 
 @router.get("/{int:id}/versions")
 @needs(Needs.READ)
-def list_versions(request: HttpRequest, id: int, paging: Query[Paging]) -> dict[str, Any]:
+def list_versions(request: HttpRequest, id: int, paging: Query[Paging]) -> Page[PolicyVersionShape]:
     """What the policy said before, who changed it and when."""
     return page(PolicyVersion.objects.filter(policy=operations.policy_of(id)), paging, _version, order=("-number",))
 
 
-def _version(row: PolicyVersion) -> dict[str, Any]:
+def _version(row: PolicyVersion) -> PolicyVersionShape:
     return {
         "number": row.number, "at": rfc3339(row.at), "by": row.saved_label, "note": row.note or None, "content": row.content,
     }  # fmt: skip
@@ -213,6 +307,6 @@ def _version(row: PolicyVersion) -> dict[str, Any]:
 
 @router.post("/{int:id}/versions/{int:number}/restore")
 @needs(Needs.ADMINISTER)
-def restore_version(request: HttpRequest, id: int, number: int) -> dict[str, Any]:
+def restore_version(request: HttpRequest, id: int, number: int) -> PolicyShape:
     """Say again what that version said (undo). It becomes a new version; escalations that run keep the steps they started with."""
     return shape(operations_policies.restore_version(operations.policy_of(id), number, by=acting(request), now=clock.now()))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Literal, NotRequired
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 from ninja.responses import Status
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
@@ -18,9 +19,9 @@ from tocsin.alerts.models import EventReplay, RawEvent
 from tocsin.alerts.queries_events import EventFilter
 from tocsin.api.acting import acting
 from tocsin.api.events import detail
-from tocsin.api.paging import Paging, page
-from tocsin.api.reports import as_file
-from tocsin.api.shapes import Body, rfc3339
+from tocsin.api.paging import Page, Paging, page
+from tocsin.api.reports import JsonLines, as_file
+from tocsin.api.shapes import At, Body, one_of, rfc3339
 from tocsin.lib.refusal import invalid
 from tocsin.response import replay_many
 
@@ -57,7 +58,41 @@ class ReplayBody(Body):
     by: int | None = None
 
 
-def shape(row: EventReplay) -> dict[str, Any]:
+class EventFilterShape(TypedDict):
+    """Which events were replayed; what is null or empty leaves none out."""
+
+    integration: int | None
+    kind: str
+    state: Annotated[str, one_of(["", *RawEvent.State.values])]
+    since: datetime | None
+    until: datetime | None
+
+
+class EventReplayShape(TypedDict):
+    """A replay of many events, and how far it is."""
+
+    id: int
+    state: Annotated[str, one_of(EventReplay.State.values)]
+    filter: EventFilterShape
+    total: int
+    done: int
+    by: str
+    created_at: At
+    finished_at: At | None
+
+
+class ReplayPlanShape(TypedDict):
+    """What a replay would do, or has begun to do."""
+
+    dry_run: bool
+    total: int
+    sentences: list[str]
+    samples: Annotated[list[str], Field(description="What the first of the events say today.")]
+    confirm: Annotated[bool, Field(description="Whether `confirm` must be sent with it.")]
+    replay: NotRequired[Annotated[EventReplayShape, Field(description="Where it was no dry run.")]]
+
+
+def shape(row: EventReplay) -> EventReplayShape:
     """A replay and how far it is."""
     return {
         "id": row.pk, "state": row.state, "filter": row.filters, "total": row.total, "done": row.done, "by": row.by_label,
@@ -67,7 +102,7 @@ def shape(row: EventReplay) -> dict[str, Any]:
 
 @router.get("/events.jsonl")
 @needs(Needs.READ)
-def events_jsonl(request: HttpRequest, wanted: Query[Wanted]):
+def events_jsonl(request: HttpRequest, wanted: Query[Wanted]) -> JsonLines:
     """The raw events that match, the oldest first, one JSON object a line with the body as text or in base64; at most 100,000."""
     return as_file((json.dumps(detail(raw, request)) + "\n" for raw in _all(wanted.read())), "application/jsonl", "events.jsonl")
 
@@ -85,33 +120,36 @@ def _all(wanted: EventFilter) -> Iterator[RawEvent]:
 
 @router.post("/event-replays", response={200: dict, 202: dict})
 @needs(Needs.RESPOND)
-def replay_events(request: HttpRequest, body: ReplayBody):
+def replay_events(request: HttpRequest, body: ReplayBody) -> Status[ReplayPlanShape]:
     """Say what would happen, or take them in once more; ask the replay how far it is."""
     by, now = acting(request, body.by), clock.now()
     planned = replay_many.plan(body.filter.read(), by=by)
-    said = {"total": planned.total, "sentences": planned.sentences, "samples": planned.samples, "confirm": planned.typed}
+    said: ReplayPlanShape = {
+        "dry_run": body.dry_run, "total": planned.total, "sentences": list(planned.sentences), "samples": list(planned.samples),
+        "confirm": planned.typed,
+    }  # fmt: skip
     if body.dry_run:
-        return Status(200, {"dry_run": True, **said})
+        return Status(200, said)
     row = replay_many.begin(planned, typed=str(body.confirm or ""), by=by, now=now)
-    return Status(202, {"dry_run": False, **said, "replay": shape(row)})
+    return Status(202, {**said, "replay": shape(row)})
 
 
 @router.get("/event-replays")
 @needs(Needs.READ)
-def list_replays(request: HttpRequest, paging: Query[Paging]):
+def list_replays(request: HttpRequest, paging: Query[Paging]) -> Page[EventReplayShape]:
     """Replays of many events, the newest first."""
     return page(EventReplay.objects.all(), paging, shape, order=("-id",))
 
 
 @router.get("/event-replays/{int:replay_id}")
 @needs(Needs.READ)
-def get_replay(request: HttpRequest, replay_id: int):
+def get_replay(request: HttpRequest, replay_id: int) -> EventReplayShape:
     """How far a replay is."""
     return shape(replay_many.replay_of(replay_id))
 
 
 @router.post("/event-replays/{int:replay_id}/stop")
 @needs(Needs.RESPOND)
-def stop_replay(request: HttpRequest, replay_id: int):
+def stop_replay(request: HttpRequest, replay_id: int) -> EventReplayShape:
     """End it where it is; what was taken in stays."""
     return shape(replay_many.stop(replay_id, by=acting(request, None), now=clock.now()))

@@ -1,34 +1,149 @@
-"""What does an incident, and what hangs on it, look like over HTTP?"""
+"""What does an incident look like over HTTP: in a list, by itself, its steps, its timeline?"""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal, overload
+
+from ninja import Field
+from typing_extensions import TypedDict
 
 from tocsin.accounts.models import User
-from tocsin.diagnosis.models import Check
+from tocsin.alerts.models import Alert
+from tocsin.api.shapes import At, Data, NamedShape, PersonShape, named, one_of
+from tocsin.api.shapes import rfc3339 as stamp
 from tocsin.domain import checklist
-from tocsin.domain.conformance import Clause
 from tocsin.incidents import queries
-from tocsin.incidents.models import ActionItem, Incident, Ticket, Update
-from tocsin.mitigation.models import Mitigation
-from tocsin.obligations.models import Obligation
-from tocsin.obligations.queries import verdict
+from tocsin.incidents.models import Incident
 from tocsin.procedures import operations as procedures
 from tocsin.timeline.models import Entry
 
 
-def stamp(at: datetime | None) -> str | None:
-    """RFC 3339 in UTC."""
-    return at.isoformat().replace("+00:00", "Z") if at else None
-
-
-def person(user: User | None) -> dict[str, Any] | None:
+@overload
+def person(user: User) -> PersonShape: ...
+@overload
+def person(user: User | None) -> PersonShape | None: ...
+def person(user: User | None) -> PersonShape | None:
     """A person, as other things name them."""
     return {"id": user.pk, "name": user.name, "initials": user.initials} if user else None
 
 
-def brief(incident: Incident) -> dict[str, Any]:
+class ChannelShape(TypedDict):
+    """The built-in room of an incident."""
+
+    name: str
+
+
+class IncidentShape(TypedDict):
+    """An incident in a list."""
+
+    ref: Annotated[str, Field(description="What it is called by, here and in addresses.")]
+    number: int
+    title: str
+    severity: Annotated[str, Field(description="A severity of its version of the procedure.")]
+    severity_reason: str
+    status: Annotated[str, one_of(Incident.Status.values)]
+    impact: Annotated[str, Field(description="What users cannot do.")]
+    private: bool
+    drill: bool
+    service: NamedShape | None
+    team: NamedShape | None
+    procedure_version: int
+    channel: ChannelShape
+    declared_at: At
+    declared_by: PersonShape | None
+    acknowledged_at: At | None
+    restored_at: At | None
+    restored_partially: bool
+    resolved_at: At | None
+    verified_at: At | None
+    watch_until: At | None
+    closed_at: At | None
+    reopened: int
+
+
+class SituationShape(TypedDict):
+    """What is known of an incident, as it was last told."""
+
+    impact: str
+    cause: str
+    actions: str
+    next_steps: str
+    eta: str
+    by: PersonShape | None
+    at: At | None
+
+
+class IncidentRoleShape(TypedDict):
+    """A role of the procedure, with who holds it."""
+
+    role: str
+    title: str
+    duties: list[str]
+    user: PersonShape | None
+    assigned_at: At | None
+
+
+class ResponderShape(TypedDict):
+    """Somebody who works on an incident."""
+
+    user: PersonShape
+    joined_at: At
+    task: str
+    task_state: str
+
+
+class IncidentAlertShape(TypedDict):
+    """An alert of an incident."""
+
+    id: int
+    title: str
+    status: Annotated[str, one_of(Alert.Status.values)]
+
+
+class ChecklistItemShape(TypedDict):
+    """A line of a step's checklist."""
+
+    id: str
+    clause: str
+    text: str
+    heading: str
+    done: bool
+    parked: Annotated[bool, Field(description="Put off, because it depends on something that is not so.")]
+    waived: bool
+    at: At | None
+    by: str | None
+    note: str
+
+
+class IncidentStepShape(TypedDict):
+    """One of the six steps, with its lines."""
+
+    id: str
+    number: int
+    title: str
+    state: Literal["done", "current", "ahead"]
+    items: list[ChecklistItemShape]
+
+
+class IncidentStepsShape(TypedDict):
+    """Where an incident stands in the procedure."""
+
+    step: Annotated[int, Field(description="The number of the one where it stands.")]
+    steps: list[IncidentStepShape]
+
+
+class IncidentDetailShape(IncidentShape, IncidentStepsShape):
+    """An incident by itself."""
+
+    resolution: str
+    verification: str
+    situation: SituationShape
+    roles: list[IncidentRoleShape]
+    responders: list[ResponderShape]
+    alerts: list[IncidentAlertShape]
+
+
+def brief(incident: Incident) -> IncidentShape:
     """An incident in a list."""
     return {
         "ref": incident.ref,
@@ -40,9 +155,9 @@ def brief(incident: Incident) -> dict[str, Any]:
         "impact": incident.impact,
         "private": incident.private,
         "drill": incident.drill,
-        "service": {"id": incident.service_id, "name": incident.service.name} if incident.service else None,
-        "team": {"id": incident.team_id, "name": incident.team.name} if incident.team else None,
-        "procedure_version": incident.procedure_version.number,
+        "service": named(incident.service),
+        "team": named(incident.team),
+        "procedure_version": incident.procedure_version.number or 0,
         "channel": {"name": incident.channel},
         "declared_at": stamp(incident.declared_at),
         "declared_by": person(incident.declared_by),
@@ -57,7 +172,7 @@ def brief(incident: Incident) -> dict[str, Any]:
     }
 
 
-def full(incident: Incident) -> dict[str, Any]:
+def full(incident: Incident) -> IncidentDetailShape:
     """An incident by itself: its people, its situation, its alerts, and where it stands in the procedure."""
     procedure = procedures.document(incident.procedure_version)
     held = queries.holders(incident)
@@ -89,7 +204,7 @@ def full(incident: Incident) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def steps(incident: Incident) -> dict[str, Any]:
+def steps(incident: Incident) -> IncidentStepsShape:
     """The six steps with their lines, ticked or not, and the one where the incident stands."""
     procedure = procedures.document(incident.procedure_version)
     ticks = queries.ticks_of(incident)
@@ -109,7 +224,7 @@ def steps(incident: Incident) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _line(row: checklist.Line, tick: Any, parked: bool) -> dict[str, Any]:
+def _line(row: checklist.Line, tick: Any, parked: bool) -> ChecklistItemShape:
     return {
         "id": row.item.id, "clause": row.clause, "text": row.words, "heading": row.block.heading, "done": tick is not None,
         "parked": parked,
@@ -118,81 +233,29 @@ def _line(row: checklist.Line, tick: Any, parked: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def entry(row: Entry) -> dict[str, Any]:
+class ActorShape(TypedDict):
+    """Who did something; a program or a rule has no id."""
+
+    id: int | None
+    name: str
+
+
+class EntryShape(TypedDict):
+    """A line of the timeline."""
+
+    id: int
+    at: At
+    kind: str
+    text: str
+    actor: ActorShape
+    via: str
+    key: Annotated[bool, Field(description="A key moment.")]
+    data: Data
+
+
+def entry(row: Entry) -> EntryShape:
     """A line of the timeline."""
     return {
         "id": row.pk, "at": stamp(row.at), "kind": row.kind, "text": row.text, "actor": {"id": row.actor_id, "name": row.actor_label},
         "via": row.via, "key": row.key, "data": row.data,
-    }  # fmt: skip
-
-
-def update(row: Update) -> dict[str, Any]:
-    """An update, as it went out."""
-    return {
-        "id": row.pk, "audience": row.audience, "status": row.status, "text": row.text, "fields": row.fields, "components": row.components,
-        "published_at": stamp(row.published_at), "next_update_at": stamp(row.next_update_at), "by": person(row.by),
-    }  # fmt: skip
-
-
-def check(row: Check) -> dict[str, Any]:
-    """An initial check or a kind of data."""
-    return {
-        "id": row.pk, "position": row.position, "kind": row.kind, "item": row.item, "question": row.question, "state": row.state,
-        "answer": row.answer or None, "evidence": row.evidence, "link": row.link, "data": row.data, "collector": row.collector,
-        "window": {"start": stamp(row.window_start), "end": stamp(row.window_end)}, "answered_at": stamp(row.answered_at),
-        "answered_by": person(row.answered_by),
-    }  # fmt: skip
-
-
-def mitigation(row: Mitigation) -> dict[str, Any]:
-    """A mitigation: offered, proposed, decided, done."""
-    return {
-        "id": row.pk, "position": row.position, "item": row.item, "title": row.title, "state": row.state, "effect": row.effect,
-        "note": row.note,
-        "outcome": row.outcome, "output": row.output, "proposed_at": stamp(row.proposed_at), "proposed_by": person(row.proposed_by),
-        "decided_at": stamp(row.decided_at), "decided_by": person(row.decided_by), "decision_reason": row.decision_reason,
-        "done_at": stamp(row.done_at), "done_by": person(row.done_by),
-    }  # fmt: skip
-
-
-def obligation(row: Obligation, now: datetime) -> dict[str, Any]:
-    """A promise with its verdict."""
-    judged = verdict(row, now)
-    return {
-        "id": row.pk, "kind": row.kind, "clause": row.clause, "text": row.text, "severity": row.severity, "state": row.state,
-        "verdict": judged.verdict, "late_by_seconds": round(judged.by.total_seconds()),
-        "late_by_reclassification": row.late_by_reclassification,
-        "started_at": stamp(row.started_at), "warn_at": stamp(row.warn_at), "due_at": stamp(row.due_at),
-        "stopped_at": stamp(row.stopped_at),
-        "breached_at": stamp(row.breached_at), "owner_role": row.owner_role, "owner": person(row.owner), "reason": row.reason,
-        "waived_by": person(row.waived_by), "evidence": row.evidence, "history": row.history,
-    }  # fmt: skip
-
-
-def clause(row: Clause) -> dict[str, Any]:
-    """A clause with its verdict and the rows that prove it."""
-    return {
-        "clause": row.clause, "kind": row.kind, "text": row.text, "verdict": row.verdict,
-        "late_by_seconds": round(row.late_by.total_seconds()),
-        "late_by_reclassification": row.by_reclassification, "due_at": stamp(row.due_at), "at": stamp(row.at), "reason": row.reason,
-        "evidence": [dict(proof) for proof in row.evidence],
-    }  # fmt: skip
-
-
-def action_item(row: ActionItem) -> dict[str, Any]:
-    """A promised improvement."""
-    return {
-        "id": row.pk, "incident": row.incident.ref if row.incident else None, "title": row.title, "owner": person(row.owner),
-        "due_on": row.due_on.isoformat() if row.due_on else None, "status": row.status, "created_at": stamp(row.created_at),
-        "done_at": stamp(row.done_at), "done_by": person(row.done_by),
-    }  # fmt: skip
-
-
-def ticket(row: Ticket) -> dict[str, Any]:
-    """A built-in ticket."""
-    return {
-        "id": row.pk, "number": row.number, "title": row.title, "incident": row.incident.ref if row.incident else None,
-        "alert": row.alert_id,
-        "team": {"id": row.team_id, "name": row.team.name} if row.team else None, "status": row.status, "due_at": stamp(row.due_at),
-        "created_at": stamp(row.created_at), "done_at": stamp(row.done_at), "done_by": person(row.done_by),
     }  # fmt: skip

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Literal, cast
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Status
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api import incident_shapes as shapes
+from tocsin.api import work_shapes
 from tocsin.api.acting import acting
 from tocsin.api.incidents import find, somebody
-from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import ActingBody, rfc3339
+from tocsin.api.paging import Page, Paging, page
+from tocsin.api.shapes import ActingBody, At, Data, PersonShape, one_of
+from tocsin.api.subscribers import SubscriberShape
+from tocsin.api.subscribers import shape as subscriber
 from tocsin.diagnosis.models import Check
 from tocsin.incidents.models import ActionItem, Incident, Subscriber, Update
 from tocsin.lib.refusal import missing
@@ -113,9 +117,45 @@ class FollowerBody(ActingBody):
     group: Literal["support", "stakeholder"] = "stakeholder"
 
 
-@router.post("/{ref}/messages", response={201: dict[str, Any]})
+class TaskShape(TypedDict):
+    """What somebody does for an incident."""
+
+    user: PersonShape
+    task: str
+    task_state: Annotated[str, one_of(["", "open", "done"])]
+    task_since: At | None
+
+
+class UpdatePreviewShape(TypedDict):
+    """An update as it would go out."""
+
+    text: str
+    errors: Annotated[dict[str, str], Field(description="Each field that is wrong, with a sentence.")]
+
+
+class FoundNowShape(TypedDict):
+    """What a collector finds at this moment."""
+
+    answer: str
+    evidence: str
+    data: Data
+
+
+class CheckDetailShape(work_shapes.CheckShape):
+    """A check with what its collector would find at this moment."""
+
+    now: Annotated[FoundNowShape | None, Field(description="Null: no collector answers it, or the incident is closed.")]
+
+
+class FollowerShape(SubscriberShape):
+    """Somebody outside who is told by mail of an incident."""
+
+    incident: Annotated[str | None, Field(description="Its `ref`.")]
+
+
+@router.post("/{ref}/messages", response={201: dict})
 @needs(Needs.RESPOND)
-def say(request: HttpRequest, ref: str, body: MessageBody) -> Status[dict[str, Any]]:
+def say(request: HttpRequest, ref: str, body: MessageBody) -> Status[shapes.EntryShape]:
     """Say something in the room, or log a decision."""
     by, kind = acting(request, body.by), "decision" if body.decision else "message"
     return Status(201, shapes.entry(post_message(incident=find(request, ref), text=body.text, kind=kind, by=by, now=clock.now())))
@@ -123,14 +163,14 @@ def say(request: HttpRequest, ref: str, body: MessageBody) -> Status[dict[str, A
 
 @router.get("/{ref}/pins")
 @needs(Needs.READ)
-def list_pins(request: HttpRequest, ref: str) -> dict[str, Any]:
+def list_pins(request: HttpRequest, ref: str) -> Page[shapes.EntryShape]:
     """What is pinned."""
     return {"items": [shapes.entry(row) for row in pins(find(request, ref))], "next": None}
 
 
-@router.post("/{ref}/pins", response={201: dict[str, Any]})
+@router.post("/{ref}/pins", response={201: dict})
 @needs(Needs.RESPOND)
-def set_pin(request: HttpRequest, ref: str, body: PinBody) -> Status[dict[str, Any]]:
+def set_pin(request: HttpRequest, ref: str, body: PinBody) -> Status[shapes.EntryShape]:
     """Pin an entry, or take the pin away."""
     by = acting(request, body.by)
     return Status(201, shapes.entry(pin(incident=find(request, ref), entry_id=body.entry, pinned=body.pinned, by=by, now=clock.now())))
@@ -138,7 +178,7 @@ def set_pin(request: HttpRequest, ref: str, body: PinBody) -> Status[dict[str, A
 
 @router.post("/{ref}/tasks")
 @needs(Needs.RESPOND)
-def set_task(request: HttpRequest, ref: str, body: TaskBody) -> dict[str, Any]:
+def set_task(request: HttpRequest, ref: str, body: TaskBody) -> TaskShape:
     """Delegate a task, or mark it done."""
     user = somebody(body.user)
     assert user is not None
@@ -148,22 +188,22 @@ def set_task(request: HttpRequest, ref: str, body: TaskBody) -> dict[str, Any]:
 
 @router.get("/{ref}/updates")
 @needs(Needs.READ)
-def list_updates(request: HttpRequest, ref: str, paging: Query[Paging]) -> dict[str, Any]:
+def list_updates(request: HttpRequest, ref: str, paging: Query[Paging]) -> Page[work_shapes.UpdateShape]:
     """What was told to the public and to colleagues, newest first."""
-    return page(Update.objects.filter(incident=find(request, ref)).select_related("by"), paging, shapes.update, order=("-id",))
+    return page(Update.objects.filter(incident=find(request, ref)).select_related("by"), paging, work_shapes.update, order=("-id",))
 
 
-@router.post("/{ref}/updates", response={201: dict[str, Any]})
+@router.post("/{ref}/updates", response={201: dict})
 @needs(Needs.RESPOND)
-def publish_update(request: HttpRequest, ref: str, body: UpdateBody) -> Status[dict[str, Any]]:
+def publish_update(request: HttpRequest, ref: str, body: UpdateBody) -> Status[work_shapes.UpdateShape]:
     """Publish an update; refused field by field."""
     row = post_update(incident=find(request, ref), by=acting(request, body.by), now=clock.now(), **body.model_dump(exclude={"by"}))
-    return Status(201, shapes.update(row))
+    return Status(201, work_shapes.update(row))
 
 
 @router.post("/{ref}/updates/preview")
 @needs(Needs.RESPOND)
-def preview(request: HttpRequest, ref: str, body: UpdateBody) -> dict[str, Any]:
+def preview(request: HttpRequest, ref: str, body: UpdateBody) -> UpdatePreviewShape:
     """The text as it would go out, and what is wrong with it; nothing is saved."""
     fields = body.model_dump(exclude={"by", "force"})
     shown = preview_update(incident=find(request, ref), by=acting(request, body.by), now=clock.now(), **fields)
@@ -172,109 +212,112 @@ def preview(request: HttpRequest, ref: str, body: UpdateBody) -> dict[str, Any]:
 
 @router.get("/{ref}/checks")
 @needs(Needs.READ)
-def list_checks(request: HttpRequest, ref: str) -> dict[str, Any]:
+def list_checks(request: HttpRequest, ref: str) -> Page[work_shapes.CheckShape]:
     """The initial checks and the kinds of data, in the procedure's order."""
     rows = Check.objects.filter(incident=find(request, ref)).select_related("answered_by")
-    return {"items": [shapes.check(row) for row in rows], "next": None}
+    return {"items": [work_shapes.check(row) for row in rows], "next": None}
 
 
 @router.get("/{ref}/checks/{check_id}")
 @needs(Needs.READ)
-def get_check(request: HttpRequest, ref: str, check_id: int) -> dict[str, Any]:
+def get_check(request: HttpRequest, ref: str, check_id: int) -> CheckDetailShape:
     """One check: the snapshot of its last run, and (`now`) what its collector would find at this moment."""
     incident = find(request, ref)
     row = Check.objects.filter(incident=incident, pk=check_id).select_related("answered_by").first()
     if row is None:
         raise missing("check")
-    return {**shapes.check(row), "now": found_now(incident, row, clock.now())}
+    return {**work_shapes.check(row), "now": cast(FoundNowShape | None, found_now(incident, row, clock.now()))}
 
 
 @router.post("/{ref}/checks/{check_id}")
 @needs(Needs.RESPOND)
-def set_check(request: HttpRequest, ref: str, check_id: int, body: CheckBody) -> dict[str, Any]:
+def set_check(request: HttpRequest, ref: str, check_id: int, body: CheckBody) -> work_shapes.CheckShape:
     """Answer a check with evidence; an empty body lets its collector answer."""
     incident, by, now = find(request, ref), acting(request, body.by), clock.now()
     if body.answer is None and not body.evidence:
-        return shapes.check(run_check(incident=incident, check_id=check_id, by=by, now=now))
+        return work_shapes.check(run_check(incident=incident, check_id=check_id, by=by, now=now))
     given = body.answer or ""
-    return shapes.check(
+    return work_shapes.check(
         answer_check(incident=incident, check_id=check_id, answer=given, evidence=body.evidence, link=body.link, by=by, now=now)
     )
 
 
 @router.get("/{ref}/mitigations")
 @needs(Needs.READ)
-def list_mitigations(request: HttpRequest, ref: str) -> dict[str, Any]:
+def list_mitigations(request: HttpRequest, ref: str) -> Page[work_shapes.MitigationShape]:
     """What can be tried, what was proposed, decided and done."""
-    return {"items": [shapes.mitigation(row) for row in _mitigations(find(request, ref))], "next": None}
+    return {"items": [work_shapes.mitigation(row) for row in _mitigations(find(request, ref))], "next": None}
 
 
-@router.post("/{ref}/mitigations", response={201: dict[str, Any]})
+@router.post("/{ref}/mitigations", response={201: dict})
 @needs(Needs.RESPOND)
-def propose_own(request: HttpRequest, ref: str, body: ProposeBody) -> Status[dict[str, Any]]:
+def propose_own(request: HttpRequest, ref: str, body: ProposeBody) -> Status[work_shapes.MitigationShape]:
     """Propose one that the procedure does not list."""
     by = acting(request, body.by)
     return Status(
-        201, shapes.mitigation(mitigate.propose(incident=find(request, ref), title=body.title, effect=body.effect, by=by, now=clock.now()))
+        201,
+        work_shapes.mitigation(mitigate.propose(incident=find(request, ref), title=body.title, effect=body.effect, by=by, now=clock.now())),
     )
 
 
 @router.post("/{ref}/mitigations/{mitigation_id}/propose")
 @needs(Needs.RESPOND)
-def propose(request: HttpRequest, ref: str, mitigation_id: int, body: ProposeBody) -> dict[str, Any]:
+def propose(request: HttpRequest, ref: str, mitigation_id: int, body: ProposeBody) -> work_shapes.MitigationShape:
     """Put it before the commander."""
     by, incident = acting(request, body.by), find(request, ref)
-    return shapes.mitigation(mitigate.propose(incident=incident, mitigation_id=mitigation_id, effect=body.effect, by=by, now=clock.now()))
+    return work_shapes.mitigation(
+        mitigate.propose(incident=incident, mitigation_id=mitigation_id, effect=body.effect, by=by, now=clock.now())
+    )
 
 
 @router.post("/{ref}/mitigations/{mitigation_id}/decide")
 @needs(Needs.RESPOND)
-def decide(request: HttpRequest, ref: str, mitigation_id: int, body: DecideBody) -> dict[str, Any]:
+def decide(request: HttpRequest, ref: str, mitigation_id: int, body: DecideBody) -> work_shapes.MitigationShape:
     """The commander's decision."""
     by, incident = acting(request, body.by), find(request, ref)
-    return shapes.mitigation(
+    return work_shapes.mitigation(
         mitigate.decide(incident=incident, mitigation_id=mitigation_id, approved=body.approved, reason=body.reason, by=by, now=clock.now())
     )
 
 
 @router.post("/{ref}/mitigations/{mitigation_id}")
 @needs(Needs.RESPOND)
-def record(request: HttpRequest, ref: str, mitigation_id: int, body: RecordBody) -> dict[str, Any]:
+def record(request: HttpRequest, ref: str, mitigation_id: int, body: RecordBody) -> work_shapes.MitigationShape:
     """What was done and what came of it."""
     row = mitigate.record(
         incident=find(request, ref), mitigation_id=mitigation_id, note=body.note, outcome=body.outcome, output=body.output,
         by=acting(request, body.by), now=clock.now(),
     )  # fmt: skip
-    return shapes.mitigation(row)
+    return work_shapes.mitigation(row)
 
 
 @router.get("/{ref}/actions")
 @needs(Needs.READ)
-def list_actions(request: HttpRequest, ref: str) -> dict[str, Any]:
+def list_actions(request: HttpRequest, ref: str) -> Page[work_shapes.ActionItemShape]:
     """The action items of the incident."""
     rows = ActionItem.objects.filter(incident=find(request, ref)).select_related("owner", "incident", "done_by").order_by("id")
-    return {"items": [shapes.action_item(row) for row in rows], "next": None}
+    return {"items": [work_shapes.action_item(row) for row in rows], "next": None}
 
 
-@router.post("/{ref}/actions", response={201: dict[str, Any]})
+@router.post("/{ref}/actions", response={201: dict})
 @needs(Needs.RESPOND)
-def add_action(request: HttpRequest, ref: str, body: ActionBody) -> Status[dict[str, Any]]:
+def add_action(request: HttpRequest, ref: str, body: ActionBody) -> Status[work_shapes.ActionItemShape]:
     """Promise an improvement."""
     by, owner, incident = acting(request, body.by), somebody(body.owner, "owner"), find(request, ref)
     row = add_action_item(incident=incident, title=body.title, owner=owner, due_on=body.due_on, by=by, now=clock.now())
-    return Status(201, shapes.action_item(row))
+    return Status(201, work_shapes.action_item(row))
 
 
 @router.get("/{ref}/followers")
 @needs(Needs.READ)
-def list_followers(request: HttpRequest, ref: str) -> dict[str, Any]:
+def list_followers(request: HttpRequest, ref: str) -> Page[FollowerShape]:
     """Who is told by mail: support and stakeholders."""
     return {"items": [_follower(row) for row in followers.of(find(request, ref))], "next": None}
 
 
-@router.post("/{ref}/followers", response={201: dict[str, Any]})
+@router.post("/{ref}/followers", response={201: dict})
 @needs(Needs.RESPOND)
-def add_follower(request: HttpRequest, ref: str, body: FollowerBody) -> Status[dict[str, Any]]:
+def add_follower(request: HttpRequest, ref: str, body: FollowerBody) -> Status[FollowerShape]:
     """Add somebody to be told by mail of this incident."""
     by, incident = acting(request, body.by), find(request, ref)
     return Status(
@@ -294,8 +337,5 @@ def _mitigations(incident: Incident) -> list[Mitigation]:
     return list(Mitigation.objects.filter(incident=incident).select_related("proposed_by", "decided_by", "done_by"))
 
 
-def _follower(row: Subscriber) -> dict[str, Any]:
-    return {
-        "id": row.pk, "email": row.email, "name": row.name, "group": row.group, "incident": row.incident.ref if row.incident else None,
-        "undeliverable_since": rfc3339(row.undeliverable_at), "undeliverable_reason": row.undeliverable_reason or None,
-    }  # fmt: skip
+def _follower(row: Subscriber) -> FollowerShape:
+    return {**subscriber(row), "incident": row.incident.ref if row.incident else None}

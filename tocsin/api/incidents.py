@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 from django.db.models import Q
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Status
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts.models import Alert, Service
 from tocsin.api import incident_shapes as shapes
+from tocsin.api import work_shapes
 from tocsin.api.acting import acting
-from tocsin.api.paging import Paging, page
+from tocsin.api.paging import Page, Paging, page
 from tocsin.api.shapes import ActingBody
 from tocsin.incidents import queries
 from tocsin.incidents.models import Incident
@@ -125,6 +127,15 @@ class TimelinePaging(Paging):
     limit: int = Field(200, ge=1, le=500)
 
 
+class ConformanceShape(TypedDict):
+    """What became of each clause of the procedure in an incident."""
+
+    ref: str
+    procedure_version: int
+    clauses: list[work_shapes.ClauseShape]
+    totals: Annotated[dict[str, int], Field(description="How many clauses have each verdict.")]
+
+
 def find(request: HttpRequest, ref: str) -> Incident:
     """The incident, if whoever asks may know of it."""
     return queries.by_ref(ref, request.actor)  # type: ignore[attr-defined]
@@ -147,7 +158,7 @@ def somebody(user_id: int | None, name: str = "user") -> User | None:
 
 @router.get("")
 @needs(Needs.READ)
-def list_incidents(request: HttpRequest, filters: Query[IncidentFilters]) -> dict[str, Any]:
+def list_incidents(request: HttpRequest, filters: Query[IncidentFilters]) -> Page[shapes.IncidentShape]:
     """The incidents, newest first."""
     rows = queries.visible_to(request.actor)  # type: ignore[attr-defined]
     given = {"status": filters.status, "severity": filters.severity, "service_id": filters.service}
@@ -159,9 +170,9 @@ def list_incidents(request: HttpRequest, filters: Query[IncidentFilters]) -> dic
     return page(rows, filters, shapes.brief, order=("-id",))
 
 
-@router.post("", response={201: dict[str, Any]})
+@router.post("", response={201: dict})
 @needs(Needs.RESPOND)
-def declare_incident(request: HttpRequest, body: DeclareBody) -> Status[dict[str, Any]]:
+def declare_incident(request: HttpRequest, body: DeclareBody) -> Status[shapes.IncidentDetailShape]:
     """Declare one; the title is enough."""
     alert = Alert.objects.filter(pk=body.alert).first() if body.alert else None
     service = Service.objects.select_related("team").filter(pk=body.service, removed_at=None).first() if body.service else None
@@ -180,14 +191,14 @@ def declare_incident(request: HttpRequest, body: DeclareBody) -> Status[dict[str
 
 @router.get("/{ref}")
 @needs(Needs.READ)
-def get_incident(request: HttpRequest, ref: str) -> dict[str, Any]:
+def get_incident(request: HttpRequest, ref: str) -> shapes.IncidentDetailShape:
     """One incident, with its people, situation, and where it stands in the procedure."""
     return shapes.full(find(request, ref))
 
 
 @router.patch("/{ref}")
 @needs(Needs.RESPOND)
-def patch_incident(request: HttpRequest, ref: str, body: EditBody) -> dict[str, Any]:
+def patch_incident(request: HttpRequest, ref: str, body: EditBody) -> shapes.IncidentDetailShape:
     """Change title, impact or privacy; only what is given."""
     given = body.model_dump(exclude_unset=True, exclude={"by"})
     return shapes.full(edit_incident(incident=find(request, ref), by=acting(request, body.by), now=clock.now(), **given))
@@ -195,7 +206,7 @@ def patch_incident(request: HttpRequest, ref: str, body: EditBody) -> dict[str, 
 
 @router.post("/{ref}/acknowledge")
 @needs(Needs.RESPOND)
-def acknowledge(request: HttpRequest, ref: str, body: ActingBody) -> dict[str, Any]:
+def acknowledge(request: HttpRequest, ref: str, body: ActingBody) -> shapes.IncidentDetailShape:
     """ "I have it": stops the paging."""
     incident = known(request, ref)
     acknowledge_incident(incident=incident, by=acting(request, body.by), now=clock.now())
@@ -204,7 +215,7 @@ def acknowledge(request: HttpRequest, ref: str, body: ActingBody) -> dict[str, A
 
 @router.post("/{ref}/severity")
 @needs(Needs.RESPOND)
-def set_severity(request: HttpRequest, ref: str, body: SeverityBody) -> dict[str, Any]:
+def set_severity(request: HttpRequest, ref: str, body: SeverityBody) -> shapes.IncidentDetailShape:
     """Give it another severity, with the reason."""
     by, incident = acting(request, body.by), find(request, ref)
     return shapes.full(change_severity(incident=incident, severity=body.severity, reason=body.reason, by=by, now=clock.now()))
@@ -212,7 +223,7 @@ def set_severity(request: HttpRequest, ref: str, body: SeverityBody) -> dict[str
 
 @router.post("/{ref}/status")
 @needs(Needs.RESPOND)
-def set_status(request: HttpRequest, ref: str, body: StatusBody) -> dict[str, Any]:
+def set_status(request: HttpRequest, ref: str, body: StatusBody) -> shapes.IncidentDetailShape:
     """Investigating, identified or monitoring."""
     by, incident = acting(request, body.by), find(request, ref)
     return shapes.full(change_status(incident=incident, status=body.status, reason=body.reason, by=by, now=clock.now()))
@@ -220,7 +231,7 @@ def set_status(request: HttpRequest, ref: str, body: StatusBody) -> dict[str, An
 
 @router.post("/{ref}/roles")
 @needs(Needs.RESPOND)
-def set_role(request: HttpRequest, ref: str, body: RoleBody) -> dict[str, Any]:
+def set_role(request: HttpRequest, ref: str, body: RoleBody) -> shapes.IncidentDetailShape:
     """Give a role to a person, or (user null) take it from its holder."""
     incident = known(request, ref)
     assign_role(
@@ -231,14 +242,14 @@ def set_role(request: HttpRequest, ref: str, body: RoleBody) -> dict[str, Any]:
 
 @router.post("/{ref}/resolve")
 @needs(Needs.RESPOND)
-def resolve_incident(request: HttpRequest, ref: str, body: ResolveBody) -> dict[str, Any]:
+def resolve_incident(request: HttpRequest, ref: str, body: ResolveBody) -> shapes.IncidentDetailShape:
     """Record what fixed it."""
     return shapes.full(resolve(incident=known(request, ref), resolution=body.resolution, by=acting(request, body.by), now=clock.now()))
 
 
 @router.post("/{ref}/verify")
 @needs(Needs.RESPOND)
-def verify(request: HttpRequest, ref: str, body: VerifyBody) -> dict[str, Any]:
+def verify(request: HttpRequest, ref: str, body: VerifyBody) -> shapes.IncidentDetailShape:
     """Verify the fix, with evidence, and begin the watch."""
     by, incident = acting(request, body.by), find(request, ref)
     return shapes.full(
@@ -248,14 +259,14 @@ def verify(request: HttpRequest, ref: str, body: VerifyBody) -> dict[str, Any]:
 
 @router.post("/{ref}/close")
 @needs(Needs.RESPOND)
-def close(request: HttpRequest, ref: str, body: ActingBody) -> dict[str, Any]:
+def close(request: HttpRequest, ref: str, body: ActingBody) -> shapes.IncidentDetailShape:
     """Close it; 409 with the list of what is still open."""
     return shapes.full(close_incident(incident=known(request, ref), by=acting(request, body.by), now=clock.now()))
 
 
 @router.post("/{ref}/waive")
 @needs(Needs.RESPOND)
-def waive_clause(request: HttpRequest, ref: str, body: WaiveBody) -> dict[str, Any]:
+def waive_clause(request: HttpRequest, ref: str, body: WaiveBody) -> shapes.EntryShape:
     """Set a clause aside, with a reason."""
     by, incident = acting(request, body.by), known(request, ref)
     return shapes.entry(waive(incident=incident, clause=body.clause, reason=body.reason, by=by, now=clock.now()))
@@ -263,14 +274,14 @@ def waive_clause(request: HttpRequest, ref: str, body: WaiveBody) -> dict[str, A
 
 @router.get("/{ref}/steps")
 @needs(Needs.READ)
-def get_steps(request: HttpRequest, ref: str) -> dict[str, Any]:
+def get_steps(request: HttpRequest, ref: str) -> shapes.IncidentStepsShape:
     """The six steps with their lines, and where the incident stands."""
     return shapes.steps(find(request, ref))
 
 
 @router.post("/{ref}/steps")
 @needs(Needs.RESPOND)
-def tick(request: HttpRequest, ref: str, body: ChecklistBody) -> dict[str, Any]:
+def tick(request: HttpRequest, ref: str, body: ChecklistBody) -> shapes.IncidentStepsShape:
     """Tick a line of the checklist, or take the tick back."""
     incident = known(request, ref)
     tick_step(
@@ -282,7 +293,7 @@ def tick(request: HttpRequest, ref: str, body: ChecklistBody) -> dict[str, Any]:
 
 @router.get("/{ref}/timeline")
 @needs(Needs.READ)
-def timeline(request: HttpRequest, ref: str, paging: Query[TimelinePaging]) -> dict[str, Any]:
+def timeline(request: HttpRequest, ref: str, paging: Query[TimelinePaging]) -> Page[shapes.EntryShape]:
     """The record, oldest first, that of its alerts included."""
     incident = find(request, ref)
     return page(queries.record_of(incident), paging, shapes.entry, order=("id",))
@@ -290,18 +301,18 @@ def timeline(request: HttpRequest, ref: str, paging: Query[TimelinePaging]) -> d
 
 @router.get("/{ref}/obligations")
 @needs(Needs.READ)
-def list_obligations(request: HttpRequest, ref: str) -> dict[str, Any]:
+def list_obligations(request: HttpRequest, ref: str) -> Page[work_shapes.ObligationShape]:
     """What is and was promised, with what became of it."""
     incident, now = find(request, ref), clock.now()
-    return {"items": [shapes.obligation(row, now) for row in promises(incident)], "next": None}
+    return {"items": [work_shapes.obligation(row, now) for row in promises(incident)], "next": None}
 
 
 @router.get("/{ref}/conformance")
 @needs(Needs.READ)
-def conformance(request: HttpRequest, ref: str) -> dict[str, Any]:
+def conformance(request: HttpRequest, ref: str) -> ConformanceShape:
     """Clause by clause: met, late, missed, waived, not applicable or open, with the rows that prove it."""
     incident, now = find(request, ref), clock.now()
-    clauses = [shapes.clause(row) for row in report(incident, now)]
-    verdicts = [row["verdict"] for row in clauses]
+    clauses = [work_shapes.clause(row) for row in report(incident, now)]
+    verdicts: list[str] = [row["verdict"] for row in clauses]
     totals = {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
-    return {"ref": incident.ref, "procedure_version": incident.procedure_version.number, "clauses": clauses, "totals": totals}
+    return {"ref": incident.ref, "procedure_version": incident.procedure_version.number or 0, "clauses": clauses, "totals": totals}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any
+from typing import Annotated
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router
 from ninja.responses import Status
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
@@ -15,12 +16,13 @@ from tocsin.alerts import queries_quiet
 from tocsin.alerts.models import MaintenanceWindow
 from tocsin.api.acting import acting
 from tocsin.api.incident_shapes import person
-from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import Body, rfc3339
-from tocsin.api.silences import MatcherBody
+from tocsin.api.paging import Page, Paging, page
+from tocsin.api.shapes import At, Body, PersonShape, one_of, rfc3339
+from tocsin.api.silences import MatcherBody, MatcherShape
 from tocsin.lib.refusal import missing
 from tocsin.response import maintain
 from tocsin.statuspage import queries_maintenance
+from tocsin.statuspage.models import Maintenance
 
 router = Router(tags=["Maintenance windows"])
 SHOWN = 5
@@ -74,7 +76,47 @@ class ChangedWindow(Body):
     by: int | None = None
 
 
-def shape(row: MaintenanceWindow) -> dict[str, Any]:
+class PublicUpdateShape(TypedDict):
+    """A word to the public about planned work."""
+
+    status: Annotated[str, one_of(Maintenance.Status.values)]
+    text: str
+    at: At
+
+
+class PublicNoticeShape(TypedDict):
+    """What the status page says of planned work."""
+
+    title: str
+    components: list[int]
+    status: Annotated[str, one_of(Maintenance.Status.values)]
+    starts_at: At
+    ends_at: At
+    updates: list[PublicUpdateShape]
+
+
+class MaintenanceWindowShape(TypedDict):
+    """Planned work during which nobody is paged for what matches."""
+
+    id: int
+    title: str
+    reason: str
+    starts: Annotated[str, Field(description="2026-11-28T02:00, by the wall clock of time_zone")]
+    minutes: int
+    time_zone: str
+    rule: Annotated[str, Field(description="RFC 5545; empty: once.")]
+    services: list[int]
+    team: int | None
+    matchers: list[MatcherShape]
+    created_by: PersonShape | None
+    created_at: At
+    ended_at: At | None
+    next: Annotated[list[At], Field(description="When it starts next.")]
+    in_force: bool
+    public: PublicNoticeShape | None
+
+
+def shape(row: MaintenanceWindow) -> MaintenanceWindowShape:
     """A window as the API shows it, with its next starts."""
     now = clock.now()
     ahead = (at for at, _ in queries_quiet.occurrences(row) if at > now) if row.ended_at is None else iter(())
@@ -86,7 +128,7 @@ def shape(row: MaintenanceWindow) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _public(row: MaintenanceWindow) -> dict[str, Any] | None:
+def _public(row: MaintenanceWindow) -> PublicNoticeShape | None:
     """What the status page says of it now."""
     notice = queries_maintenance.open_notice(row)
     if notice is None:
@@ -111,7 +153,7 @@ def _window(window_id: int) -> MaintenanceWindow:
 
 @router.get("")
 @needs(Needs.READ)
-def list_windows(request: HttpRequest, paging: Query[Paging], active: bool | None = None):
+def list_windows(request: HttpRequest, paging: Query[Paging], active: bool | None = None) -> Page[MaintenanceWindowShape]:
     """Maintenance windows, the newest first; `active=true`: those that are in force or come."""
     rows = MaintenanceWindow.objects.select_related("created_by")
     return page(rows.filter(ended_at=None) if active else rows, paging, shape, order=("-id",))
@@ -119,7 +161,7 @@ def list_windows(request: HttpRequest, paging: Query[Paging], active: bool | Non
 
 @router.post("", response={201: dict})
 @needs(Needs.RESPOND)
-def add_window(request: HttpRequest, body: NewWindow):
+def add_window(request: HttpRequest, body: NewWindow) -> Status[MaintenanceWindowShape]:
     """Plan one."""
     row = maintain.plan(**body.model_dump(exclude={"by", "public"}), public=_said(body), by=acting(request, body.by), now=clock.now())
     return Status(201, shape(row))
@@ -127,14 +169,14 @@ def add_window(request: HttpRequest, body: NewWindow):
 
 @router.get("/{int:window_id}")
 @needs(Needs.READ)
-def get_window(request: HttpRequest, window_id: int):
+def get_window(request: HttpRequest, window_id: int) -> MaintenanceWindowShape:
     """One maintenance window."""
     return shape(_window(window_id))
 
 
 @router.patch("/{int:window_id}")
 @needs(Needs.RESPOND)
-def change_window(request: HttpRequest, window_id: int, body: ChangedWindow):
+def change_window(request: HttpRequest, window_id: int, body: ChangedWindow) -> MaintenanceWindowShape:
     """Plan it otherwise; what it no longer holds back and still fires is paged."""
     given = body.model_dump(exclude_unset=True, exclude={"by", "public"})
     fields = {name: value for name, value in given.items() if value is not None or name == "team"}
@@ -144,7 +186,7 @@ def change_window(request: HttpRequest, window_id: int, body: ChangedWindow):
 
 @router.post("/{int:window_id}/updates", response={201: dict})
 @needs(Needs.RESPOND)
-def tell_public(request: HttpRequest, window_id: int, body: PublicUpdateBody):
+def tell_public(request: HttpRequest, window_id: int, body: PublicUpdateBody) -> Status[MaintenanceWindowShape]:
     """Publish an update about it on the status page."""
     row = _window(window_id)
     maintain.tell_public(row, status=body.status, text=body.text, by=acting(request, body.by), now=clock.now())
@@ -153,6 +195,6 @@ def tell_public(request: HttpRequest, window_id: int, body: PublicUpdateBody):
 
 @router.delete("/{int:window_id}")
 @needs(Needs.RESPOND)
-def end_window(request: HttpRequest, window_id: int):
+def end_window(request: HttpRequest, window_id: int) -> MaintenanceWindowShape:
     """Cancel it, or end it now; what it held back and still fires is paged."""
     return shape(maintain.end(_window(window_id), by=request.actor, now=clock.now()))  # type: ignore[attr-defined]

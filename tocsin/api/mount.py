@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from importlib import import_module
@@ -16,7 +17,7 @@ from ninja.responses import Response
 from ninja.utils import normalize_path, replace_path_param_notation
 
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.api import ROUTERS, problems
+from tocsin.api import ROUTERS, answers, problems
 from tocsin.api.parser import StrictParser
 
 
@@ -99,14 +100,16 @@ def openapi(request: HttpRequest) -> HttpResponse:
 @needs(Needs.PUBLIC)
 def docs(request: HttpRequest) -> HttpResponse:
     """The same for people: one plain page, no scripts."""
-    from tocsin.api.docs import sections
+    from tocsin.api.docs import forms, sections
 
-    return render(request, "api/docs.html", {"sections": sections(description())})
+    return render(request, "api/docs.html", {"sections": sections(description()), "forms": forms(description())})
 
 
+@functools.cache
 def description() -> dict[str, Any]:
-    """The OpenAPI document, with how to prove who asks and the permission of each operation."""
+    """The OpenAPI document, with how to prove who asks, the permission of each operation, and its answers. Made once; not to be changed."""
     schema: dict[str, Any] = dict(api.get_openapi_schema(path_prefix="/api/v1/"))
+    operations: list[tuple[dict[str, Any], Operation]] = []
     for bound in api._get_bound_routers():
         for tail, path_view in bound.path_operations.items():
             address = re.sub(r"{[^}:]+:", "{", normalize_path(f"/api/v1/{bound.prefix}{tail}"))
@@ -114,6 +117,8 @@ def description() -> dict[str, Any]:
                 for method in operation.methods:
                     if described := schema["paths"].get(address, {}).get(method.lower()):
                         described["x-needs"] = str(getattr(operation.view_func, "needs", ""))
+                        operations.append((described, operation))
+    answers.describe(schema, operations)
     schema["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     return schema
 

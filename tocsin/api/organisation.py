@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import time
-from typing import Any
+from typing import Annotated
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts import operations, operations_teams
 from tocsin.accounts.models import AuditEntry, Organisation
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import Body, given, rfc3339
+from tocsin.api.paging import Page, Paging, page
+from tocsin.api.shapes import At, Body, Data, given, rfc3339
 
 router = Router(tags=["Organisation"])
 
@@ -36,7 +37,41 @@ class OrganisationChanges(Body):
     group_minutes: int | None = Field(None, description="Alerts of a service within so many minutes are one cause; 0: none")
 
 
-def shape(row: Organisation) -> dict[str, Any]:
+class OrganisationShape(TypedDict):
+    """The organisation's settings."""
+
+    name: str
+    time_zone: str
+    country: str
+    subdivision: str
+    day_starts: Annotated[str, Field(description="09:00, as is `day_ends`.")]
+    day_ends: str
+    fallback_user: Annotated[int | None, Field(description="Whom to page when nobody else is found.")]
+    leadership_policy: int | None
+    require_mfa: bool
+    event_days: int
+    refused_event_days: int
+    event_gigabytes: int
+    group_minutes: int
+
+
+class AuditEntryShape(TypedDict):
+    """Who changed what."""
+
+    id: int
+    at: At
+    actor: int | None
+    actor_label: str
+    via: str
+    verb: Annotated[str, Field(description="user.added, for example.")]
+    object_kind: str
+    object_id: str
+    text: str
+    data: Data
+    address: Annotated[str | None, Field(description="Where the request came from.")]
+
+
+def shape(row: Organisation) -> OrganisationShape:
     """The organisation as the API shows it."""
     return {
         "name": row.name,
@@ -55,7 +90,7 @@ def shape(row: Organisation) -> dict[str, Any]:
     }
 
 
-def entry_shape(entry: AuditEntry) -> dict[str, Any]:
+def entry_shape(entry: AuditEntry) -> AuditEntryShape:
     """One line of the audit log."""
     return {
         "id": entry.pk,
@@ -74,14 +109,14 @@ def entry_shape(entry: AuditEntry) -> dict[str, Any]:
 
 @router.get("/organisation")
 @needs(Needs.READ)
-def get_organisation(request: HttpRequest):
+def get_organisation(request: HttpRequest) -> OrganisationShape:
     """The organisation's settings."""
     return shape(operations.organisation())
 
 
 @router.patch("/organisation")
 @needs(Needs.ADMINISTER)
-def change_organisation(request: HttpRequest, body: OrganisationChanges):
+def change_organisation(request: HttpRequest, body: OrganisationChanges) -> OrganisationShape:
     """Change settings; `null` for leadership_policy takes it away."""
     changes = {field: value for field, value in given(body).items() if value is not None or field in ("fallback_user", "leadership_policy")}
     return shape(operations_teams.change_organisation(changes, by=request.actor, now=clock.now()))  # type: ignore[attr-defined]
@@ -89,7 +124,7 @@ def change_organisation(request: HttpRequest, body: OrganisationChanges):
 
 @router.get("/audit")
 @needs(Needs.ADMINISTER)
-def list_audit(request: HttpRequest, paging: Query[Paging], verb: str | None = None):
+def list_audit(request: HttpRequest, paging: Query[Paging], verb: str | None = None) -> Page[AuditEntryShape]:
     """Who changed what, newest first; `verb` narrows, as in user.added."""
     entries = AuditEntry.objects.filter(verb=verb) if verb else AuditEntry.objects.all()
     return page(entries, paging, entry_shape, order=("-id",))

@@ -6,16 +6,25 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model, Q, QuerySet
 from ninja import Field, Schema
+from typing_extensions import TypedDict
 
 from tocsin.lib.refusal import invalid
 
 Row = TypeVar("Row", bound=Model)
+Shape = TypeVar("Shape")
+
+
+class Page(TypedDict, Generic[Shape]):
+    """A list, or a page of it."""
+
+    items: list[Shape]
+    next: Annotated[str | None, Field(description="What `cursor` is to be for the page after this; null: this is the last.")]
 
 
 class Paging(Schema):
@@ -25,8 +34,8 @@ class Paging(Schema):
     cursor: str | None = Field(None, max_length=2000, description="The `next` of the page before.")
 
 
-def page(queryset: QuerySet[Row], paging: Paging, shape: Callable[[Row], Any], *, order: Sequence[str] = ("id",)) -> dict[str, Any]:
-    """{"items": [...], "next": cursor or None}. `order` names fields that are never null, "-" for descending; the id breaks ties."""
+def page(queryset: QuerySet[Row], paging: Paging, shape: Callable[[Row], Shape], *, order: Sequence[str] = ("id",)) -> Page[Shape]:
+    """One page of the rows. `order` names fields that are never null, "-" for descending; the id breaks ties."""
     fields = list(order)
     if not any(name.lstrip("-") in ("id", "pk") for name in fields):
         fields.append("-id" if fields and fields[-1].startswith("-") else "id")

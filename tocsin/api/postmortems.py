@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Query, Router
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting
-from tocsin.api.incident_shapes import action_item, person, stamp
-from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import Body
+from tocsin.api.answers import Media
+from tocsin.api.incident_shapes import person
+from tocsin.api.paging import Page, Paging, page
+from tocsin.api.shapes import At, Body, PersonShape, one_of
+from tocsin.api.shapes import rfc3339 as stamp
+from tocsin.api.work_shapes import ActionItemShape, action_item
 from tocsin.domain.postmortem import to_markdown
 from tocsin.incidents import queries
 from tocsin.lib.refusal import Refused, invalid, missing
@@ -56,7 +60,49 @@ def _found(request: HttpRequest, ref: str) -> Postmortem:
     return row
 
 
-def shape(row: Postmortem, now: datetime, warning: str = "") -> dict[str, Any]:
+class PostmortemShape(TypedDict):
+    """A blameless written review of an incident."""
+
+    incident: Annotated[str, Field(description="Its `ref`.")]
+    title: str
+    status: Annotated[str, one_of(Postmortem.Status.values)]
+    version: Annotated[int, Field(description="To be sent with what is saved.")]
+    owner: PersonShape | None
+    summary: str
+    duration: Annotated[str, Field(description="What a person wrote, else the computed one.")]
+    duration_text: str
+    duration_note: str
+    users_affected: str
+    revenue_impact: str
+    timeline: str
+    root_cause: str
+    resolution: str
+    lessons_learned: str
+    action_items: list[ActionItemShape]
+    meeting_at: At | None
+    meeting_minutes: int
+    invitees: list[PersonShape]
+    warning: Annotated[str, Field(description="What should be looked at of what was just done.")]
+    created_at: At
+    updated_at: At
+    review_at: At | None
+    published_at: At | None
+    published_by: PersonShape | None
+
+
+class PostmortemBriefShape(TypedDict):
+    """A post-mortem in the library."""
+
+    incident: str
+    severity: str
+    title: str
+    summary: str
+    status: Annotated[str, one_of(Postmortem.Status.values)]
+    published_at: At | None
+    meeting_at: At | None
+
+
+def shape(row: Postmortem, now: datetime, warning: str = "") -> PostmortemShape:
     """A post-mortem over HTTP."""
     return {
         "incident": row.incident.ref, "title": row.title, "status": row.status, "version": row.version, "owner": person(row.owner),
@@ -72,7 +118,7 @@ def shape(row: Postmortem, now: datetime, warning: str = "") -> dict[str, Any]:
 
 @router.post("/incidents/{ref}/postmortem")
 @needs(Needs.RESPOND)
-def write(request: HttpRequest, ref: str, body: PostmortemBody) -> dict[str, Any]:
+def write(request: HttpRequest, ref: str, body: PostmortemBody) -> PostmortemShape:
     """Begin the post-mortem, or save sections of it; book its meeting; ask for review; publish."""
     by, now = acting(request, body.by), clock.now()
     incident = queries.by_ref(ref, by)
@@ -102,14 +148,14 @@ def _people(ids: list[int] | None) -> list[User] | None:
 
 @router.get("/incidents/{ref}/postmortem")
 @needs(Needs.READ)
-def read(request: HttpRequest, ref: str) -> dict[str, Any]:
+def read(request: HttpRequest, ref: str) -> PostmortemShape:
     """The post-mortem of an incident."""
     return shape(_found(request, ref), clock.now())
 
 
 @router.get("/incidents/{ref}/postmortem.md")
 @needs(Needs.READ)
-def markdown(request: HttpRequest, ref: str) -> HttpResponse:
+def markdown(request: HttpRequest, ref: str) -> Annotated[HttpResponse, Media("text/markdown")]:
     """The document in the procedure's template."""
     text = to_markdown(documents.document(_found(request, ref), clock.now()))
     return HttpResponse(text, content_type="text/markdown; charset=utf-8")
@@ -117,7 +163,7 @@ def markdown(request: HttpRequest, ref: str) -> HttpResponse:
 
 @router.put("/incidents/{ref}/postmortem.md")
 @needs(Needs.RESPOND)
-def import_markdown(request: HttpRequest, ref: str) -> dict[str, Any]:
+def import_markdown(request: HttpRequest, ref: str) -> PostmortemShape:
     """Replace every section by what this Markdown says (the body is the text itself)."""
     by, now = acting(request), clock.now()
     try:
@@ -130,7 +176,7 @@ def import_markdown(request: HttpRequest, ref: str) -> dict[str, Any]:
 
 @router.get("/incidents/{ref}/postmortem.ics")
 @needs(Needs.READ)
-def meeting(request: HttpRequest, ref: str) -> HttpResponse:
+def meeting(request: HttpRequest, ref: str) -> Annotated[HttpResponse, Media("text/calendar")]:
     """The meeting as an iCalendar file."""
     row = _found(request, ref)
     if row.meeting_at is None:
@@ -140,7 +186,7 @@ def meeting(request: HttpRequest, ref: str) -> HttpResponse:
 
 @router.get("/postmortems")
 @needs(Needs.READ)
-def library(request: HttpRequest, paging: Query[Paging], status: str = "published") -> dict[str, Any]:
+def library(request: HttpRequest, paging: Query[Paging], status: str = "published") -> Page[PostmortemBriefShape]:
     """The library: published post-mortems, the newest first (`status` draft, in_review or all for the others)."""
     seen = queries.visible_to(request.actor).values("pk")  # type: ignore[attr-defined]
     rows = Postmortem.objects.filter(incident__in=seen).select_related("incident")
@@ -151,7 +197,7 @@ def library(request: HttpRequest, paging: Query[Paging], status: str = "publishe
     return page(rows, paging, brief, order=("-id",))
 
 
-def brief(row: Postmortem) -> dict[str, Any]:
+def brief(row: Postmortem) -> PostmortemBriefShape:
     """A post-mortem in the library."""
     return {
         "incident": row.incident.ref, "severity": row.incident.severity, "title": row.title, "summary": row.summary, "status": row.status,

@@ -6,19 +6,21 @@ import json
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any, NotRequired
 
 from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import NinjaAPI
+from ninja import Field, NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from typing_extensions import TypedDict
 
 from tocsin.lib.refusal import Refused
 
 log = logging.getLogger("tocsin.api")
 AWAY = (OperationalError, InterfaceError)  # no connection, cut in the middle, or not in time
 RETRY_AFTER = 5  # seconds
+KIND = "application/problem+json"
 TYPES = "https://tocsin.dev/problems/"
 _SENTENCES = {
     "missing": "This field is required.",
@@ -36,13 +38,28 @@ _SENTENCES = {
 }
 
 
-def problem(status: int, detail: str, *, code: str = "", errors: dict[str, str] | None = None, **more: Any) -> HttpResponse:
+class ProblemShape(TypedDict):
+    """Why a request was not carried out (RFC 9457)."""
+
+    type: Annotated[str, Field(description=f"about:blank, or {TYPES} with a word that stays the same, for programs.")]
+    title: str
+    status: int
+    detail: Annotated[str, Field(description="A sentence for people.")]
+    errors: NotRequired[Annotated[dict[str, str], Field(description="Each field that is wrong, with a sentence that says what is right.")]]
+    request_id: NotRequired[Annotated[str, Field(description="Of a failure on our side: what the log knows it by.")]]
+
+
+def problem(
+    status: int, detail: str, *, code: str = "", errors: dict[str, str] | None = None, request_id: str | None = None
+) -> HttpResponse:
     """One problem document. `code` is a stable word for programs; it ends the `type` address."""
     title = HTTPStatus(status).phrase
-    document = {"type": f"{TYPES}{code}" if code else "about:blank", "title": title, "status": status, "detail": detail}
+    document: ProblemShape = {"type": f"{TYPES}{code}" if code else "about:blank", "title": title, "status": status, "detail": detail}
     if errors:
         document["errors"] = errors
-    return HttpResponse(json.dumps({**document, **more}), status=status, content_type="application/problem+json")
+    if request_id is not None:
+        document["request_id"] = request_id
+    return HttpResponse(json.dumps(document), status=status, content_type=KIND)
 
 
 def unauthorised(detail: str = "Sign in, or send a valid API token as 'Authorization: Bearer TOKEN'.") -> HttpResponse:

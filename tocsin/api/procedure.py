@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any, cast
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Header, Query, Router, Status
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import Body, rfc3339
+from tocsin.api.answers import Media
+from tocsin.api.paging import Page, Paging, page
+from tocsin.api.shapes import At, Body, rfc3339
 from tocsin.domain.procedure import FormError, from_plain
-from tocsin.domain.procedure.diff import OPEN_INCIDENTS, diff
-from tocsin.domain.procedure.lint import lint
-from tocsin.domain.procedure.model import Procedure
+from tocsin.domain.procedure.diff import OPEN_INCIDENTS, Change, diff
+from tocsin.domain.procedure.lint import Finding, lint
+from tocsin.domain.procedure.model import Procedure, Role, Settings, Severity, Step, Template
 from tocsin.lib.refusal import Refused
 from tocsin.procedures import forms, operations
 from tocsin.procedures.models import ProcedureVersion
@@ -39,12 +41,56 @@ class Publication(Body):
     version: int | None = None
 
 
-def shape(row: ProcedureVersion) -> dict[str, Any]:
+class ProcedureVersionShape(TypedDict):
+    """A version of the procedure without its document."""
+
+    id: int
+    version: Annotated[int | None, Field(description="Null: a draft.")]
+    note: str
+    author: int | None
+    based_on: int | None
+    updated_at: At
+    published_at: At | None
+
+
+class ProcedureShape(ProcedureVersionShape):
+    """A version of the procedure with its whole document."""
+
+    title: str
+    scope: str
+    severities: tuple[Severity, ...]
+    steps: tuple[Step, ...]
+    roles: tuple[Role, ...]
+    templates: tuple[Template, ...]
+    settings: Settings
+
+
+class FindingsShape(TypedDict):
+    """What lint says about a document."""
+
+    valid: Annotated[bool, Field(description="Nothing stops it from being published.")]
+    findings: list[Finding]
+
+
+class ProcedureDraftShape(ProcedureShape, FindingsShape):
+    """A draft with what lint says about it."""
+
+
+class ProcedureDiffShape(TypedDict):
+    """What changes between two versions."""
+
+    old: int
+    new: Annotated[int | None, Field(description="Null: a draft.")]
+    changes: list[Change]
+    open_incidents: Annotated[str, Field(description="What becomes of these, in a sentence.")]
+
+
+def shape(row: ProcedureVersion) -> ProcedureShape:
     """A version with its whole document, every field spelled out."""
-    return {**summary(row), **dataclasses.asdict(operations.document(row))}
+    return cast(ProcedureShape, {**summary(row), **dataclasses.asdict(operations.document(row))})
 
 
-def summary(row: ProcedureVersion) -> dict[str, Any]:
+def summary(row: ProcedureVersion) -> ProcedureVersionShape:
     """A version without its document."""
     return {
         "id": row.pk,
@@ -53,14 +99,15 @@ def summary(row: ProcedureVersion) -> dict[str, Any]:
         "author": row.author_id,
         "based_on": row.based_on.number if row.based_on else None,
         "updated_at": rfc3339(row.updated_at),
-        "published_at": rfc3339(row.published_at) if row.published_at else None,
+        "published_at": rfc3339(row.published_at),
     }
 
 
-def findings(procedure: Procedure) -> dict[str, Any]:
+def findings(procedure: Procedure) -> FindingsShape:
     """What lint says; `valid` when nothing stops a publication."""
     rows = lint(procedure)
-    return {"valid": not any(row.level == "error" for row in rows), "findings": [dataclasses.asdict(row) for row in rows]}
+    found = [dataclasses.asdict(row) for row in rows]
+    return cast(FindingsShape, {"valid": not any(row.level == "error" for row in rows), "findings": found})
 
 
 def given(body: Document) -> Procedure:
@@ -75,7 +122,7 @@ def given(body: Document) -> Procedure:
 
 @router.get("/procedure")
 @needs(Needs.READ)
-def get_procedure(request: HttpRequest, response: HttpResponse, version: int | None = None):
+def get_procedure(request: HttpRequest, response: HttpResponse, version: int | None = None) -> ProcedureShape:
     """The procedure in force, or an earlier version of it. `ETag` holds the number for `If-Match`."""
     row = operations.current() if version is None else operations.version(version)
     response["ETag"] = f'"{row.number}"'
@@ -84,14 +131,14 @@ def get_procedure(request: HttpRequest, response: HttpResponse, version: int | N
 
 @router.get("/procedure.md")
 @needs(Needs.READ)
-def get_markdown(request: HttpRequest, version: int | None = None):
+def get_markdown(request: HttpRequest, version: int | None = None) -> Annotated[HttpResponse, Media("text/markdown")]:
     """The same as Markdown."""
     return _file(version, "markdown", "text/markdown", "md")
 
 
 @router.get("/procedure.yaml")
 @needs(Needs.READ)
-def get_yaml(request: HttpRequest, version: int | None = None):
+def get_yaml(request: HttpRequest, version: int | None = None) -> Annotated[HttpResponse, Media("application/yaml")]:
     """The same as YAML."""
     return _file(version, "yaml", "application/yaml", "yaml")
 
@@ -105,7 +152,7 @@ def _file(version: int | None, form: forms.Form, kind: str, ending: str) -> Http
 
 @router.put("/procedure")
 @needs(Needs.ADMINISTER)
-def put_procedure(request: HttpRequest, body: Document, if_match: str | None = Header(None, alias="If-Match")):
+def put_procedure(request: HttpRequest, body: Document, if_match: str | None = Header(None, alias="If-Match")) -> ProcedureShape:
     """Bring a document into force as the next version. Open incidents keep theirs."""
     expected = body.version if body.version is not None else number_of(if_match)
     procedure = given(body)
@@ -127,42 +174,38 @@ def number_of(if_match: str | None) -> int | None:
 
 @router.post("/procedure/lint")
 @needs(Needs.READ)
-def lint_procedure(request: HttpRequest, body: Document):
+def lint_procedure(request: HttpRequest, body: Document) -> FindingsShape:
     """What in a document cannot work, with place and remedy; nothing is kept."""
     return findings(given(body))
 
 
 @router.get("/procedure/diff")
 @needs(Needs.READ)
-def diff_versions(request: HttpRequest, old: int, new: int | None = None, draft: int | None = None):
+def diff_versions(request: HttpRequest, old: int, new: int | None = None, draft: int | None = None) -> ProcedureDiffShape:
     """What changes from version `old` to version `new` (or to a draft, or to the one in force), in sentences."""
     after = operations.draft(draft) if draft else operations.version(new) if new else operations.current()
     changes = diff(operations.document(operations.version(old)), operations.document(after))
-    return {
-        "old": old,
-        "new": after.number,
-        "changes": [dataclasses.asdict(change) for change in changes],
-        "open_incidents": OPEN_INCIDENTS,
-    }
+    found = [dataclasses.asdict(change) for change in changes]
+    return cast(ProcedureDiffShape, {"old": old, "new": after.number, "changes": found, "open_incidents": OPEN_INCIDENTS})
 
 
 @router.get("/procedure/versions")
 @needs(Needs.READ)
-def versions(request: HttpRequest, paging: Query[Paging]):
+def versions(request: HttpRequest, paging: Query[Paging]) -> Page[ProcedureVersionShape]:
     """Every version that is or was in force, the newest first."""
     return page(operations.published().select_related("based_on"), paging, summary, order=("-id",))
 
 
 @router.get("/procedure/drafts")
 @needs(Needs.READ)
-def drafts(request: HttpRequest, paging: Query[Paging]):
+def drafts(request: HttpRequest, paging: Query[Paging]) -> Page[ProcedureVersionShape]:
     """Drafts that nobody published or discarded."""
     return page(operations.drafts(), paging, summary, order=("-id",))
 
 
 @router.post("/procedure/drafts", response={201: dict})
 @needs(Needs.ADMINISTER)
-def new_draft(request: HttpRequest, body: Document):
+def new_draft(request: HttpRequest, body: Document) -> Status[ProcedureDraftShape]:
     """Keep a document as a draft; it may still have lint findings."""
     row = operations.save_draft(operations.to_plain(given(body)), by=request.actor, now=clock.now(), note=body.note)  # type: ignore[attr-defined]
     return Status(201, {**shape(row), **findings(operations.document(row))})
@@ -170,7 +213,7 @@ def new_draft(request: HttpRequest, body: Document):
 
 @router.get("/procedure/drafts/{draft}")
 @needs(Needs.READ)
-def get_draft(request: HttpRequest, draft: int):
+def get_draft(request: HttpRequest, draft: int) -> ProcedureDraftShape:
     """A draft with what lint says about it."""
     row = operations.draft(draft)
     return {**shape(row), **findings(operations.document(row))}
@@ -178,7 +221,7 @@ def get_draft(request: HttpRequest, draft: int):
 
 @router.put("/procedure/drafts/{draft}")
 @needs(Needs.ADMINISTER)
-def change_draft(request: HttpRequest, draft: int, body: Document):
+def change_draft(request: HttpRequest, draft: int, body: Document) -> ProcedureDraftShape:
     """Replace the document of a draft."""
     plain = operations.to_plain(given(body))
     row = operations.save_draft(plain, by=request.actor, now=clock.now(), note=body.note, draft_id=draft)  # type: ignore[attr-defined]
@@ -187,7 +230,7 @@ def change_draft(request: HttpRequest, draft: int, body: Document):
 
 @router.delete("/procedure/drafts/{draft}", response={204: None})
 @needs(Needs.ADMINISTER)
-def discard_draft(request: HttpRequest, draft: int):
+def discard_draft(request: HttpRequest, draft: int) -> Status[None]:
     """Put a draft away."""
     operations.discard(draft, by=request.actor, now=clock.now())  # type: ignore[attr-defined]
     return Status(204, None)
@@ -195,7 +238,7 @@ def discard_draft(request: HttpRequest, draft: int):
 
 @router.post("/procedure/drafts/{draft}/publish")
 @needs(Needs.ADMINISTER)
-def publish_draft(request: HttpRequest, draft: int, body: Publication):
+def publish_draft(request: HttpRequest, draft: int, body: Publication) -> ProcedureShape:
     """Bring a draft into force as the next version."""
     row = operations.publish(draft, note=body.note, by=request.actor, now=clock.now(), expected=body.version)  # type: ignore[attr-defined]
     return shape(row)

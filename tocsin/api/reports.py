@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from ninja import Query, Router
+from django.http.response import HttpResponseBase
+from ninja import Field, Query, Router
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
@@ -17,12 +19,15 @@ from tocsin.alerts import listing, queries_noise
 from tocsin.alerts.models import Alert
 from tocsin.api.alert_filters import AlertFilters
 from tocsin.api.alerts import shape
+from tocsin.api.answers import Media
 from tocsin.domain.alert_filters import AlertFilter
 from tocsin.domain.noise import Noise, suggestions
 from tocsin.lib import csv_rows
 from tocsin.lib.refusal import invalid
 
 router = Router(tags=["Reports"])
+Csv = Annotated[HttpResponseBase, Media("text/csv")]
+JsonLines = Annotated[HttpResponseBase, Media("application/jsonl")]
 LONGEST_PERIOD = 90  # days
 MOST_EXPORTED = 100_000
 PIECE = 500
@@ -32,16 +37,42 @@ COLUMNS = (
 )  # fmt: skip
 
 
+class NoiseShape(TypedDict):
+    """What came of the alerts of one service, integration, rule or title."""
+
+    key: str
+    name: str
+    alerts: int
+    paged: Annotated[int, Field(description="Alerts for which somebody was paged.")]
+    pages: int
+    at_night: int
+    acknowledged: int
+    false_alarms: int
+    useful: int
+    noise: int
+    passing: Annotated[int, Field(description="Over by themselves within five minutes.")]
+    suggestions: Annotated[list[str], Field(description="What to try, the strongest reason first.")]
+
+
+class NoiseReportShape(TypedDict):
+    """What the alerts of each caused in the last days."""
+
+    items: list[NoiseShape]
+    by: str
+    days: int
+
+
 @router.get("/reports/noise")
 @needs(Needs.READ)
-def noise(request: HttpRequest, by: Literal["service", "integration", "rule", "title"] = "service", days: int = 7):
+def noise(request: HttpRequest, by: Literal["service", "integration", "rule", "title"] = "service", days: int = 7) -> NoiseReportShape:
     """What the alerts of each caused in the last days, what came of them, and what to try."""
-    return {"items": [{**asdict(row), "suggestions": suggestions(row)} for row in _noise(by, days)], "by": by, "days": days}
+    items = [cast(NoiseShape, {**asdict(row), "suggestions": suggestions(row)}) for row in _noise(by, days)]
+    return {"items": items, "by": by, "days": days}
 
 
 @router.get("/reports/noise.csv")
 @needs(Needs.READ)
-def noise_csv(request: HttpRequest, by: Literal["service", "integration", "rule", "title"] = "service", days: int = 7):
+def noise_csv(request: HttpRequest, by: Literal["service", "integration", "rule", "title"] = "service", days: int = 7) -> Csv:
     """The same as CSV."""
     rows = _noise(by, days)
     head = list(Noise.__dataclass_fields__)
@@ -60,15 +91,15 @@ def _noise(by: str, days: int) -> list[Noise]:
 
 @router.get("/alerts.csv")
 @needs(Needs.READ)
-def alerts_csv(request: HttpRequest, wanted: Query[AlertFilters]):
+def alerts_csv(request: HttpRequest, wanted: Query[AlertFilters]) -> Csv:
     """The alerts that match, the newest first, as CSV; at most 100,000."""
-    rows = ([_cell(shape(row)[name]) for name in COLUMNS] for row in _all(wanted.read()))
+    rows = ([_cell(dict(shape(row))[name]) for name in COLUMNS] for row in _all(wanted.read()))
     return as_file(csv_rows.lines(COLUMNS, rows), "text/csv; charset=utf-8", "alerts.csv")
 
 
 @router.get("/alerts.jsonl")
 @needs(Needs.READ)
-def alerts_jsonl(request: HttpRequest, wanted: Query[AlertFilters]):
+def alerts_jsonl(request: HttpRequest, wanted: Query[AlertFilters]) -> JsonLines:
     """The alerts that match, the newest first, one JSON object a line; at most 100,000."""
     return as_file((json.dumps(shape(row)) + "\n" for row in _all(wanted.read())), "application/jsonl", "alerts.jsonl")
 

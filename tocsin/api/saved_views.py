@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, NotRequired, cast
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router
 from ninja.responses import Status
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
@@ -16,8 +17,8 @@ from tocsin.alerts.models import SavedView
 from tocsin.api.acting import acting
 from tocsin.api.alert_filters import AlertFilters
 from tocsin.api.incident_shapes import person
-from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import Body, given, rfc3339
+from tocsin.api.paging import Page, Paging, page
+from tocsin.api.shapes import At, Body, NamedShape, PersonShape, given, named, rfc3339
 from tocsin.domain import alert_filters
 from tocsin.lib.refusal import Refused
 
@@ -48,15 +49,43 @@ class ViewChanges(Body):
     default: bool | None = None
 
 
-def shape(row: SavedView) -> dict[str, Any]:
+class SavedViewShape(TypedDict):
+    """Filters and order of the alerts list under a name."""
+
+    id: int
+    name: str
+    filters: Annotated[dict[str, str | list[str]], Field(description="As in the address of the list; only what differs from the default.")]
+    shared: bool
+    pinned: bool
+    default: bool
+    team: NamedShape | None
+    owner: PersonShape | None
+    created_at: At
+
+
+class CountedViewShape(SavedViewShape):
+    """A view with how many alerts match."""
+
+    count: Annotated[int | None, Field(description="Null: counting takes too long.")]
+    exact: Annotated[bool, Field(description="False: there are more.")]
+
+
+class ListedViewShape(SavedViewShape):
+    """A view in the list; with `counts=true` with how many alerts match."""
+
+    count: NotRequired[int | None]
+    exact: NotRequired[bool]
+
+
+def shape(row: SavedView) -> SavedViewShape:
     """A view as the API shows it."""
     return {
         "id": row.pk, "name": row.name, "filters": row.filters, "shared": row.shared, "pinned": row.pinned, "default": row.default,
-        "team": {"id": row.team_id, "name": row.team.name} if row.team else None, "owner": person(row.owner), "created_at": rfc3339(row.created_at),
+        "team": named(row.team), "owner": person(row.owner), "created_at": rfc3339(row.created_at),
     }  # fmt: skip
 
 
-def counted(row: SavedView) -> dict[str, Any]:
+def counted(row: SavedView) -> CountedViewShape:
     """The same with how many alerts match now: exact up to a limit; null where counting takes too long."""
     try:
         number = listing.count(alert_filters.read(row.filters), clock.now(), MOST_COUNTED_OF_A_VIEW)
@@ -67,16 +96,17 @@ def counted(row: SavedView) -> dict[str, Any]:
 
 @router.get("")
 @needs(Needs.READ)
-def list_views(request: HttpRequest, paging: Query[Paging], counts: bool = False):
+def list_views(request: HttpRequest, paging: Query[Paging], counts: bool = False) -> Page[ListedViewShape]:
     """The views that you see; with `counts=true` each says how many alerts match (pages of at most 20 then)."""
     if counts:
         paging.limit = min(paging.limit, 20)
-    return page(operations.visible_to(request.actor), paging, counted if counts else shape)  # type: ignore[attr-defined]
+    rows = operations.visible_to(request.actor)  # type: ignore[attr-defined]
+    return cast(Page[ListedViewShape], page(rows, paging, counted) if counts else page(rows, paging, shape))
 
 
 @router.post("", response={201: dict})
 @needs(Needs.SELF)
-def add_view(request: HttpRequest, body: NewView):
+def add_view(request: HttpRequest, body: NewView) -> Status[SavedViewShape]:
     """Save a view."""
     fields = {
         **body.model_dump(exclude={"by", "filters"}),
@@ -87,14 +117,14 @@ def add_view(request: HttpRequest, body: NewView):
 
 @router.get("/{int:view_id}")
 @needs(Needs.READ)
-def get_view(request: HttpRequest, view_id: int):
+def get_view(request: HttpRequest, view_id: int) -> CountedViewShape:
     """One view, with how many alerts match."""
     return counted(operations.found(view_id, request.actor))  # type: ignore[attr-defined]
 
 
 @router.patch("/{int:view_id}")
 @needs(Needs.SELF)
-def change_view(request: HttpRequest, view_id: int, body: ViewChanges):
+def change_view(request: HttpRequest, view_id: int, body: ViewChanges) -> SavedViewShape:
     """Change a view of yours, or as an administrator any shared one."""
     by = request.actor  # type: ignore[attr-defined]
     changes = {name: value for name, value in given(body).items() if value is not None or name == "team"}
@@ -105,7 +135,7 @@ def change_view(request: HttpRequest, view_id: int, body: ViewChanges):
 
 @router.delete("/{int:view_id}", response={204: None})
 @needs(Needs.SELF)
-def delete_view(request: HttpRequest, view_id: int):
+def delete_view(request: HttpRequest, view_id: int) -> Status[None]:
     """Delete a view of yours, or as an administrator any shared one."""
     by = request.actor  # type: ignore[attr-defined]
     operations.delete_view(operations.found(view_id, by), by=by, now=clock.now())

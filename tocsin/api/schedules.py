@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any, cast
 
 from django.conf import settings
 from django.http import HttpRequest
 from ninja import Field, Query, Router
 from ninja.responses import Status
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting
-from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import Body
+from tocsin.api.paging import Page, Paging, page
+from tocsin.api.shapes import Body, Data, NamedShape, named
 from tocsin.lib.refusal import invalid, missing
 from tocsin.oncall import operations, queries, versions
 from tocsin.oncall.models import Override, Schedule
@@ -77,33 +78,100 @@ class OverrideBody(Body):
     by: int | None = None
 
 
-def shape(schedule: Schedule) -> dict[str, Any]:
+class RotationShape(TypedDict):
+    """People who take turns."""
+
+    id: int
+    name: str
+    participants: Annotated[list[int], Field(description="People, in their order.")]
+    starts_at: Annotated[str, Field(description="By the wall clock of its zone: 2026-01-05T09:00:00.")]
+    ends_at: datetime | None
+    shift: Annotated[dict[str, int], Field(description='How long a turn is: {"days": 7}, {"hours": 12} or {"months": 1}.')]
+    month_day: bool
+    time_zone: Annotated[str, Field(description="Empty: the schedule's.")]
+    restrictions: list[Data]
+    calendar: Annotated[int | None, Field(description="The outside calendar that says whose turn it is.")]
+
+
+class ScheduleShape(TypedDict):
+    """A schedule with its rotations, the most important first."""
+
+    id: int
+    name: str
+    time_zone: str
+    team: int | None
+    description: str
+    hand_over_time_off: bool
+    hand_over_holidays: bool
+    gaps_meant: bool
+    rotations: list[RotationShape]
+
+
+class OverrideShape(TypedDict):
+    """One person stands in for a span of time."""
+
+    id: int
+    schedule: int
+    user: NamedShape
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+
+
+class SpanShape(TypedDict):
+    """A span of time."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+
+class ShiftShape(SpanShape):
+    """One person holds the pager."""
+
+    user: NamedShape
+    source: Annotated[str, Field(description="The name of a rotation, or override.")]
+    instead_of: Annotated[int | None, Field(description="Whose turn it would be.")]
+
+
+class ShiftsShape(TypedDict):
+    """Who holds the pager between two instants, and when nobody does."""
+
+    items: list[ShiftShape]
+    gaps: list[SpanShape]
+    next: None
+
+
+class FeedShape(TypedDict):
+    """The address of a calendar feed; it is a secret, and shown once."""
+
+    url: str
+
+
+def shape(schedule: Schedule) -> ScheduleShape:
     """A schedule with its rotations in their order."""
     rows = schedule.rotations.prefetch_related("places")
-    return {
-        "id": schedule.id, **versions.document(schedule),
-        "rotations": [{"id": row.id, **versions.rotation_document(row), "ends_at": row.ends_at} for row in rows],
-    }  # fmt: skip
+    rotations = [{"id": row.id, **versions.rotation_document(row), "ends_at": row.ends_at} for row in rows]
+    return cast(ScheduleShape, {"id": schedule.id, **versions.document(schedule), "rotations": rotations})
 
 
-def override_shape(row: Override) -> dict[str, Any]:
+def override_shape(row: Override) -> OverrideShape:
     """An override."""
     return {
-        "id": row.id, "schedule": row.schedule_id, "user": {"id": row.user_id, "name": row.user.name}, "starts_at": row.starts_at,
+        "id": row.id, "schedule": row.schedule_id, "user": named(row.user), "starts_at": row.starts_at,
         "ends_at": row.ends_at, "reason": row.reason,
     }  # fmt: skip
 
 
 @router.get("")
 @needs(Needs.READ)
-def list_schedules(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
+def list_schedules(request: HttpRequest, paging: Query[Paging]) -> Page[ScheduleShape]:
     """All schedules."""
     return page(Schedule.objects.filter(removed_at=None), paging, shape)
 
 
 @router.post("", response={201: dict})
 @needs(Needs.ADMINISTER)
-def create_schedule(request: HttpRequest, body: ScheduleBody) -> Any:
+def create_schedule(request: HttpRequest, body: ScheduleBody) -> Status[ScheduleShape]:
     """A new schedule with its rotations, the most important first."""
     schedule = operations.create_schedule(**body.model_dump(), by=acting(request), now=clock.now())
     return Status(201, shape(schedule))
@@ -111,14 +179,14 @@ def create_schedule(request: HttpRequest, body: ScheduleBody) -> Any:
 
 @router.get("/{int:id}")
 @needs(Needs.READ)
-def get_schedule(request: HttpRequest, id: int) -> dict[str, Any]:
+def get_schedule(request: HttpRequest, id: int) -> ScheduleShape:
     """One schedule."""
     return shape(operations.schedule_of(id))
 
 
 @router.patch("/{int:id}")
 @needs(Needs.ADMINISTER)
-def change_schedule(request: HttpRequest, id: int, body: ScheduleChange) -> dict[str, Any]:
+def change_schedule(request: HttpRequest, id: int, body: ScheduleChange) -> ScheduleShape:
     """Change what is given; rotations are replaced as a whole."""
     changes = body.model_dump(exclude_unset=True)
     for field in ("name", "time_zone", "rotations", "hand_over_time_off", "hand_over_holidays", "gaps_meant"):
@@ -129,7 +197,7 @@ def change_schedule(request: HttpRequest, id: int, body: ScheduleChange) -> dict
 
 @router.delete("/{int:id}", response={204: None})
 @needs(Needs.ADMINISTER)
-def remove_schedule(request: HttpRequest, id: int) -> Any:
+def remove_schedule(request: HttpRequest, id: int) -> Status[None]:
     """Take it out of use; refused while a policy or a role of incidents leads to it."""
     remove_schedule_verb(operations.schedule_of(id), by=acting(request), now=clock.now())
     return Status(204, None)
@@ -137,7 +205,7 @@ def remove_schedule(request: HttpRequest, id: int) -> Any:
 
 @router.get("/{int:id}/shifts")
 @needs(Needs.READ)
-def list_shifts(request: HttpRequest, id: int, since: datetime | None = None, until: datetime | None = None) -> dict[str, Any]:
+def list_shifts(request: HttpRequest, id: int, since: datetime | None = None, until: datetime | None = None) -> ShiftsShape:
     """The final schedule between two instants (default: the next 14 days), and its gaps."""
     schedule = operations.schedule_of(id)
     start = since or clock.now()
@@ -164,7 +232,7 @@ def list_shifts(request: HttpRequest, id: int, since: datetime | None = None, un
 
 @router.get("/{int:id}/overrides")
 @needs(Needs.READ)
-def list_overrides(request: HttpRequest, id: int, paging: Query[Paging]) -> dict[str, Any]:
+def list_overrides(request: HttpRequest, id: int, paging: Query[Paging]) -> Page[OverrideShape]:
     """Overrides that are not over yet."""
     rows = Override.objects.filter(schedule=operations.schedule_of(id), removed_at=None, ends_at__gt=clock.now()).select_related("user")
     return page(rows, paging, override_shape)
@@ -172,7 +240,7 @@ def list_overrides(request: HttpRequest, id: int, paging: Query[Paging]) -> dict
 
 @router.post("/{int:id}/overrides", response={201: dict})
 @needs(Needs.RESPOND)
-def create_override(request: HttpRequest, id: int, body: OverrideBody) -> Any:
+def create_override(request: HttpRequest, id: int, body: OverrideBody) -> Status[OverrideShape]:
     """One person stands in for a span of time; it counts at once."""
     fields = body.model_dump(exclude={"by"})
     return Status(
@@ -182,7 +250,7 @@ def create_override(request: HttpRequest, id: int, body: OverrideBody) -> Any:
 
 @router.delete("/{int:id}/overrides/{int:override}", response={204: None})
 @needs(Needs.RESPOND)
-def remove_override(request: HttpRequest, id: int, override: int) -> Any:
+def remove_override(request: HttpRequest, id: int, override: int) -> Status[None]:
     """Take an override back."""
     row = Override.objects.filter(pk=override, schedule=operations.schedule_of(id), removed_at=None).first()
     if row is None:
@@ -193,7 +261,7 @@ def remove_override(request: HttpRequest, id: int, override: int) -> Any:
 
 @router.post("/{int:id}/feed", response={201: dict})
 @needs(Needs.RESPOND)
-def issue_feed(request: HttpRequest, id: int) -> Any:
+def issue_feed(request: HttpRequest, id: int) -> Status[FeedShape]:
     """A new address for this schedule's calendar feed; the one before stops working. It is shown once."""
     token = operations.issue_feed(schedule=operations.schedule_of(id), by=acting(request), now=clock.now())
     return Status(201, {"url": f"{settings.TOCSIN_URL}/oncall/{token}.ics"})

@@ -1,11 +1,55 @@
-"""Which forms do bodies and answers share?"""
+"""Which forms do bodies and answers share?
+
+What an operation answers is a TypedDict, named in its return annotation: `mypy` holds the code to it, the description (answers.py) is made
+of it, and the tests hold every answer to the description (tests/answers.py). Nothing looks at it while an answer is given.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Annotated, Any, Protocol, overload
 
 from ninja import Field, Schema
-from pydantic import ConfigDict
+from pydantic import ConfigDict, WithJsonSchema
+from typing_extensions import TypedDict
+
+# RFC 3339 in UTC, as `rfc3339` writes it.
+At = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+# A small object whose keys depend on what it is about.
+Data = dict[str, Any]
+
+
+def one_of(values: Sequence[str], description: str = "") -> WithJsonSchema:
+    """Of a text of an answer: the only ones that it can be. `Annotated[str, one_of(Alert.Status.values)]`."""
+    return WithJsonSchema({"type": "string", "enum": list(values), **({"description": description} if description else {})})
+
+
+class NamedShape(TypedDict):
+    """Something by its id, with its name to be read."""
+
+    id: int
+    name: str
+
+
+class _Named(Protocol):
+    pk: Any
+    name: str
+
+
+@overload
+def named(row: _Named) -> NamedShape: ...
+@overload
+def named(row: _Named | None) -> NamedShape | None: ...
+def named(row: _Named | None) -> NamedShape | None:
+    """A row by its id and its name."""
+    return {"id": row.pk, "name": row.name} if row else None
+
+
+class PersonShape(NamedShape):
+    """A person, as other things name them."""
+
+    initials: str
 
 
 class Body(Schema):
@@ -20,6 +64,10 @@ class ActingBody(Body):
     by: int | None = Field(None, description="For whom a token without a person acts: the id of a person.")
 
 
+@overload
+def rfc3339(at: datetime) -> str: ...
+@overload
+def rfc3339(at: datetime | None) -> str | None: ...
 def rfc3339(at: datetime | None) -> str | None:
     """2026-11-23T03:04:12.000000Z"""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router
 from ninja.responses import Status
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
@@ -16,8 +17,8 @@ from tocsin.alerts import queries_quiet
 from tocsin.alerts.models import Silence
 from tocsin.api.acting import acting
 from tocsin.api.incident_shapes import person
-from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import Body, rfc3339
+from tocsin.api.paging import Page, Paging, page
+from tocsin.api.shapes import At, Body, PersonShape, one_of, rfc3339
 from tocsin.domain.quiet import Fate
 from tocsin.lib.refusal import invalid, missing
 from tocsin.response import silence as verbs
@@ -70,7 +71,57 @@ class ChangedSilence(Body):
     by: int | None = None
 
 
-def shape(silence: Silence) -> dict[str, Any]:
+class MatcherShape(TypedDict):
+    """One condition on a label of the alert, or on its title, service or severity."""
+
+    name: str
+    value: str
+    is_regex: bool
+    is_equal: bool
+
+
+class SilenceShape(TypedDict):
+    """No paging for what matches, until a time."""
+
+    id: int
+    matchers: list[MatcherShape]
+    service: int | None
+    starts_at: At
+    ends_at: At
+    ended_at: Annotated[At | None, Field(description="It was ended before its time.")]
+    maintenance_window: Annotated[int | None, Field(description="The window that it belongs to.")]
+    state: Annotated[str, one_of(["active", "pending", "expired"])]
+    reason: str
+    stop_paging: Annotated[bool, Field(description="What is open as it begins is held back as well.")]
+    stopped: Annotated[int | None, Field(description="For so many causes it stopped paging; null: it has not begun.")]
+    created_by: PersonShape | None
+    author: str
+    created_at: At
+
+
+class SilencedAlertShape(TypedDict):
+    """An open alert that would be silenced."""
+
+    id: int
+    title: str
+    severity: str
+    paged: Annotated[bool, Field(description="Pages run for it, or for its cause.")]
+
+
+class SilencePreviewShape(TypedDict):
+    """What a silence would do now."""
+
+    open_alerts: Annotated[int, Field(description="How many match.")]
+    all_looked_at: Annotated[bool, Field(description="False: more alerts match than were looked at.")]
+    paged: Annotated[int, Field(description="For how many causes of them pages run.")]
+    stops: Annotated[int, Field(description="For how many of these paging would stop.")]
+    of_incidents: Annotated[int, Field(description="How many go on because they belong to an incident.")]
+    others_fire: Annotated[int, Field(description="How many go on because other alerts of the cause fire.")]
+    alerts: Annotated[list[SilencedAlertShape], Field(description="Some of them.")]
+    sentences: list[str]
+
+
+def shape(silence: Silence) -> SilenceShape:
     """A silence as the API shows it."""
     return {
         "id": silence.pk, "matchers": silence.matchers, "service": silence.service_id, "starts_at": rfc3339(silence.starts_at),
@@ -89,7 +140,7 @@ def _silence(silence_id: int) -> Silence:
 
 @router.get("")
 @needs(Needs.READ)
-def list_silences(request: HttpRequest, paging: Query[Paging], active: bool | None = None):
+def list_silences(request: HttpRequest, paging: Query[Paging], active: bool | None = None) -> Page[SilenceShape]:
     """Silences, the newest first; `active=true`: those that hold now or will."""
     rows = Silence.objects.select_related("created_by")
     if active:
@@ -99,7 +150,7 @@ def list_silences(request: HttpRequest, paging: Query[Paging], active: bool | No
 
 @router.post("", response={201: dict})
 @needs(Needs.RESPOND)
-def add_silence(request: HttpRequest, body: NewSilence):
+def add_silence(request: HttpRequest, body: NewSilence) -> Status[SilenceShape]:
     """Silence what matches, and stop paging for it. Without a service at most 24 hours, unless an administrator makes it; teams and administrators
     are told."""
     _zoned(body, "starts_at", "ends_at")
@@ -109,7 +160,7 @@ def add_silence(request: HttpRequest, body: NewSilence):
 
 @router.post("/preview")
 @needs(Needs.RESPOND)
-def preview_silence(request: HttpRequest, body: PreviewedSilence):
+def preview_silence(request: HttpRequest, body: PreviewedSilence) -> SilencePreviewShape:
     """What a silence would do now, in numbers and sentences: open alerts that match, for how many causes of them pages run, and what becomes of
     these. Nothing is changed."""
     _zoned(body, "starts_at")
@@ -130,14 +181,14 @@ def preview_silence(request: HttpRequest, body: PreviewedSilence):
 
 @router.get("/{int:silence_id}")
 @needs(Needs.READ)
-def get_silence(request: HttpRequest, silence_id: int):
+def get_silence(request: HttpRequest, silence_id: int) -> SilenceShape:
     """One silence."""
     return shape(_silence(silence_id))
 
 
 @router.patch("/{int:silence_id}")
 @needs(Needs.RESPOND)
-def change_silence(request: HttpRequest, silence_id: int, body: ChangedSilence):
+def change_silence(request: HttpRequest, silence_id: int, body: ChangedSilence) -> SilenceShape:
     """Extend it, or match something else; the answer may be a new silence that took its place."""
     _zoned(body, "ends_at")
     row = _silence(silence_id)
@@ -149,7 +200,7 @@ def change_silence(request: HttpRequest, silence_id: int, body: ChangedSilence):
 
 @router.delete("/{int:silence_id}")
 @needs(Needs.RESPOND)
-def end_silence(request: HttpRequest, silence_id: int):
+def end_silence(request: HttpRequest, silence_id: int) -> SilenceShape:
     """End it now; what it held back and still fires is paged."""
     return shape(verbs.end(_silence(silence_id), by=request.actor, now=clock.now()))  # type: ignore[attr-defined]
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Literal
 
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
-from ninja import Router, Status
+from ninja import Field, Router, Status
+from typing_extensions import TypedDict
 
 from tocsin.accounts.permissions import Needs, needs
+from tocsin.api.components import ComponentShape
 from tocsin.api.components import shape as component
-from tocsin.api.incident_shapes import stamp
-from tocsin.api.shapes import Body
+from tocsin.api.shapes import At, Body
+from tocsin.api.shapes import rfc3339 as stamp
 from tocsin.statuspage import operations
 from tocsin.statuspage.jobs import publish
 from tocsin.statuspage.models import StatusPage
@@ -27,7 +29,25 @@ class PageBody(Body):
     support_url: str | None = None
 
 
-def _shape(page: StatusPage) -> dict[str, Any]:
+class StatusPageShape(TypedDict):
+    """The public page, with its components."""
+
+    code: Annotated[str, Field(description="Its id in Statuspage's form.")]
+    name: str
+    url: str
+    time_zone: str
+    support_url: str
+    published_at: At | None
+    components: list[ComponentShape]
+
+
+class AcceptedShape(TypedDict):
+    """It will be done."""
+
+    status: Literal["accepted"]
+
+
+def _shape(page: StatusPage) -> StatusPageShape:
     return {
         "code": page.code, "name": page.name, "url": f"{settings.TOCSIN_URL}/status/", "time_zone": page.time_zone, "support_url": page.support_url,
         "published_at": stamp(page.published_at), "components": [component(row) for row in page.components.filter(removed_at=None)],
@@ -36,14 +56,14 @@ def _shape(page: StatusPage) -> dict[str, Any]:
 
 @router.get("/status-page")
 @needs(Needs.READ)
-def read(request: HttpRequest) -> dict[str, Any]:
+def read(request: HttpRequest) -> StatusPageShape:
     """The page with its components."""
     return _shape(operations.default_page())
 
 
 @router.patch("/status-page")
 @needs(Needs.ADMINISTER)
-def change(request: HttpRequest, body: PageBody) -> dict[str, Any]:
+def change(request: HttpRequest, body: PageBody) -> StatusPageShape:
     """Rename it, or give it another address for support; it is published at once."""
     with transaction.atomic():
         page = operations.default_page()
@@ -55,7 +75,7 @@ def change(request: HttpRequest, body: PageBody) -> dict[str, Any]:
 
 @router.post("/status-page/publish", response={202: dict})
 @needs(Needs.RESPOND)
-def publish_again(request: HttpRequest) -> Any:
+def publish_again(request: HttpRequest) -> Status[AcceptedShape]:
     """Write the files again from what the database says."""
     with transaction.atomic():
         publish.defer()

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.db import transaction
 from django.http import HttpRequest
 from ninja import Field, Query, Router
 from ninja.responses import Status
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts import operations_teams as operations
 from tocsin.accounts.models import Team
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import Body, given, rfc3339
+from tocsin.api.paging import Page, Paging, page
+from tocsin.api.shapes import At, Body, given, rfc3339
 from tocsin.lib.refusal import missing
 from tocsin.paging import operations_rooms
 from tocsin.paging.models import TeamRoom
@@ -54,7 +55,30 @@ class TeamChanges(Body):
     leads: list[int] | None = Field(None, max_length=500, description="Members who hear of trouble in the team's schedules.")
 
 
-def shape(team: Team) -> dict[str, Any]:
+class TeamRoomShape(TypedDict):
+    """Where a team is told what the procedure tells it."""
+
+    account: int
+    address: str
+
+
+class TeamShape(TypedDict):
+    """A team."""
+
+    id: int
+    name: str
+    slug: str
+    time_zone: str
+    country: str
+    subdivision: str
+    fallback_user: int | None
+    members: list[int]
+    leads: Annotated[list[int], Field(description="Members who hear of trouble in the team's schedules.")]
+    chat: Annotated[TeamRoomShape | None, Field(description="Null: nowhere but its built-in room.")]
+    created_at: At
+
+
+def shape(team: Team) -> TeamShape:
     """A team as the API shows it."""
     return {
         "id": team.pk,
@@ -77,21 +101,21 @@ def _room(team: Team) -> TeamRoom | None:
 
 @router.get("")
 @needs(Needs.READ)
-def list_teams(request: HttpRequest, paging: Query[Paging]):
+def list_teams(request: HttpRequest, paging: Query[Paging]) -> Page[TeamShape]:
     """Every team."""
     return page(Team.objects.filter(removed_at=None).prefetch_related("memberships"), paging, shape)
 
 
 @router.post("", response={201: dict})
 @needs(Needs.ADMINISTER)
-def add_team(request: HttpRequest, body: NewTeam):
+def add_team(request: HttpRequest, body: NewTeam) -> Status[TeamShape]:
     """Add a team."""
     return Status(201, shape(operations.add_team(**body.model_dump(), by=request.actor, now=clock.now())))  # type: ignore[attr-defined]
 
 
 @router.get("/{int:team_id}")
 @needs(Needs.READ)
-def get_team(request: HttpRequest, team_id: int):
+def get_team(request: HttpRequest, team_id: int) -> TeamShape:
     """One team."""
     team = Team.objects.filter(pk=team_id, removed_at=None).first()
     if team is None:
@@ -101,7 +125,7 @@ def get_team(request: HttpRequest, team_id: int):
 
 @router.patch("/{int:team_id}")
 @needs(Needs.ADMINISTER)
-def change_team(request: HttpRequest, team_id: int, body: TeamChanges):
+def change_team(request: HttpRequest, team_id: int, body: TeamChanges) -> TeamShape:
     """Change a team; `fallback_user: null` takes the team's fallback contact away, `chat: null` its room of a chat."""
     changes: dict[str, Any] = {f: value for f, value in given(body).items() if value is not None or f in ("fallback_user", "chat")}
     by, now = request.actor, clock.now()  # type: ignore[attr-defined]
@@ -115,7 +139,7 @@ def change_team(request: HttpRequest, team_id: int, body: TeamChanges):
 
 @router.delete("/{int:team_id}", response={204: None})
 @needs(Needs.ADMINISTER)
-def remove_team(request: HttpRequest, team_id: int):
+def remove_team(request: HttpRequest, team_id: int) -> Status[None]:
     """Remove a team that owns nothing any more."""
     operations.remove_team(team_id, by=request.actor, now=clock.now())  # type: ignore[attr-defined]
     return Status(204, None)

@@ -10,9 +10,9 @@ from ninja import Query, Router
 
 from tocsin import clock
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.api import incident_shapes as shapes
+from tocsin.api import work_shapes
 from tocsin.api.acting import acting
-from tocsin.api.paging import Paging, page
+from tocsin.api.paging import Page, Paging, page
 from tocsin.api.shapes import ActingBody
 from tocsin.incidents import queries
 from tocsin.incidents.models import Ticket
@@ -37,26 +37,26 @@ class TicketBody(ActingBody):
 
 @router.get("")
 @needs(Needs.READ)
-def list_tickets(request: HttpRequest, filters: Query[TicketFilters]) -> dict[str, Any]:
+def list_tickets(request: HttpRequest, filters: Query[TicketFilters]) -> Page[work_shapes.TicketShape]:
     """The tickets, newest first."""
     given = {"status": filters.status, "team_id": filters.team}
     rows = _visible(request).filter(**{name: value for name, value in given.items() if value is not None})
-    return page(rows, filters, shapes.ticket, order=("-id",))
+    return page(rows, filters, work_shapes.ticket, order=("-id",))
 
 
 @router.get("/{ticket_id}")
 @needs(Needs.READ)
-def get(request: HttpRequest, ticket_id: int) -> dict[str, Any]:
+def get(request: HttpRequest, ticket_id: int) -> work_shapes.TicketShape:
     """One ticket."""
-    return shapes.ticket(_find(request, ticket_id))
+    return work_shapes.ticket(_find(request, ticket_id))
 
 
 @router.patch("/{ticket_id}")
 @needs(Needs.RESPOND)
-def change(request: HttpRequest, ticket_id: int, body: TicketBody) -> dict[str, Any]:
+def change(request: HttpRequest, ticket_id: int, body: TicketBody) -> work_shapes.TicketShape:
     """Mark it done, or open it again."""
     ticket = _find(request, ticket_id)
-    return shapes.ticket(set_ticket(ticket=ticket, done=body.status == "done", by=acting(request, body.by), now=clock.now()))
+    return work_shapes.ticket(set_ticket(ticket=ticket, done=body.status == "done", by=acting(request, body.by), now=clock.now()))
 
 
 def _visible(request: HttpRequest) -> Any:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router
 from ninja.responses import Status
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts import operations_tokens as operations
 from tocsin.accounts.models import ApiToken
 from tocsin.accounts.permissions import Needs, needs
-from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import Body, rfc3339
+from tocsin.api.paging import Page, Paging, page
+from tocsin.api.shapes import At, Body, one_of, rfc3339
 
 router = Router(tags=["Tokens"])
 
@@ -28,7 +29,28 @@ class NewToken(Body):
     expires_at: datetime | None = None
 
 
-def shape(token: ApiToken) -> dict[str, Any]:
+class TokenShape(TypedDict):
+    """A token without its secret."""
+
+    id: int
+    name: str
+    prefix: Annotated[str, Field(description="What the token begins with.")]
+    scopes: list[Annotated[str, one_of(["read", "respond", "administer", "watch"])]]
+    user: Annotated[int | None, Field(description="The person it acts for; null: a program of its own.")]
+    created_by: int | None
+    created_at: At
+    expires_at: At | None
+    last_used_at: At | None
+    revoked_at: At | None
+
+
+class TokenWithSecretShape(TokenShape):
+    """A new token with its secret."""
+
+    token: Annotated[str, Field(description="Shown this once.")]
+
+
+def shape(token: ApiToken) -> TokenShape:
     """A token without its secret."""
     return {
         "id": token.pk,
@@ -46,14 +68,14 @@ def shape(token: ApiToken) -> dict[str, Any]:
 
 @router.get("")
 @needs(Needs.ADMINISTER)
-def list_tokens(request: HttpRequest, paging: Query[Paging]):
+def list_tokens(request: HttpRequest, paging: Query[Paging]) -> Page[TokenShape]:
     """Every token, revoked ones too."""
     return page(ApiToken.objects.all(), paging, shape, order=("-id",))
 
 
 @router.post("", response={201: dict})
 @needs(Needs.ADMINISTER)
-def add_token(request: HttpRequest, body: NewToken):
+def add_token(request: HttpRequest, body: NewToken) -> Status[TokenWithSecretShape]:
     """Make a token; `token` in the answer is its secret, shown this once."""
     token, secret = operations.add_token(
         name=body.name,
@@ -68,7 +90,7 @@ def add_token(request: HttpRequest, body: NewToken):
 
 @router.delete("/{int:token_id}", response={204: None})
 @needs(Needs.SELF)
-def revoke_token(request: HttpRequest, token_id: int):
+def revoke_token(request: HttpRequest, token_id: int) -> Status[None]:
     """End a token at once; everybody may end those that act for themselves."""
     operations.revoke_token(token_id, by=request.actor, now=clock.now())  # type: ignore[attr-defined]
     return Status(204, None)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router
 from ninja.responses import Status
+from typing_extensions import TypedDict
 
 from tocsin import clock
 from tocsin.accounts import operations, operations_tokens
-from tocsin.accounts.models import User
+from tocsin.accounts.models import Role, User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import own_or_administer
-from tocsin.api.paging import Paging, page
-from tocsin.api.shapes import Body, given, rfc3339
+from tocsin.api.paging import Page, Paging, page
+from tocsin.api.shapes import At, Body, given, one_of, rfc3339
 from tocsin.lib.refusal import missing
 from tocsin.response.remove_person import remove_person as remove_person_verb
 
@@ -47,7 +48,30 @@ class UserChanges(Body):
     teams: list[int] | None = Field(None, max_length=200)
 
 
-def shape(user: User) -> dict[str, Any]:
+class UserShape(TypedDict):
+    """A person."""
+
+    id: int
+    name: str
+    email: str
+    role: Annotated[str, one_of(Role.values)]
+    time_zone: str
+    country: str
+    subdivision: str
+    phone: str
+    active: bool
+    teams: list[int]
+    created_at: At
+    removed_at: At | None
+
+
+class InvitationShape(TypedDict):
+    """By which a person chooses a password."""
+
+    link: str
+
+
+def shape(user: User) -> UserShape:
     """A person as the API shows them."""
     return {
         "id": user.pk,
@@ -67,7 +91,9 @@ def shape(user: User) -> dict[str, Any]:
 
 @router.get("")
 @needs(Needs.READ)
-def list_users(request: HttpRequest, paging: Query[Paging], email: str | None = None, team: int | None = None, removed: bool = False):
+def list_users(
+    request: HttpRequest, paging: Query[Paging], email: str | None = None, team: int | None = None, removed: bool = False
+) -> Page[UserShape]:
     """Everybody; `email` and `team` narrow, `removed=true` shows who is gone."""
     people = User.objects.prefetch_related("memberships").filter(removed_at__isnull=not removed)
     if email:
@@ -79,7 +105,7 @@ def list_users(request: HttpRequest, paging: Query[Paging], email: str | None = 
 
 @router.post("", response={201: dict})
 @needs(Needs.ADMINISTER)
-def add_user(request: HttpRequest, body: NewUser):
+def add_user(request: HttpRequest, body: NewUser) -> Status[UserShape]:
     """Add a person. They sign in by an invitation, by single sign-on, or with a password that they set."""
     user = operations.add_user(**body.model_dump(), by=request.actor, now=clock.now())  # type: ignore[attr-defined]
     return Status(201, shape(user))
@@ -87,7 +113,7 @@ def add_user(request: HttpRequest, body: NewUser):
 
 @router.get("/me")
 @needs(Needs.SELF)
-def me(request: HttpRequest):
+def me(request: HttpRequest) -> UserShape:
     """Whose token or session this is."""
     user = request.actor.user  # type: ignore[attr-defined]
     if user is None:
@@ -97,14 +123,14 @@ def me(request: HttpRequest):
 
 @router.get("/{int:user_id}")
 @needs(Needs.READ)
-def get_user(request: HttpRequest, user_id: int):
+def get_user(request: HttpRequest, user_id: int) -> UserShape:
     """One person, removed ones too."""
     return shape(_found(user_id))
 
 
 @router.patch("/{int:user_id}")
 @needs(Needs.SELF)
-def change_user(request: HttpRequest, user_id: int, body: UserChanges):
+def change_user(request: HttpRequest, user_id: int, body: UserChanges) -> UserShape:
     """Change oneself; administrators change everybody, and alone change role, email and teams."""
     actor = own_or_administer(request, user_id)
     changes = {field: value for field, value in given(body).items() if value is not None}
@@ -113,7 +139,7 @@ def change_user(request: HttpRequest, user_id: int, body: UserChanges):
 
 @router.delete("/{int:user_id}", response={204: None})
 @needs(Needs.ADMINISTER)
-def remove_user(request: HttpRequest, user_id: int):
+def remove_user(request: HttpRequest, user_id: int) -> Status[None]:
     """Remove a person; sessions and tokens end at once, their turns go to the next in the order, history keeps the name."""
     remove_person_verb(user_id, by=request.actor, now=clock.now())  # type: ignore[attr-defined]
     return Status(204, None)
@@ -121,7 +147,7 @@ def remove_user(request: HttpRequest, user_id: int):
 
 @router.post("/{int:user_id}/invitation", response={201: dict})
 @needs(Needs.ADMINISTER)
-def invite(request: HttpRequest, user_id: int):
+def invite(request: HttpRequest, user_id: int) -> Status[InvitationShape]:
     """A link by which the person chooses a password, once, within 7 days; mailed too where SMTP is set."""
     return Status(201, {"link": operations_tokens.invite(user_id, by=request.actor, now=clock.now())})  # type: ignore[attr-defined]
 

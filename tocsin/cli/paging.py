@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import typer
 
@@ -26,7 +27,7 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
         from tocsin.response import release_paging
 
         state = operations_state.state()
-        found = shape(state, release_paging.overdue(clock.now()))
+        found: dict[str, Any] = dict(shape(state, release_paging.overdue(clock.now())))
         if as_json:
             return show(found, True)
         typer.echo(f"held back since {plain(state.held_since)}: {state.held_reason}" if state.held_since else "at work")
