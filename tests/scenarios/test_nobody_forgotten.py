@@ -17,7 +17,7 @@ from tocsin.paging.models import ContactMethod
 from tocsin.response import bulk_alerts, deliver
 from tocsin.response.change_severity import change_severity
 from tocsin.response.declare_incident import declare
-from tocsin.response.hold import snooze
+from tocsin.response.hold import give_back, snooze
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +65,18 @@ def test_what_nobody_answered_and_then_came_back_is_snoozed_as_a_whole(world: Wo
     world.phone.silent()
     world.advance(minutes=2)
     world.phone.expect(world.ana)
+
+
+def test_what_was_given_back_a_moment_ago_can_be_taken_by_another(world: World):
+    world.policy([world.ana], [world.ben])
+    alert = world.alert()
+    world.phone.expect(world.ana)
+    world.acknowledge(alert, world.ana)
+    give_back(alert=alert, by=world.by, now=world.now)
+    taken = world.acknowledge(alert, world.ben)  # before a loop has come round
+    assert (taken.taken, taken.by) == (True, "Ben")
+    world.advance(minutes=10)
+    assert world.escalation(alert).acknowledged_by == world.ben
 
 
 def grouped(world: World, client: Client) -> tuple[Alert, Alert]:

@@ -27,6 +27,7 @@ from tocsin.oncall.models import RotationParticipant
 from tocsin.paging import operations as paging
 from tocsin.paging import operations_providers as providers
 from tocsin.paging import rehearsal
+from tocsin.response.declare_incident import declare
 from tocsin.response.rehearse import rehearse
 from tocsin.timeline.models import Entry
 
@@ -298,6 +299,34 @@ def test_a_room_alone_is_a_step_that_waits_like_any_other(world: World, chat: Ch
     world.phone.silent()
     world.advance(seconds=2)
     world.phone.expect(world.ana)
+
+
+def test_a_room_beside_people_of_whom_nobody_is_found_takes_no_time(world: World, chat: Chat):
+    policy = world.written([world.step(world.schedule(), room(world)), world.step(world.ben)])
+    line, following = rehearsal.dry_run(policy.plain, team=world.team.pk, now=world.now)[:2]
+    assert not line.reachable and line.places and following.after_seconds == 0
+    world.alert()
+    assert len(chat.posted) == 1
+    world.phone.expect(world.ben)
+
+
+def test_a_room_beside_people_of_whom_none_can_be_reached_takes_no_time(world: World, chat: Chat):
+    world.phone.answer(f"+{world.ana.pk}", then=Outcome.FAILED)
+    world.written([world.step(world.ana, room(world)), world.step(world.ben)])
+    world.alert()
+    assert len(chat.posted) == 1
+    world.phone.expect(world.ben)
+
+
+def test_a_room_is_not_told_the_new_words_of_what_has_become_private(world: World, chat: Chat):
+    chat.answers = [Receipt(Outcome.RETRY, "busy")]
+    world.written([world.step(room(world))])
+    alert = world.alert("The payroll was copied")
+    declare(title="The payroll was copied", severity="SEV2", private=True, alert=alert, by=world.by, now=world.now)
+    world.advance(seconds=10)
+    said = [(message.title, message.text) for _, message in chat.posted]
+    assert len(said) == 2 and "payroll" not in str(said[1]) and "private" in said[1][0] and "Why here" in said[1][1]
+    world.phone.unread.clear()
 
 
 def test_a_room_that_cannot_be_reached_leads_to_the_next_step_at_once(world: World, chat: Chat):

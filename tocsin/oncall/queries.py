@@ -20,6 +20,7 @@ from tocsin.oncall.models import Override, Rotation, RotationParticipant, Schedu
 DAY = timedelta(days=1)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 PRESENCE = {"is_there": F("user__is_active"), "gone_at": F("user__removed_at")}  # of whom a row names
+CHANGES_MEANWHILE = 3  # more of them in the same milliseconds are not waited for
 HORIZON = timedelta(days=35)  # how far a current shift's begin and end are looked for
 
 
@@ -33,8 +34,7 @@ def value(schedule: Schedule, *, since: datetime | None = None, until: datetime 
     from `since` until `until` (default: a day after it)."""
     after = Q() if since is None else Q(ends_at__gt=since)
     overrides = list(Override.objects.filter(after, schedule=schedule, removed_at=None).annotate(**PRESENCE))
-    places = Prefetch("places", RotationParticipant.objects.annotate(**PRESENCE))
-    rows = list(Rotation.objects.filter(schedule=schedule).select_related("calendar").prefetch_related(places))
+    rows = _rotations(schedule)
     named: Iterable[Any] = chain(overrides, *(row.places.all() for row in rows))
     left = {one.user_id: one.gone_at or LONG_AGO for one in named if not one.is_there}
     rotations = tuple(_rotation(row, since, until) for row in rows)
@@ -46,6 +46,19 @@ def value(schedule: Schedule, *, since: datetime | None = None, until: datetime 
         schedule.time_zone, rotations, tuple(rules.Override(o.user_id, o.starts_at, o.ends_at, o.id) for o in overrides), away, bool(away),
         tuple(left.items()),
     )  # fmt: skip
+
+
+def _rotations(schedule: Schedule) -> list[Rotation]:
+    """Its rotations with their places. These are two questions: whoever changes the schedule between them leaves rotations without people,
+    and nobody would be on call, so that both are asked again."""
+    places = Prefetch("places", RotationParticipant.objects.annotate(**PRESENCE))
+    found = Rotation.objects.filter(schedule=schedule).select_related("calendar").prefetch_related(places)
+    rows = list(found)
+    for _ in range(CHANGES_MEANWHILE):
+        if all(row.calendar_id or row.places.all() for row in rows):
+            break
+        rows = list(found.all())
+    return rows
 
 
 def _rotation(row: Rotation, since: datetime | None, until: datetime | None) -> rules.Rotation:

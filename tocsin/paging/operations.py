@@ -15,7 +15,7 @@ from tocsin.alerts.models import Alert
 from tocsin.domain import delivery
 from tocsin.domain import escalation_policy as policies
 from tocsin.lib import due, statements
-from tocsin.paging import low_urgency, operations_canary
+from tocsin.paging import low_urgency, operations_canary, posts
 from tocsin.paging import operations_shown as showing
 from tocsin.paging.models import Escalation, EscalationPolicy, Notification
 from tocsin.paging.operations_by_hand import fallback_people, notice, page_person
@@ -297,8 +297,13 @@ def _reword(row: Escalation, subject: dict[str, Any], now: datetime) -> None:
     if row.subject.get("severity") != before.get("severity"):
         _beside(row, now, stopped_only=True)
     for page in row.notifications.filter(state=Notification.State.PENDING).select_for_update():
-        page.title, page.text = delivery.page_title(row.subject), delivery.page_text(row.subject, page.reason)
-        page.save(update_fields=["title", "text"])
+        if page.target:
+            words = posts.said(row.subject, page.reason)
+        else:
+            words = {"title": delivery.page_title(row.subject), "text": delivery.page_text(row.subject, page.reason)}
+        for name, value in words.items():
+            setattr(page, name, value)
+        page.save(update_fields=list(words))
 
 
 def of_subject(*, alert_id: int | None = None, incident_id: int | None = None) -> QuerySet[Escalation]:

@@ -39,7 +39,8 @@ def acknowledge(
         rows = [Escalation(alert_id=alert_id, incident_id=incident_id, track="on_call", **empty)]
         statements.insert(rows)
         expires_minutes = None  # nobody was woken: there is nothing to begin again
-    unanswered = [row for row in rows if row.status in (Status.RUNNING, Status.EXHAUSTED)]
+    # An acknowledgement that has run out, or was given back, is nobody's: it only waits for the loop to begin anew.
+    unanswered = [row for row in rows if row.status in (Status.RUNNING, Status.EXHAUSTED) or (row.due_at and row.due_at <= now)]
     if not unanswered and all(row.status == Status.STOPPED for row in rows):
         unanswered, expires_minutes = rows[-1:], None  # paging was stopped, but nobody has said yet that they have it
     expires_at = now + timedelta(minutes=expires_minutes) if expires_minutes else None

@@ -141,7 +141,8 @@ def _page(escalation: Escalation, page: rules.Page, now: datetime) -> int:
         tell(escalation, "posted", f"{step} tells {', '.join(one.name for one in places)}.", now, step=page.step)
     for nobody in [*missing, *gone] or ([] if found or places else [people.NotFound("the step names nobody")]):
         tell(escalation, "nobody_reached", f"{step} does not reach anybody: {nobody.reason}.", now, step=page.step)
-    return len(reached) + len(already) + len(places)
+    asked = any(target.kind not in rules.POSTS for target in page.targets)  # a room that is told beside them wakes nobody
+    return len(reached) + len(already) + (0 if asked else len(places))
 
 
 def _why(escalation: Escalation, page: rules.Page, via: str, to: str = "you") -> str:
@@ -180,9 +181,11 @@ def _is_newest(row: Notification, escalation: Escalation) -> bool:
 
 
 def _of_step(row: Notification, escalation: Escalation) -> list[Notification]:
+    """All rows of the step that this one belongs to; of a page those to people, as a room that is told beside them wakes nobody."""
     place = IDENTITY_STEP.match(row.identity)
     begins = f"esc:{escalation.id}:e{escalation.episode}:s{place[1]}:r{place[2]}:" if place else row.identity
-    return list(Notification.objects.filter(escalation=escalation, identity__startswith=begins))
+    rows = Notification.objects.filter(escalation=escalation, identity__startswith=begins)
+    return list(rows.exclude(kind=posts.KIND) if row.user_id else rows)
 
 
 def _go_on_alone(escalation: Escalation, others: list[Notification], now: datetime) -> bool:
@@ -210,7 +213,7 @@ def gone(user: User, why: str, *, now: datetime) -> int:
         step = _of_step(newest[0], escalation) if newest else []
         able = people.reachable({row.user_id for row in step if row.user_id} - {user.pk})
         waits = newest and escalation.due_at and escalation.due_at > now
-        if waits and _go_on_alone(escalation, [row for row in step if row.user_id is None or row.user_id in able], now):
+        if waits and _go_on_alone(escalation, [row for row in step if row.user_id in able], now):
             tell(
                 escalation, "nobody_reached", f"{why}, and nobody else of this step can answer: the next one starts now.", now, user=user.pk
             )

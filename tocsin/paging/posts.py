@@ -50,15 +50,19 @@ def _place(target: Target) -> Place | NotFound:
 
 def plan(places: Iterable[Place], *, escalation: Escalation, group: str, why: str, now: datetime) -> list[Notification]:
     """The rows of a step's posts; rows that exist already are not made again. What is private is not told to rooms."""
-    subject = escalation.subject
-    if subject.get("private"):
-        subject = {"incident_ref": subject.get("incident_ref"), "severity": subject.get("severity"), "title": "A private incident"}
-        why = "an escalation of a private incident"
-    words = {"title": delivery.page_title(subject), "text": delivery.post_text(subject, why), "reason": why}
+    words = said(escalation.subject, why)
     about = {"alert_id": escalation.alert_id, "incident_id": escalation.incident_id, "escalation": escalation}
     rows = [row(one, identity=f"{group}:t{number}", due_at=now, now=now, **words, **about) for number, one in enumerate(places)]
     notifications.insert(rows)
     return rows
+
+
+def said(subject: dict[str, Any], why: str) -> dict[str, str]:
+    """The title, text and reason of a post; of a private incident these say only that there is one."""
+    if subject.get("private"):
+        subject = {"incident_ref": subject.get("incident_ref"), "severity": subject.get("severity"), "title": "A private incident"}
+        why = "an escalation of a private incident"
+    return {"title": delivery.page_title(subject), "text": delivery.post_text(subject, why), "reason": why}
 
 
 def row(place: Place, *, identity: str, due_at: datetime, now: datetime, **fields: Any) -> Notification:

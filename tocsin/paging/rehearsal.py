@@ -130,7 +130,7 @@ def _line(policy: rules.Policy, page: rules.Page, about: _About, at: datetime, n
     waits = [_waits(person, about) for person in reached if person["waits_until"]]
     who = ", ".join([*(person["user"]["name"] for person in reached), *(place.name for place in places)]) or "Nobody"
     line = Line(
-        at, number, who, "; ".join(how + missing), bool(reached or places), int((at - now).total_seconds()), page.round, step.need, step.when.words,
+        at, number, who, "; ".join(how + missing), bool(reached or (places and not asked)), int((at - now).total_seconds()), page.round, step.need, step.when.words,
         waits="; ".join(waits), track=about.track, people=reached, places=[place.name for place in places], unreachable=missing,
     )  # fmt: skip
     return line, timedelta() if places or not about.low else _held(reached, at)
