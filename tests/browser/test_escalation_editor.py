@@ -20,6 +20,19 @@ def test_who_would_be_paged_follows_each_change(visit, site):
     assert page.url.endswith(f"/escalation-policies/{site.told['rich']}/"), "nothing was saved or left"
 
 
+def test_a_button_of_the_form_leaves_whoever_has_no_mouse_where_they_are(visit):
+    page = visit("ana").open("/escalation-policies/new/")
+    for name in ("Ana Alder", "Ben Birch"):
+        page.get_by_label("Whom or what to add to step 1").select_option(label=name)
+        page.get_by_role("button", name="Add to step 1").press("Enter")
+        expect(page.locator("#s0")).to_contain_text(name)
+        expect(page.locator("#add-0")).to_be_focused()  # in its fold, which opens
+    page.get_by_role("button", name="Add step").press("Enter")
+    expect(page.get_by_label("Whom or what to add to step 2")).to_be_focused()
+    page.get_by_role("button", name="Move step 2 up").press("Enter")
+    expect(page.locator("#s0")).to_be_focused()
+
+
 def test_a_step_is_added_to_and_shown_without_scripts(visit, site):
     page = visit("ana", scripts=False).open("/escalation-policies/new/")
     page.get_by_label("Whom or what to add to step 1").select_option(label="A webhook")

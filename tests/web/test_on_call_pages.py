@@ -118,6 +118,39 @@ def test_a_policy_is_made_changed_and_dry_run(page, ana, ben):
     assert wrong.status_code == 422 and "Step 1 waits a number of minutes" in wrong.content.decode() and "soon" in wrong.content.decode()
 
 
+def test_a_policy_that_somebody_saved_meanwhile_is_not_written_over_unseen(page, ana, ben):
+    form = {"name": "Payments", "repeats": "1", "wait-0": "5", "target-0": f"user:{ana.pk}"}
+    page.post("/escalation-policies/new/", {**form, "action": "save"})
+    policy = EscalationPolicy.objects.get()
+    here = f"/escalation-policies/{policy.pk}/"
+    opened = page.get(here).context["seen"]
+    assert page.post(here, {**form, "target-0": f"user:{ben.pk}", "version": opened, "action": "save"}).status_code == 303
+    late = page.post(here, {**form, "wait-0": "7", "version": opened, "action": "save"})
+    told = " ".join(late.content.decode().split())
+    assert (
+        late.status_code == 409
+        and "Ana Alder saved version 2 while you had this open (step 1: Ana Alder; 5 min, became: Ben Birch; 5 min)" in told
+    )
+    policy.refresh_from_db()
+    assert policy.steps[0]["targets"] == [{"kind": "user", "id": ben.pk}] and 'name="wait-0" inputmode="decimal" value="7"' in told
+    assert page.post(here, {**form, "wait-0": "7", "version": late.context["seen"], "action": "save"}).status_code == 303
+
+
+def test_whoever_is_chosen_for_a_step_is_meant_although_nobody_pressed_add(page, ana, ben):
+    form = {"name": "Payments", "repeats": "1", "wait-0": "5", "target-0": f"user:{ana.pk}", "add-0": f"user:{ben.pk}"}
+    assert page.post("/escalation-policies/new/", {**form, "action": "save"}).status_code == 303
+    assert [target["id"] for target in EscalationPolicy.objects.get().steps[0]["targets"]] == [ana.pk, ben.pk]
+    refused = page.post("/escalation-policies/new/", {**form, "name": "Other", "add-0": "webhook:", "action": "save"})
+    assert refused.status_code == 422 and "needs its address as well" in refused.content.decode()
+
+
+def test_a_policy_that_reaches_nobody_says_so(page, ana):
+    shown = page.post(
+        "/escalation-policies/new/", {"name": "P", "wait-0": "5", "need-0": "2", "target-0": f"user:{ana.pk}", "action": "show"}
+    )
+    assert "No step reaches anybody" in shown.content.decode() and "2 of 0" not in shown.content.decode()
+
+
 def test_conditions_needs_and_a_webhook_are_written_without_scripts(page, ana, ben):
     team = Team.objects.create(name="Payments", slug="payments")
     Membership.objects.create(team=team, user=ben)

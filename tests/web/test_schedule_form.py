@@ -8,7 +8,7 @@ import pytest
 
 from tests.web.larkfield import person
 from tocsin import clock
-from tocsin.accounts.actor import SYSTEM
+from tocsin.accounts.actor import SYSTEM, Actor
 from tocsin.oncall import operations as oncall
 from tocsin.oncall import queries, versions
 from tocsin.oncall.models import Schedule, ScheduleVersion
@@ -168,3 +168,28 @@ def test_a_version_with_somebody_who_left_says_why_it_cannot_come_back(page, ana
     ben.is_active = False
     ben.save()
     assert "It cannot be restored: Ben Birch is no longer active." in text(page.get(f"/schedules/{schedule.pk}/history/?version=1"))
+
+
+def test_a_second_tab_does_not_write_over_what_somebody_saved_meanwhile(page, ana, ben):
+    schedule = rota(ana)
+    here = f"/schedules/{schedule.pk}/rotations/"
+    opened = page.get(here).context["seen"]
+    oncall.change_schedule(
+        schedule,
+        rotations=[{**versions.document(schedule)["rotations"][0], "participants": [ben.pk]}],
+        by=Actor.of(ben, "web"),
+        now=clock.now(),
+    )
+    late = page.post(here, {**change(schedule, ana, description="Mine"), "version": opened, "action": "save"})
+    assert late.status_code == 409 and "Ben Birch saved version 2 while you had this open (primary: Ana Alder became Ben Birch)" in text(
+        late
+    )
+    assert 'value="Mine"' in text(late) and queries.who(schedule, clock.now()).user == ben.pk
+    assert "2 while" not in text(page.post(here, {**change(schedule, ana), "version": opened, "action": "person-add:0", "add-0": ben.pk}))
+    again = page.post(here, {**change(schedule, ana, description="Mine"), "version": late.context["seen"], "action": "save"})
+    assert again.status_code == 303 and queries.who(schedule, clock.now()).user == ana.pk, "who has read it may still mean theirs"
+
+
+def test_whoever_is_chosen_is_meant_although_nobody_pressed_add(page, ana, ben):
+    assert page.post("/schedules/new/", {**everything(ana, ben), "add-0": ben.pk, "action": "save"}).status_code == 303
+    assert versions.document(Schedule.objects.get())["rotations"][0]["participants"] == [ana.pk, ben.pk, ben.pk]

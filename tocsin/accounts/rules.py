@@ -37,8 +37,8 @@ def email(value: str) -> str:
 
 @cache
 def zones() -> frozenset[str]:
-    """Every IANA zone that this installation knows."""
-    return frozenset(zoneinfo.available_timezones())
+    """Every IANA zone that this installation knows, without the names that mean another one on each machine or none."""
+    return frozenset(zoneinfo.available_timezones()) - {"Factory", "localtime"}
 
 
 def zone(value: str, *, empty: bool = False) -> str:

@@ -60,10 +60,11 @@ def create_schedule(
 
 
 @transaction.atomic
-def change_schedule(schedule: Schedule, *, by: Actor, now: datetime, note: str = "", **changes: Any) -> Schedule:
+def change_schedule(schedule: Schedule, *, by: Actor, now: datetime, note: str = "", seen: int | None = None, **changes: Any) -> Schedule:
     """Change any of name, time_zone, team, description, hand_over_time_off, hand_over_holidays, gaps_meant, rotations (these are replaced as a whole).
-    It counts at once; what it said before is kept."""
+    It counts at once; what it said before is kept. `seen`: the version that was shown; a newer one is not written over."""
     schedule = Schedule.objects.select_for_update().get(pk=schedule.pk)
+    versions.refuse_unseen(schedule, seen)
     zone_before = schedule.time_zone
     if "name" in changes:
         schedule.name = _name(changes["name"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.audit import audit
+from tocsin.accounts.models import User
 from tocsin.lib import versions
 from tocsin.oncall.models import Rotation, Schedule, ScheduleVersion
 
@@ -80,6 +81,16 @@ def _plain(value: Any) -> str:
     if isinstance(value, dict):
         return " ".join(f"{number} {unit}" for unit, number in value.items())
     return str(value or "none")
+
+
+def refuse_unseen(schedule: Schedule, seen: int | None) -> None:
+    """Refuse to write over what somebody saved of a locked schedule after version `seen` was shown."""
+
+    def differ(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+        people = {pk for side in (before, after) for turn in side["rotations"] for pk in turn["participants"]}
+        return changes(before, after, dict(User.objects.filter(pk__in=people).values_list("id", "name")))
+
+    versions.refuse_unseen(schedule.versions, seen, differ)
 
 
 def keep(schedule: Schedule, *, note: str = "", by: Actor, now: datetime) -> ScheduleVersion | None:

@@ -57,9 +57,20 @@ def create_policy(
 
 
 @transaction.atomic
-def change_policy(policy: EscalationPolicy, *, note: str = "", by: Actor, now: datetime, **changes: Any) -> EscalationPolicy:
-    """Change any of name, team, steps, repeats, tracks, low_severities, low_urgency. Escalations that run keep the steps they started with."""
+def change_policy(
+    policy: EscalationPolicy,
+    *,
+    note: str = "",
+    seen: int | None = None,
+    naming: versions.Naming = versions.plainly,
+    by: Actor,
+    now: datetime,
+    **changes: Any,
+) -> EscalationPolicy:
+    """Change any of name, team, steps, repeats, tracks, low_severities, low_urgency. Escalations that run keep the steps they started with.
+    `seen`: the version that was shown; a newer one is not written over, and what it changed is told with targets called as `naming` says."""
     policy = EscalationPolicy.objects.select_for_update().get(pk=policy.pk)
+    versions.refuse_unseen(policy, seen, naming)
     checks: dict[str, Callable[[Any], Any]] = {
         "name": _name, "team": _team, "steps": _steps, "repeats": _repeats, "tracks": _tracks,
         "low_severities": _low_severities, "low_urgency": _low_urgency,

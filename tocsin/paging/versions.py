@@ -23,6 +23,16 @@ def document(policy: EscalationPolicy) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def plainly(target: dict[str, Any]) -> str:
+    """A stored target by its kind and number, where nobody reads it."""
+    return f"{target['kind']} {target.get('id') or target.get('address', '')}"
+
+
+def refuse_unseen(policy: EscalationPolicy, seen: int | None, name: Naming) -> None:
+    """Refuse to write over what somebody saved of a locked policy after version `seen` was shown."""
+    versions.refuse_unseen(policy.versions, seen, lambda before, after: changes(before, after, name))
+
+
 def keep(policy: EscalationPolicy, *, note: str = "", by: Actor, now: datetime) -> PolicyVersion | None:
     """Remember what a locked policy says now; None where nothing changed. Of the oldest, those beyond 200 go."""
     facts = {"note": note[:300], "saved_by": by.user, "saved_label": by.label[:200], "at": now}

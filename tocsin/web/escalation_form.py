@@ -62,7 +62,7 @@ def posted(request: HttpRequest) -> dict[str, Any]:
     steps += [_empty(place) for place in range(len(written)) if not any(step["track"] == place for step in steps)]
     team = request.POST.get("team", "")
     return {
-        "name": request.POST.get("name", "").strip(), "team": int(team) if team.isdigit() else None,
+        "name": request.POST.get("name", "").strip(), "team": int(team) if team.isdecimal() else None,
         "tracks": written, "steps": sorted(steps, key=lambda step: step["track"]),
         "low_severities": [one[:20] for one in request.POST.getlist("low-severity")[:MOST_SEVERITIES]],
         "low_urgency": "record" if request.POST.get("low-urgency") == "record" else "hours",
@@ -141,13 +141,24 @@ def press(request: HttpRequest, form: dict[str, Any], action: str, places: list[
     elif action == "down" and n + 1 < len(steps) and steps[n + 1]["track"] == track:
         steps[n + 1], steps[n] = steps[n], steps[n + 1]
     elif action == "add-target":
-        target = target_of(request.POST.get(f"add-{n}", ""), request.POST.get(f"address-{n}", ""))
-        if target is None:
-            raise invalid(steps=f"{name_of(form, n)}: choose whom to add; a chat room or webhook needs its address as well.")
-        if target not in steps[n]["targets"]:
-            steps[n]["targets"].append(target)
+        _add_target(request, form, n)
     elif action == "drop-target" and len(places) == 2 and places[1] < len(steps[n]["targets"]):
         steps[n]["targets"].pop(places[1])
+
+
+def take_chosen(request: HttpRequest, form: dict[str, Any]) -> None:
+    """Whoever is chosen in a list when the form is saved is meant, although "Add" was not pressed."""
+    for n in range(len(form["steps"])):
+        if request.POST.get(f"add-{n}"):
+            _add_target(request, form, n)
+
+
+def _add_target(request: HttpRequest, form: dict[str, Any], n: int) -> None:
+    target = target_of(request.POST.get(f"add-{n}", ""), request.POST.get(f"address-{n}", ""))
+    if target is None:
+        raise invalid(steps=f"{name_of(form, n)}: choose whom to add; a chat room or webhook needs its address as well.")
+    if target not in form["steps"][n]["targets"]:
+        form["steps"][n]["targets"].append(target)
 
 
 def _add_step(form: dict[str, Any], track: int) -> None:

@@ -139,6 +139,12 @@ def step(form: Form, sent: QueryDict, now: datetime) -> None:
         STEPS[action](rotations, places[0], places[1] if len(places) > 1 else -1, sent)
 
 
+def take_chosen(form: Form, sent: QueryDict) -> None:
+    """Whoever is chosen in a list of people when the form is saved is meant, although "Add" was not pressed."""
+    for n in range(len(form["rotations"])):
+        _person_add(form["rotations"], n, -1, sent)
+
+
 def _drop(rotations: list[Form], n: int, k: int, sent: QueryDict) -> None:
     if len(rotations) > 1:
         rotations.pop(n)

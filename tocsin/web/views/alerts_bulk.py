@@ -68,7 +68,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
         if "confirm" in post:
             key = f"web-{by.user.pk if by.user else 0}-{context['key']}"[:64]
             typed = post.get("typed", "").replace(",", "").strip()
-            if everything and typed == post.get("told") and typed.isdigit() and len(ids) <= int(typed[:6]):
+            if everything and typed == post.get("told") and typed.isdecimal() and len(ids) <= int(typed[:6]):
                 typed = str(len(ids))  # some of what was confirmed ended meanwhile; none was added
             bulk_alerts.carry_out(planned, key=key, typed=typed, about=context["about"], by=by, now=now)
             return pages.go(reverse("alerts") + context["query"])

@@ -63,7 +63,8 @@ def policy(request: HttpRequest, policy_id: int) -> HttpResponse:
 def _edit(request: HttpRequest, found: EscalationPolicy | None) -> HttpResponse:
     errors: dict[str, str] = {}
     form = escalation_form.stored(found)
-    action = ""
+    action, status = "", 200
+    seen = pages.number(request, "version") if request.method == "POST" else _newest(found)
     if request.method == "POST":
         action, *places = request.POST.get("action", "").split(":")
         if action == "test" and found:
@@ -73,16 +74,23 @@ def _edit(request: HttpRequest, found: EscalationPolicy | None) -> HttpResponse:
         form = escalation_form.posted(request)
         try:
             if action == "save":
-                return pages.go(reverse("escalation_policy", args=[_save(request, found, form).pk]))
+                escalation_form.take_chosen(request, form)
+                return pages.go(reverse("escalation_policy", args=[_save(request, found, form, seen).pk]))
             if action == "remove" and found:
                 operations_policies.remove_policy(found, by=pages.actor(request), now=pages.now(request))
                 return pages.go(reverse("escalation_policies"))
             escalation_form.press(request, form, action, [int(place) for place in places if place.isascii() and place.isdigit()])
         except Refused as refused:
-            errors = refused.errors or {"name": refused.detail}
-    context = _context(request, found, form, errors, action not in ("", "show"))
+            errors, status = refused.errors or {"name": refused.detail}, refused.status
+            seen = _newest(found) if refused.code == "conflict" else seen
+    context = {**_context(request, found, form, errors, action not in ("", "show")), "seen": seen}
     fragments = {"dry-run": "escalation/_dry_run.html", "test": "escalation/_test.html"}
-    return pages.page(request, "escalation/policy.html", context, fragments=fragments, status=422 if errors else 200)
+    return pages.page(request, "escalation/policy.html", context, fragments=fragments, status=status)
+
+
+def _newest(found: EscalationPolicy | None) -> int | None:
+    """The version that is shown, so that a save knows whether somebody else saved meanwhile."""
+    return found.versions.order_by("-number").values_list("number", flat=True).first() if found else None
 
 
 def _test(request: HttpRequest, found: EscalationPolicy) -> HttpResponse:
@@ -175,7 +183,7 @@ def _checks(form: dict[str, Any], dry: list[rehearsal.Line]) -> list[Check]:
     found = [Check(not empty, "Each step pages somebody" if not empty else f"{', '.join(empty)} pages nobody")]
     first = [line for line in dry if line.step and line.round == 0]
     everybody = {person["user"]["id"] for line in first for person in line.people}
-    alone = "Only one person is asked: if they sleep, only the fallback contact comes"
+    alone = "Only one person is asked: if they sleep, only the fallback contact comes" if everybody else "No step reaches anybody"
     found.append(Check(len(everybody) > 1, "More than one person is asked" if len(everybody) > 1 else alone))
     reached = next((line for line in dry if line.people), None)
     at_once = reached is not None and reached.after_seconds == 0 and reached.step is not None
@@ -186,10 +194,13 @@ def _checks(form: dict[str, Any], dry: list[rehearsal.Line]) -> list[Check]:
     return found
 
 
-def _save(request: HttpRequest, found: EscalationPolicy | None, form: dict[str, Any]) -> EscalationPolicy:
+def _save(request: HttpRequest, found: EscalationPolicy | None, form: dict[str, Any], seen: int | None) -> EscalationPolicy:
     kept = ("name", "team", "low_severities", "low_urgency")
     facts = {**{name: form[name] for name in kept}, **escalation_form.plain(form)}
     by, now = pages.actor(request), pages.now(request)
     if found is None:
         return operations_policies.create_policy(**facts, by=by, now=now)
-    return operations_policies.change_policy(found, by=by, now=now, **facts)
+    names = escalation_names.now()
+    return operations_policies.change_policy(
+        found, by=by, now=now, seen=seen, naming=lambda target: str(escalation_names.shown(target, names, now)["label"]), **facts
+    )

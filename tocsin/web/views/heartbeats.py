@@ -125,7 +125,7 @@ def _typed(request: HttpRequest) -> dict[str, Any]:
     """What was typed, to be shown again."""
     form: dict[str, Any] = {name: request.POST.get(name, "")[:limit] for name, limit in {**TEXTS, "period": 40, "grace": 40}.items()}
     integration = request.POST.get("integration", "")
-    return form | {"business_hours": "business_hours" in request.POST, "integration": int(integration) if integration.isdigit() else None}
+    return form | {"business_hours": "business_hours" in request.POST, "integration": int(integration) if integration.isdecimal() else None}
 
 
 def _read(request: HttpRequest) -> dict[str, Any]:

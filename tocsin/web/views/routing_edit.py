@@ -62,7 +62,7 @@ def _edit(request: HttpRequest, rule_id: int | None) -> HttpResponse:
             if action == "try":
                 trial = try_routing.begin(changed, by=pages.actor(request), now=pages.now(request))
                 return pages.go(reverse("routing_trial", args=[trial.pk]))
-            if action == "drop" and which.isdigit() and int(which[:4]) < len(form["conditions"]):
+            if action == "drop" and which.isdecimal() and int(which[:4]) < len(form["conditions"]):
                 del form["conditions"][int(which[:4])]
             elif action == "add":
                 form["conditions"].append({"field": "", "operator": "equals", "value": ""})
@@ -123,7 +123,7 @@ def _posted(post: QueryDict, rule_id: int | None) -> dict[str, Any]:
         then["group_by"] = []
     return {
         "id": rule_id, "name": post.get("name", "").strip(), "enabled": post.get("enabled") == "1",
-        "integrations": [int(one) for one in post.getlist("integrations")[:100] if one.isdigit() and len(one) < 18], "match": post.get("match", "all"),
+        "integrations": [int(one) for one in post.getlist("integrations")[:100] if one.isdecimal() and len(one) < 18], "match": post.get("match", "all"),
         "conditions": _conditions(post), "expression": post.get("expression", "").strip(), "hours": _hours(post), "then": then,
         "go_on": post.get("go_on") == "1",
     }  # fmt: skip

@@ -43,13 +43,16 @@ def edit(request: HttpRequest, schedule_id: int) -> HttpResponse:
 
 def _edit(request: HttpRequest, schedule: Schedule | None) -> HttpResponse:
     errors: dict[str, str] = {}
-    now, previewed = pages.now(request), None
+    now, previewed, status = pages.now(request), None, 200
+    seen = pages.number(request, "version") if request.method == "POST" else _newest(schedule)
     if request.method == "POST":
         form = rotation_form.posted(request.POST)
         try:
-            match request.POST.get("action", ""):
+            if (action := request.POST.get("action", "")) in ("save", "preview"):
+                rotation_form.take_chosen(form, request.POST)
+            match action:
                 case "save":
-                    return pages.go(reverse("schedule", args=[_save(request, schedule, form).pk]))
+                    return pages.go(reverse("schedule", args=[_save(request, schedule, form, seen).pk]))
                 case "preview":
                     previewed = _compared(request, schedule, rotation_form.facts(form))
                 case "remove" if schedule:
@@ -58,10 +61,17 @@ def _edit(request: HttpRequest, schedule: Schedule | None) -> HttpResponse:
                 case _:
                     rotation_form.step(form, request.POST, now)
         except Refused as refused:
-            errors = refused.errors or {"name": refused.detail}
+            errors, status = refused.errors or {"name": refused.detail}, refused.status
+            seen = _newest(schedule) if refused.code == "conflict" else seen
     else:
         form = rotation_form.stored(schedule) if schedule else rotation_form.empty(getattr(request.user, "time_zone", "UTC"), now)
-    return pages.page(request, "schedules/edit.html", _context(schedule, form, errors, previewed), status=422 if errors else 200)
+    context = {**_context(schedule, form, errors, previewed), "seen": seen}
+    return pages.page(request, "schedules/edit.html", context, status=status)
+
+
+def _newest(schedule: Schedule | None) -> int | None:
+    """The version that is shown, so that a save knows whether somebody else saved meanwhile."""
+    return schedule.versions.order_by("-number").values_list("number", flat=True).first() if schedule else None
 
 
 def _context(
@@ -80,11 +90,11 @@ def _context(
     }  # fmt: skip
 
 
-def _save(request: HttpRequest, schedule: Schedule | None, form: rotation_form.Form) -> Schedule:
+def _save(request: HttpRequest, schedule: Schedule | None, form: rotation_form.Form, seen: int | None) -> Schedule:
     facts, by, now = rotation_form.facts(form), pages.actor(request), pages.now(request)
     if schedule is None:
         return operations.create_schedule(**facts, by=by, now=now)
-    return operations.change_schedule(schedule, by=by, now=now, **facts)
+    return operations.change_schedule(schedule, by=by, now=now, seen=seen, **facts)
 
 
 def _compared(request: HttpRequest, schedule: Schedule | None, facts: dict[str, Any]) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def _ahead(chosen: Schedule, now: datetime) -> list[Override]:
 def _form(request: HttpRequest) -> dict[str, Any]:
     user = request.POST.get("user", "")
     return {name: request.POST.get(name, "") for name in ("starts_at", "ends_at", "reason")} | {
-        "user": int(user) if user.isdigit() else request.user.pk
+        "user": int(user) if user.isdecimal() else request.user.pk
     }
 
 
