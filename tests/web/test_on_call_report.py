@@ -23,6 +23,8 @@ def past(ana, ben):  # noqa: F811
     begin = clock.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=14)
     plain = {"name": "primary", "participants": [ana.pk, ben.pk], "starts_at": begin.replace(tzinfo=None).isoformat(), "shift": {"days": 7}}
     schedule = oncall.create_schedule(name="Payments primary", time_zone="UTC", rotations=[plain], by=SYSTEM, now=clock.now())
+    schedule.created_at = begin
+    schedule.save()
     for method in (1, 2):
         Notification.objects.create(
             identity=f"esc:1:e1:s0:r0:u{ben.pk}:m{method}", kind="page", user=ben, method_kind="screen", title="x", text="x", state="delivered",
@@ -51,6 +53,17 @@ def test_a_span_that_cannot_be_is_refused_with_a_sentence(page, past, admin):  #
     answer = page.get("/schedules/report/?since=2020-01-01&until=2026-01-01")
     assert answer.status_code == 422 and "at most 400 days later" in text(answer)
     assert call("GET", "/reports/on-call?since=2026-01-01T00:00:00", bearer=admin).status_code == 422
+
+
+def test_nobody_has_held_a_pager_before_its_schedule_was_made(page, past, admin):  # noqa: F811
+    schedule, begin = past
+    schedule.created_at = begin + timedelta(days=5)
+    schedule.save()
+    asked = f"since={begin:%Y-%m-%dT%H:%M:%SZ}&until={begin + timedelta(days=14):%Y-%m-%dT%H:%M:%SZ}&schedule={schedule.pk}"
+    items = {item["person"]: item["hours"] for item in made(call("GET", f"/reports/on-call?{asked}", bearer=admin))["items"]}
+    assert items == {"Ana Alder": 48, "Ben Birch": 168}
+    asked = f"since={begin:%Y-%m-%dT%H:%M:%SZ}&until={begin + timedelta(days=4):%Y-%m-%dT%H:%M:%SZ}&schedule={schedule.pk}"
+    assert made(call("GET", f"/reports/on-call?{asked}", bearer=admin))["items"] == []
 
 
 def test_hours_without_anybody_are_counted_since_the_schedule_was_made(page, past):  # noqa: F811

@@ -65,6 +65,14 @@ def test_public_holidays_follow_from_where_a_person_lives(page, ana, ben):  # no
     assert User.objects.get(pk=ben.pk).country == "DE", "two letters or nothing"
 
 
+def test_a_country_or_region_that_there_is_not_is_refused_for_its_holidays_would_be_missing(page, ben):  # noqa: F811
+    wrong = page.post(f"/people/{ben.pk}/", {"deed": "save", "name": "Ben Birch", "country": "UK"})
+    assert wrong.status_code == 422 and "There is no country UK; it is two letters of ISO 3166, as in DE or GB." in text(wrong)
+    wrong = page.post(f"/people/{ben.pk}/", {"deed": "save", "name": "Ben Birch", "country": "DE", "subdivision": "BAY"})
+    assert wrong.status_code == 422 and "DE has no region BAY; it has BB, BE, BW, BY," in text(wrong)
+    assert User.objects.get(pk=ben.pk).country == ""
+
+
 def _until_october():
     now = clock.now()
     return now.replace(year=now.year + 1, month=9, day=20, hour=12)

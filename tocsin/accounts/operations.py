@@ -84,6 +84,8 @@ def change_user(user_id: int, changes: dict[str, Any], *, by: Actor, now: dateti
         _keep_an_administrator(user)
     if "email" in changed:
         _move_address(user)
+    if changed.keys() & {"country", "subdivision"}:
+        rules.place(user.country, user.subdivision)
     if changed:
         user.save()
         audit("user.changed", "user", user.pk, f"{by.label} changed {', '.join(changed)} of {user.name}.", by=by, now=now, changes=changed)

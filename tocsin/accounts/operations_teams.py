@@ -33,6 +33,7 @@ def add_team(
         country=rules.country(country),
         subdivision=rules.subdivision(subdivision),
     )
+    rules.place(team.country, team.subdivision)
     for user in _people(members or []):
         Membership.objects.create(team=team, user=user)
     audit("team.added", "team", team.pk, f"{by.label} added the team {team.name}.", by=by, now=now)
@@ -58,6 +59,8 @@ def change_team(team_id: int, changes: dict[str, Any], *, by: Actor, now: dateti
             setattr(team, field, tidy)
     if "name" in changed:
         _free(team.name, team.pk)
+    if changed.keys() & {"country", "subdivision"}:
+        rules.place(team.country, team.subdivision)
     if changed:
         team.save()
         audit(
@@ -120,6 +123,8 @@ def change_organisation(changes: dict[str, Any], *, by: Actor, now: datetime) ->
         raise invalid(day_ends="The working day ends after it starts.")
     if row.refused_event_days < row.event_days:
         raise invalid(refused_event_days=f"Events that could not be read are kept at least as long as the others, {row.event_days} days.")
+    if changed.keys() & {"country", "subdivision"}:
+        rules.place(row.country, row.subdivision)
     if changed:
         row.save()
         audit(

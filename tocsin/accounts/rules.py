@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from tocsin.accounts.models import Role
+from tocsin.lib import holidays
 from tocsin.lib.refusal import invalid
 
 NAME_LIMIT = 120
@@ -56,10 +57,12 @@ def role(value: str) -> str:
 
 
 def country(value: str) -> str:
-    """Two letters (ISO 3166-1), or nothing."""
+    """Two letters (ISO 3166-1) of a country whose holidays are known, or nothing."""
     tidy = value.strip().upper()
     if tidy and not re.fullmatch("[A-Z]{2}", tidy):
         raise invalid(country="A country is two letters, as in DE or GB.")
+    if tidy and tidy not in holidays.regions():
+        raise invalid(country=f"There is no country {tidy}; it is two letters of ISO 3166, as in DE or GB.")
     return tidy
 
 
@@ -69,6 +72,14 @@ def subdivision(value: str) -> str:
     if tidy and not re.fullmatch("[A-Z0-9-]{1,10}", tidy):
         raise invalid(subdivision="A region is its short code, as in BY or CA.")
     return tidy
+
+
+def place(country: str, subdivision: str) -> None:
+    """A region has to be one of its country; otherwise its own holidays would be missing without a word."""
+    known = holidays.regions().get(country) if country and subdivision else None
+    if known is not None and subdivision not in known:
+        there = f"it has {', '.join(known)}" if known else "its holidays are the same everywhere: leave it empty"
+        raise invalid(subdivision=f"{country} has no region {subdivision}; {there}.")
 
 
 def phone(value: str) -> str:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tocsin.cli.configuration_extras import EXTRAS, add_overrides, add_ways
+from tocsin.cli.configuration_fields import check, title
 from tocsin.cli.configuration_written import ORGANISATION, SECTIONS, current, target_kinds
 from tocsin.cli.session import Failed, actor
+
+
+@contextmanager
+def _about(whose: str) -> Iterator[None]:
+    """Say about whom or what something is refused: a file has many."""
+    from tocsin.lib.refusal import Refused
+
+    try:
+        yield
+    except (Failed, Refused) as error:
+        raise Failed(f"{whose}: {error}") from error
 
 
 class Applying:
@@ -19,7 +33,8 @@ class Applying:
         self.dependencies: dict[str, list[str]] = {}
 
     def apply(self, document: dict[str, Any]) -> list[str]:
-        """Carry the document out; what was done, a line each."""
+        """Carry the document out; what was done, a line each. What is refused is refused by the name of what it is about."""
+        check(document)
         before = current()
         for section in SECTIONS:
             wanted = document.get(section)
@@ -38,17 +53,21 @@ class Applying:
             for item in wanted or []:
                 if not isinstance(item, dict) or not item.get(key):
                     raise Failed(f"each of {section} needs {key}")
-                found, beside = known.get(str(item[key]).lower()), item.get(EXTRAS.get(section, ""))
-                item = {name: value for name, value in item.items() if name != EXTRAS.get(section)}
-                if found is None or not _agrees(found, item):
-                    getattr(self, f"_{section}")(item, found is not None)
-                    self.done.append(f"{'change' if found else 'add'} {section.replace('_', ' ')}: {item[key]}")
-                if beside is not None:
-                    add = add_ways if section == "users" else add_overrides
-                    self.done += add(item[key], beside, **self._common())
+                with _about(title(section, item)):
+                    self._item(section, key, item, known.get(str(item[key]).lower()))
             if section == "services":
                 self._depend()
         return self.done
+
+    def _item(self, section: str, key: str, item: dict[str, Any], found: dict[str, Any] | None) -> None:
+        beside = item.get(EXTRAS.get(section, ""))
+        item = {name: value for name, value in item.items() if name != EXTRAS.get(section)}
+        if found is None or not _agrees(found, item):
+            getattr(self, f"_{section}")(item, found is not None)
+            self.done.append(f"{'change' if found else 'add'} {section.replace('_', ' ')}: {item[key]}")
+        if beside is not None:
+            add = add_ways if section == "users" else add_overrides
+            self.done += add(item[key], beside, **self._common())
 
     def _common(self) -> dict[str, Any]:
         return {"by": self.by, "now": self.now}
@@ -83,11 +102,23 @@ class Applying:
 
         fields = self._with_team(item)
         if "rotations" in item:
+            followed = self._followed(item["name"]) if exists else {}
             fields["rotations"] = [
-                {**rotation, "participants": [_person(email) for email in rotation.get("participants", [])]}
-                for rotation in item["rotations"]
+                {
+                    **rotation,
+                    "participants": [_person(email) for email in rotation.get("participants") or []],
+                    "calendar": followed.get(rotation.get("name")),
+                }
+                for rotation in _dicts(item["rotations"], f"rotations of {item['name']}")
             ]
         self._save(Schedule, create_schedule, change_schedule, fields, exists)
+
+    def _followed(self, name: str) -> dict[Any, int]:
+        """Which outside calendars rotations follow, by their names: no file has them, and none takes them away."""
+        from tocsin.oncall.models import Rotation
+
+        rows = Rotation.objects.filter(schedule__name__iexact=name, schedule__removed_at=None, calendar__isnull=False)
+        return dict(rows.values_list("name", "calendar_id"))
 
     def _escalation_policies(self, item: dict[str, Any], exists: bool) -> None:
         from tocsin.paging.models import EscalationPolicy
@@ -130,8 +161,9 @@ class Applying:
         from tocsin.alerts.operations import change_service
 
         for name, used in self.dependencies.items():
-            row = Service.objects.get(name__iexact=name, removed_at=None)
-            change_service(row, depends_on=[_named(Service, "service", one) for one in used], **self._common())
+            with _about(f"services, {name}"):
+                row = Service.objects.get(name__iexact=name, removed_at=None)
+                change_service(row, depends_on=[_named(Service, "service", one) for one in used], **self._common())
 
     def _integrations(self, item: dict[str, Any], exists: bool) -> None:
         """One with a key of its own, which is shown on its page. Its kind stays what it is."""
@@ -204,7 +236,7 @@ def _numbered_steps(steps: Any) -> list[dict[str, Any]]:
 
 def _dicts(items: Any, what: str) -> list[dict[str, Any]]:
     if items is not None and not (isinstance(items, list) and all(isinstance(one, dict) for one in items)):
-        raise Failed(f"{what} of an escalation policy are a list of mappings")
+        raise Failed(f"{what} are a list of mappings")
     return items or []
 
 

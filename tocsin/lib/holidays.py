@@ -20,3 +20,11 @@ def dates(country: str, subdivision: str = "", *, year: int) -> frozenset[date]:
         if subdivision:
             return dates(country, year=year)
         return frozenset()
+
+
+@lru_cache(maxsize=1)
+def regions() -> dict[str, list[str]]:
+    """The countries (ISO 3166-1 alpha-2) whose holidays are known, each with the codes of its regions that have holidays of their own."""
+    import holidays
+
+    return holidays.list_supported_countries(include_aliases=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from tocsin.lib.refusal import Refused, invalid, missing
 from tocsin.oncall.models import Schedule
 from tocsin.paging import versions
 from tocsin.paging.models import EscalationPolicy, PolicyVersion, Provider
+from tocsin.procedures import operations as procedures
 
 MOST_STEPS = 20
 MOST_TRACKS = 5  # beside the first
@@ -48,10 +49,12 @@ def create_policy(
     """A new policy. `steps`: [{"wait_seconds": 300, "targets": [{"kind": "schedule", "id": 3}], "need": 1, "when": {"severities": ["SEV1"]}}];
     `repeats`: extra rounds. `tracks` run beside them: [{"name": "Leadership", "steps": […], "repeats": 0}].
     `low_severities` can wait: for the responder's working hours (`low_urgency` "hours"), or nobody is paged ("record")."""
-    policy = EscalationPolicy.objects.create(
+    policy = EscalationPolicy(
         name=_name(name), team=_team(team), steps=_steps(steps), repeats=_repeats(repeats), tracks=_tracks(tracks or []),
         low_severities=_low_severities(low_severities or []), low_urgency=_low_urgency(low_urgency),
     )  # fmt: skip
+    _refuse_unknown(policy, kept=set())
+    policy.save()
     versions.keep(policy, note="made", by=by, now=now)
     return policy
 
@@ -75,9 +78,11 @@ def change_policy(
         "name": _name, "team": _team, "steps": _steps, "repeats": _repeats, "tracks": _tracks,
         "low_severities": _low_severities, "low_urgency": _low_urgency,
     }  # fmt: skip
+    kept = {one for _, named in _severities(policy) for one in named}
     for field, check in checks.items():
         if field in changes:
             setattr(policy, field, check(changes[field]))
+    _refuse_unknown(policy, kept=kept)
     if not policy.versions.exists():  # made before versions were kept
         versions.keep(EscalationPolicy.objects.get(pk=policy.pk), note="as it was before", by=SYSTEM, now=now)
     policy.save()
@@ -153,6 +158,24 @@ def _low_severities(severities: list[str]) -> list[str]:
     if not known or len(severities) > MOST_SEVERITIES:
         raise invalid(low_severities=f"Give at most {MOST_SEVERITIES} severities of the procedure, such as SEV4.")
     return list(dict.fromkeys(severities))
+
+
+def _severities(policy: EscalationPolicy) -> Iterator[tuple[str, list[str]]]:
+    """Where a policy names severities, and which."""
+    yield "low_severities", policy.low_severities
+    tracks = [("", policy.steps), *((f"tracks.{number}.", track["steps"]) for number, track in enumerate(policy.tracks))]
+    for place, steps in tracks:
+        for number, step in enumerate(steps):
+            yield f"{place}steps.{number}.when.severities", step.get("when", {}).get("severities", [])
+
+
+def _refuse_unknown(policy: EscalationPolicy, *, kept: set[str]) -> None:
+    """A step for a severity that there is not would never count. Those of an earlier procedure that the policy named already may stay."""
+    known = [level.id for level in procedures.document(procedures.current()).severities]
+    for field, named in _severities(policy):
+        for one in named:
+            if one not in known and one not in kept:
+                raise invalid(**{field: f"The procedure has no severity {one}; it has {', '.join(known)}."})
 
 
 def _low_urgency(what: str) -> str:

@@ -43,8 +43,8 @@ def report(schedules: Iterable[Schedule], start: datetime, end: datetime) -> Rep
         raise invalid(until=f"The end lies after the start, at most {LONGEST.days} days later.")
     found, gap = [], timedelta()
     for schedule in schedules:
-        found += queries.shifts(schedule, start, end)
-        made = max(start, schedule.created_at)  # before, there was nothing to leave a gap in
+        made = min(max(start, schedule.created_at), end)  # before, nobody was paged by it, and there was nothing to leave a gap in
+        found += queries.shifts(schedule, made, end)
         gap += sum((one.ends_at - one.starts_at for one in queries.gaps(schedule, made, end)), timedelta())
     people = User.objects.in_bulk({shift.user for shift in found})
     organisation = Organisation.objects.get(pk=1)
