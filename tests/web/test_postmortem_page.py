@@ -190,3 +190,22 @@ def test_the_page_says_what_publishing_does_and_how_long_things_took(house, inci
     assert page.press("publish", root_cause="A limit.", lessons_learned="Watch it.").status_code == 303
     row = Postmortem.objects.get()
     assert row.status == "published" and row.lessons_learned == "Watch it."
+
+
+def test_a_published_one_whose_meeting_is_not_booked_says_that_this_is_what_is_owed(house, incident):
+    page = Page(house.ana, incident)
+    Postmortem.objects.update(summary="s", root_cause="r", resolution="f", lessons_learned="l")
+    page.client.post(page.address + "act/", {"action": "publish"})
+    assert Postmortem.objects.get().status == "published"
+    for address in (page.address, f"/incidents/{incident.ref}/"):
+        said = page.client.get(address).content.decode()
+        assert "Post-mortem meeting to be booked" in said and "Post-mortem due" not in said
+    page.client.post(
+        page.address + "act/", {"action": "book", "meeting_at": f"{clock.now() + timedelta(hours=3):%Y-%m-%dT%H:%M}", "choose": "yes"}
+    )
+    assert Postmortem.objects.get().meeting_at and "to be booked" not in page.open()
+
+
+def test_where_the_procedure_means_a_written_one_that_is_what_is_owed(house, incident, monkeypatch):
+    monkeypatch.setattr("tocsin.web.clocks._is_held", lambda _: True)
+    assert "Post-mortem due" in Page(house.ana, incident).html

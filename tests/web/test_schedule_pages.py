@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC, date, timedelta
 
 import pytest
 
@@ -13,6 +13,7 @@ from tocsin.oncall import operations as oncall
 from tocsin.oncall import operations_people, queries
 from tocsin.oncall.models import Override, Schedule, ShiftRequest
 from tocsin.paging.models import ContactMethod, EscalationPolicy
+from tocsin.web.schedule_grid import monday_of, period
 
 pytestmark = pytest.mark.django_db
 
@@ -77,6 +78,27 @@ def test_the_grid_takes_any_first_day_and_nonsense_as_today(page, ana):
     assert "29 Feb" not in text(page.get(f"/schedules/{schedule.pk}/?from=2028-02-28"))  # the week is named by its first and last day
     assert "28 Feb to 5 Mar 2028" in text(page.get(f"/schedules/{schedule.pk}/?from=2028-03-01"))
     assert page.get(f"/schedules/{schedule.pk}/?from=nonsense&view=day&zone=mars").status_code == 200
+
+
+@pytest.mark.parametrize("view", ["week", "fortnight"])
+def test_it_begins_with_today_and_every_day_before_and_after_is_one_step_away(page, ana, view):
+    schedule, today = rota(ana), clock.now().astimezone(UTC).date()
+    said = text(page.get(f"/schedules/{schedule.pk}/?view={view}"))
+    assert f'<div class="gantt-days"><span class="today">{today:%a} {today.day}</span>' in said
+    days, monday = {"week": 7, "fortnight": 14}[view], monday_of(today)
+    shown = period(view, today, today)
+    assert shown.first == today and shown.previous == (monday if today > monday else monday - timedelta(days=days))
+    assert today < shown.following <= today + timedelta(days=days)
+    assert period(view, today + timedelta(days=7), today).first == monday + timedelta(days=7)
+
+
+@pytest.mark.parametrize("weekday", range(7))
+def test_from_any_day_of_the_week_back_and_forth_leave_no_day_out(weekday):
+    today = date(2026, 11, 23) + timedelta(days=weekday)
+    shown = period("week", today, today)
+    before, after = period("week", shown.previous, today), period("week", shown.following, today)
+    assert before.first + timedelta(days=7) >= shown.first and after.first <= shown.first + timedelta(days=7)
+    assert before.first < shown.first < after.first
 
 
 def test_somebody_without_a_verified_way_is_shown_before_it_hurts_and_replaced_in_one_click(page, ana, ben):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tocsin.incidents.models import Incident
 from tocsin.obligations.models import Obligation
+from tocsin.procedures import operations as procedures
 from tocsin.web import words
 
 NOUNS = {
@@ -44,8 +46,12 @@ def clock(promise: Obligation, now: datetime, where: str = "UTC") -> Clock:
     icon, noun, done = NOUNS.get(
         promise.kind, ("clock", promise.kind.replace("_", " ").capitalize(), promise.kind.replace("_", " ").capitalize())
     )
+    if promise.kind == "postmortem" and _is_held(promise):
+        done = "Post-mortem written"
+    elif promise.kind == "postmortem" and promise.state == Obligation.State.OPEN:
+        return _running(promise, "Post-mortem meeting to be booked", icon, now, where)
     if promise.state == Obligation.State.OPEN:
-        return _running(promise, noun, icon, now, where)
+        return _running(promise, f"{noun} due", icon, now, where)
     if promise.state in (Obligation.State.MET, Obligation.State.LATE):
         return _stopped(promise, done, now)
     if promise.state == Obligation.State.MISSED:
@@ -54,18 +60,24 @@ def clock(promise: Obligation, now: datetime, where: str = "UTC") -> Clock:
     return Clock(noun, value, "", "idle", 0, icon)
 
 
-def _running(promise: Obligation, noun: str, icon: str, now: datetime, where: str) -> Clock:
+def _is_held(promise: Obligation) -> bool:
+    """Does a written post-mortem keep it, where another procedure asks for a meeting that is booked, however much is written?"""
+    incident = Incident.objects.filter(pk=promise.incident_id or 0).select_related("procedure_version").first()
+    return incident is not None and procedures.document(incident.procedure_version).settings.postmortem_means == "held"
+
+
+def _running(promise: Obligation, owed: str, icon: str, now: datetime, where: str) -> Clock:
     due = promise.due_at
     if due is None:
-        return Clock(noun, "no time yet", "", "idle", 0, icon)
+        return Clock(owed.removesuffix(" due"), "no time yet", "", "idle", 0, icon)
     remaining, total = due - now, max(due - promise.started_at, timedelta(seconds=1))
     percent = min(max(round(100 * (1 - remaining / total)), 0), 100)
     if remaining < timedelta(0):
-        state, label = "late", f"{noun} due · late"
+        state, label = "late", f"{owed} · late"
     elif remaining < SOON_AT_MOST and (remaining < total * SOON_FRACTION or (promise.warn_at and now >= promise.warn_at)):
-        state, label = "soon", f"{noun} due · soon"
+        state, label = "soon", f"{owed} · soon"
     else:
-        state, label = "ok", f"{noun} due"
+        state, label = "ok", owed
     return Clock(label, words.left(remaining, due, now), _at(promise, now, where), state, percent, icon, due)
 
 

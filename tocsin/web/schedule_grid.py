@@ -193,17 +193,23 @@ class Period:
     words: str
 
 
-def period(view: str, day: date) -> Period:
-    """The week or fortnight that begins on the Monday of that day's week, or the day's month."""
+def period(view: str, day: date, today: date | None = None) -> Period:
+    """The week or fortnight that begins on the Monday of that day's week, today's with today itself, or the day's month."""
     if view == "month":
         first = day.replace(day=1)
         following = (first + timedelta(days=32)).replace(day=1)
         return Period(view, first, (following - first).days, (first - timedelta(days=1)).replace(day=1), following, f"{first:%B %Y}")
     days = 14 if view == "fortnight" else 7
-    first = day - timedelta(days=day.weekday())
-    last, step = first + timedelta(days=days - 1), timedelta(days=days)
+    step, monday = timedelta(days=days), monday_of(day)
+    first = day if day == today else monday
+    last = first + timedelta(days=days - 1)
     told = f"{first.day} {first:%b} to {last.day} {last:%b %Y}"
-    return Period("fortnight" if days == 14 else "week", first, days, first - step, first + step, told)
+    return Period("fortnight" if days == 14 else "week", first, days, monday if first > monday else monday - step, monday + step, told)
+
+
+def monday_of(day: date) -> date:
+    """The Monday of that day's week."""
+    return day - timedelta(days=day.weekday())
 
 
 def rhythm(turn: rotation.Rotation) -> str:

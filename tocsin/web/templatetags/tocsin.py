@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from tocsin.integrations.registry import NOTIFIERS, SOURCES
 from tocsin.lib import markdown as lib_markdown
-from tocsin.web import quiet_forms
+from tocsin.web import browsers, quiet_forms
 from tocsin.web.templatetags import drawings, times
 from tocsin.web.templatetags.drawings import icon
 from tocsin.web.templatetags.times import now_in
@@ -52,6 +52,12 @@ def pairs(text: str) -> list[tuple[str, str]]:
 def held_by(text: str) -> SafeString:
     """What holds an alert back, with a link to the silence or the maintenance window."""
     return quiet_forms.held_link(text)
+
+
+@register.filter
+def browser(agent: str) -> str:
+    """What a browser says of itself, in words: "Firefox on Linux"."""
+    return browsers.in_words(agent or "")
 
 
 @register.filter

@@ -22,7 +22,7 @@ from tocsin.oncall.models import Override, Schedule, ShiftRequest
 from tocsin.response import ahead, report_on_call, shift_requests
 from tocsin.web import named, pages, words
 from tocsin.web.schedule_forms import ZONES, asker_of, everybody, read_day, read_time, zone_of
-from tocsin.web.schedule_grid import Grid, Period, handoffs, period
+from tocsin.web.schedule_grid import Grid, Period, handoffs, monday_of, period
 
 MOST_TROUBLES = 8  # on the page of one schedule
 AROUND = timedelta(days=100)  # of what is shown, overrides, holidays and outside calendars are read
@@ -105,7 +105,7 @@ def _shown(request: HttpRequest, chosen: Schedule) -> dict[str, Any]:
     choice, zone = zone_of(request, chosen)
     people = User.objects.in_bulk()
     today = now.astimezone(zone).date()
-    shown = period(request.GET.get("view", ""), read_day(request.GET.get("from", ""), today))
+    shown = period(request.GET.get("view", ""), read_day(request.GET.get("from", ""), today), today)
     at = instant(datetime.combine(shown.first, time()), zone)
     value = queries.value(chosen, since=min(now, at) - AROUND, until=max(now, at) + AROUND)
     grid = Grid(value, people, zone, now, request.user.pk, chosen.created_at)
@@ -114,10 +114,7 @@ def _shown(request: HttpRequest, chosen: Schedule) -> dict[str, Any]:
     if abs(at - now) > AROUND:
         near = queries.value(chosen, since=now - AROUND, until=now + AROUND)
         around_now = Grid(near, people, zone, now, request.user.pk, chosen.created_at)
-    month = shown.first if shown.view == "month" else today
-    monday = month.replace(day=1) - timedelta(days=month.replace(day=1).weekday())
-    if shown.view != "month":
-        monday = shown.first
+    monday = monday_of(shown.first)
     return {
         "schedule": chosen, "shown": shown, "views": [("week", "Week"), ("fortnight", "Fortnight"), ("month", "Month")], "today": today,
         "rows": grid.rows(shown.first, shown.days, _away(grid, shown)) if shown.view != "month" else [],
