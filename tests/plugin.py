@@ -1,6 +1,9 @@
 """One PostgreSQL a run, one database a worker; settings come from a folder of the run.
 
 A developer's own server can be kept between runs: `python -m tests.database` starts one and prints the line to export.
+
+Every story begins at BEGINS by the database's clock, whenever it is told: who is on call, what is a working day and which hour a count belongs to
+are then the same in each run. `TOCSIN_TEST_BEGINS=2026-12-31T23:59:30+00:00 bin/test tests/scenarios` tells them at another moment.
 """
 
 from __future__ import annotations
@@ -8,10 +11,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from tests import database
+
+BEGINS = datetime.fromisoformat(os.environ.get("TOCSIN_TEST_BEGINS", "2026-11-25T10:05:00+00:00"))  # a Wednesday, in working hours
 
 _server: database.Server | None = None
 _folder = ""
@@ -33,6 +40,25 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         os.environ["TOCSIN_TEST_SERVER"] = str(_server.folder)
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     os.environ["TOCSIN_DATABASE_URL"] = database.fresh(f"tocsin_{worker}_{os.getpid()}")
+    _begin(BEGINS - datetime.now(UTC))
+
+
+def _begin(shift: timedelta) -> None:
+    """The clock of this process' database stands at BEGINS now, and `clock.shift` moves it from there."""
+    from tocsin import clock
+
+    with psycopg.connect(os.environ["TOCSIN_DATABASE_URL"]) as connection:
+        connection.execute("UPDATE clock_shift SET shift = %s", [shift])
+    absolute = clock.shift
+    clock.shift = lambda by: absolute(shift + by)
+
+
+@pytest.fixture
+def real_time(db: None) -> None:
+    """This story is told at the machine's own time: strangers in it, who know no other, sign or date something."""
+    from tocsin import clock
+
+    clock.shift(datetime.now(UTC) - clock.now())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -202,7 +202,7 @@ def test_what_is_older_than_an_hour_is_refused_and_a_replay_is_as_old_as_its_fir
 
 
 @pytest.mark.django_db
-def test_a_certificate_that_is_expired_or_none_proves_nothing(amazon):
+def test_a_certificate_that_is_expired_or_none_proves_nothing(amazon, real_time):
     house = House("aws_sns")
     amazon.pem = certificate(days=-1)
     [expired] = received(house, amazon.message())
@@ -310,7 +310,7 @@ def test_boto3_publishes_an_alarm_to_a_topic_that_we_are_subscribed_to(live_serv
 
 
 @pytest.mark.django_db
-def test_what_another_implementation_signs_is_genuine():
+def test_what_another_implementation_signs_is_genuine(real_time):
     server, address = moto_server()
     taker = Phone()
     try:

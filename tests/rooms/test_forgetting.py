@@ -191,7 +191,7 @@ def test_the_settings_page_and_the_metrics_say_how_much_is_kept_and_a_change_is_
     assert found["tocsin_raw_events_late_seconds"] == 0 and 2.9 < found["tocsin_raw_events_oldest_seconds"] / 86_400 < 3.1
 
 
-def test_answers_tokens_and_sessions_that_ended_are_forgotten():
+def test_answers_tokens_and_sessions_that_ended_are_forgotten(real_time):  # sessions end by Django's own clock
     house, now = Organisation(), clock.now()
     for key, days in (("old", 2), ("young", 0)):
         row = IdempotencyKey.objects.create(owner="user:1", key=key, fingerprint="x")
