@@ -3,7 +3,7 @@
 A developer's own server can be kept between runs: `python -m tests.database` starts one and prints the line to export.
 
 Every story begins at BEGINS by the database's clock, whenever it is told: who is on call, what is a working day and which hour a count belongs to
-are then the same in each run. `TOCSIN_TEST_BEGINS=2026-12-31T23:59:30+00:00 bin/test tests/scenarios` tells them at another moment.
+are then the same in each run. `STORIES_BEGIN=2026-12-31T23:59:30+00:00 bin/test tests/scenarios` tells them at another moment.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 
 from tests import database
 
-BEGINS = datetime.fromisoformat(os.environ.get("TOCSIN_TEST_BEGINS", "2026-11-25T10:05:00+00:00"))  # a Wednesday, in working hours
+BEGINS = datetime.fromisoformat(os.environ.get("STORIES_BEGIN", "2026-11-25T10:05:00+00:00"))  # a Wednesday, in working hours
 
 _server: database.Server | None = None
 _folder = ""
