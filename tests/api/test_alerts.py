@@ -75,6 +75,19 @@ def test_an_alert_is_listed_filtered_and_shown_with_why(integration, service):
 
 
 @pytest.mark.clause("S35", "S36")
+def test_a_body_of_which_nothing_is_demanded_may_be_left_out_and_else_what_lacks_is_named(integration, client):
+    sent(integration)
+    alert = ask("GET", "/alerts")["items"][0]
+    headers = {"Authorization": f"Bearer {BEARER}"}
+    taken = client.post(f"/api/v1/alerts/{alert['id']}/acknowledge", headers=headers, content_type="application/json")
+    assert taken.status_code == 200 and taken.json()["escalation"]["status"] == "acknowledged"
+    lacking = client.post(f"/api/v1/alerts/{alert['id']}/snooze", headers=headers, content_type="application/json")
+    assert lacking.status_code == 422 and lacking.json()["detail"] == "minutes: This field is required."
+    described = client.get("/api/v1/openapi.json").json()["paths"]
+    assert described["/api/v1/alerts/{alert_id}/acknowledge"]["post"]["requestBody"]["required"] is False
+    assert described["/api/v1/alerts/{alert_id}/snooze"]["post"]["requestBody"]["required"] is True
+
+
 def test_an_alert_is_acknowledged_verified_and_resolved_by_a_person(integration):
     ana = ask("POST", "/users", {"name": "Ana", "email": "ana@example.com"})
     sent(integration)

@@ -184,6 +184,45 @@ def test_a_team_is_made_changed_and_removed():
     assert not Team.objects.filter(removed_at=None).exists()
 
 
+def test_who_is_in_a_team_stays_however_many_others_there_are_and_whoever_changed_it_meanwhile(monkeypatch):
+    monkeypatch.setattr("tocsin.web.views.teams.MOST_OFFERED", 1)
+    ana, ben, zoe = person("Ana", "administrator"), person("Ben"), person("Zoe")
+    team = operations_teams.add_team(name="Payments", members=[zoe.pk], by=SYSTEM, now=clock.now())
+    client = browser(ana)
+    shown = client.get(f"/teams/{team.pk}/").content.decode()
+    assert f'name="members" value="{zoe.pk}" checked' in shown, "the last of the alphabet, and offered first"
+    was = re.findall(r'name="was-members"(?: value="(\d+)")?', shown)
+    assert was == ["", str(zoe.pk)]
+    operations_teams.change_team(team.pk, {"members": [zoe.pk, ben.pk], "leads": [ben.pk]}, by=SYSTEM, now=clock.now())  # in another tab
+    client.post(
+        f"/teams/{team.pk}/", {"deed": "save", "name": "Payments", "members": [zoe.pk, ana.pk], "was-members": was, "was-leads": [""]}
+    )
+    assert set(team.members.all()) == {ana, ben, zoe} and team.memberships.get(lead=True).user == ben
+    client.post(
+        f"/teams/{team.pk}/", {"deed": "save", "name": "Payments", "members": [ana.pk, ben.pk], "was-members": ["", ana.pk, ben.pk, zoe.pk]}
+    )
+    assert set(team.members.all()) == {ana, ben}
+
+
+def test_the_form_of_a_team_that_is_refused_keeps_what_was_entered():
+    ana, ben = person("Ana", "administrator"), person("Ben")
+    team = operations_teams.add_team(name="Payments", members=[ana.pk], by=SYSTEM, now=clock.now())
+    sent = {
+        "deed": "save",
+        "name": "Money",
+        "time_zone": "Asia/Tokyo",
+        "country": "UK",
+        "fallback_user": ben.pk,
+        "members": [ben.pk],
+        "was-members": ["", ana.pk],
+    }
+    answer = browser(ana).post(f"/teams/{team.pk}/", sent)
+    shown = answer.content.decode()
+    assert answer.status_code == 422 and "There is no country UK" in shown and 'value="Money"' in shown
+    assert "<option selected>Asia/Tokyo</option>" in shown and f'<option value="{ben.pk}" selected>' in shown
+    assert f'name="members" value="{ben.pk}" checked' in shown and f'name="members" value="{ana.pk}" checked' not in shown
+
+
 def test_a_token_is_shown_once_on_the_page():
     client = browser(person("Ana", "administrator"))
     made = client.post("/settings/tokens/", {"name": "CI", "scopes": ["read"]})

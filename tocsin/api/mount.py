@@ -20,6 +20,8 @@ from tocsin.accounts.permissions import Needs, needs
 from tocsin.api import ROUTERS, answers, problems
 from tocsin.api.parser import StrictParser
 
+BODIED = ("POST", "PUT", "PATCH")
+
 
 class Api(NinjaAPI):
     """NinjaAPI whose routes show the gate (web/gate.py) which operation, and so which permission, each method has."""
@@ -58,6 +60,8 @@ def _view() -> Callable[..., HttpResponse]:
             response = problems.problem(405, f"This address does not know {request.method}.", code="method_not_allowed")
             response["Allow"] = ", ".join(sorted(operations))
             return response
+        if request.method in BODIED and not request.body:
+            request._body = b"{}"  # type: ignore[attr-defined]  # `curl -X POST` alone: nothing more is said, and what lacks is named
         return operation.run(request, **kwargs)
 
     view.operations = {}  # type: ignore[attr-defined]
@@ -118,9 +122,17 @@ def description() -> dict[str, Any]:
                     if described := schema["paths"].get(address, {}).get(method.lower()):
                         described["x-needs"] = str(getattr(operation.view_func, "needs", ""))
                         operations.append((described, operation))
+                        _may_be_empty(described.get("requestBody"), schema)
     answers.describe(schema, operations)
     schema["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     return schema
+
+
+def _may_be_empty(body: dict[str, Any] | None, schema: dict[str, Any]) -> None:
+    """A body of which nothing is demanded may be left out."""
+    if body and (shape := body["content"].get("application/json", {}).get("schema")):
+        named = schema["components"]["schemas"].get(shape.get("$ref", "").rpartition("/")[2], shape)
+        body["required"] = named.get("type") != "object" or bool(named.get("required"))
 
 
 api.add_router("", documentation)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 from django.db import transaction
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -22,6 +25,7 @@ from tocsin.timeline.models import Entry
 from tocsin.web import pages
 
 MOST_ENTRIES = 100
+MOST_OFFERED = 500  # people to tick beside those who are
 
 
 @needs(Needs.ADMINISTER)
@@ -38,7 +42,7 @@ def new(request: HttpRequest) -> HttpResponse:
             errors = refused.errors or {"": refused.detail}
         else:
             return pages.go(reverse("team", args=[team.pk]))
-    context = {"errors": errors, "form": request.POST, "people": _people(), "members": set(_ids(request))}
+    context = {"errors": errors, "form": request.POST, "people": _people(set(_ids(request))), "members": set(_ids(request))}
     return pages.page(request, "teams/new.html", context, status=422 if errors else 200)
 
 
@@ -50,6 +54,7 @@ def team(request: HttpRequest, team_id: int) -> HttpResponse:
     if chosen is None:
         raise Http404
     errors: dict[str, str] = {}
+    form = _stored(chosen)
     if request.method == "POST":
         try:
             return _change(request, chosen)
@@ -57,19 +62,19 @@ def team(request: HttpRequest, team_id: int) -> HttpResponse:
             if refused.status == 403:
                 raise
             errors = refused.errors or {"": refused.detail}
+            form = _typed(request) if request.POST.get("deed") == "save" else form
     context = {
         "team": chosen,
+        "form": form,
         "members": list(chosen.members.filter(removed_at=None).order_by("name")),
-        "member_ids": set(chosen.members.values_list("pk", flat=True)),
         "lead_ids": set(chosen.memberships.filter(lead=True).values_list("user_id", flat=True)),
-        "people": _people(),
+        "people": _people(form["members"] | {form["fallback"]}),
         "services": Service.objects.filter(team=chosen, removed_at=None).order_by("name"),
         "schedules": Schedule.objects.filter(team=chosen, removed_at=None).order_by("name"),
         "zones": sorted(rules.zones()),
         "organisation": operations.organisation(),
         "room": _room(request, chosen),
         "chats": operations_policies.rooms(),
-        "chat": TeamRoom.objects.filter(team=chosen).select_related("provider").first(),
         "told": operations_rooms.last(chosen),
         "errors": errors,
     }
@@ -94,8 +99,9 @@ def _change(request: HttpRequest, chosen: Team) -> HttpResponse:
         operations_teams.remove_team(chosen.pk, by=by, now=now)
         return pages.act(request, lambda: None, reverse("people"), f"The team {chosen.name} was removed.")
     changes: dict[str, object] = {field: pages.text(request, field, 120) for field in ("name", "time_zone", "country", "subdivision")}
-    members = _ids(request)
-    leads = [pk for pk in _ids(request, "leads") if pk in members]
+    before = _stored(chosen)
+    members = _ticked(request, "members", before["members"])
+    leads = [pk for pk in _ticked(request, "leads", before["leads"]) if pk in members]
     changes |= {"fallback_user": pages.number(request, "fallback_user"), "members": members, "leads": leads}
     account = pages.number(request, "chat_account")
     with transaction.atomic():
@@ -105,9 +111,38 @@ def _change(request: HttpRequest, chosen: Team) -> HttpResponse:
     return pages.act(request, lambda: None, reverse("team", args=[chosen.pk]), "Saved.")
 
 
+def _stored(chosen: Team) -> dict[str, Any]:
+    """What the form of a team shows first. `was`: who was ticked when it was shown."""
+    room = TeamRoom.objects.filter(team=chosen).first()
+    members = {row.user_id: row.lead for row in chosen.memberships.filter(user__removed_at=None)}
+    leads = {pk for pk, lead in members.items() if lead}
+    plain = {field: getattr(chosen, field) for field in ("name", "time_zone", "country", "subdivision")}
+    return {
+        **plain, "fallback": chosen.fallback_user_id, "account": room.provider_id if room else None, "chat": room.address if room else "",
+        "members": set(members), "leads": leads, "was": {"members": set(members), "leads": leads},
+    }  # fmt: skip
+
+
+def _typed(request: HttpRequest) -> dict[str, Any]:
+    """What a refused form held."""
+    plain = {field: request.POST.get(field, "") for field in ("name", "time_zone", "country", "subdivision", "chat")}
+    numbers = {name: next(iter(_ids(request, field)), None) for name, field in (("fallback", "fallback_user"), ("account", "chat_account"))}
+    people = {field: set(_ids(request, field)) for field in ("members", "leads")}
+    return {**plain, **numbers, **people, "was": {field: set(_ids(request, f"was-{field}")) for field in people}}
+
+
+def _ticked(request: HttpRequest, field: str, now: set[int]) -> list[int]:
+    """Who is in after what this form changed: who was ticked or unticked in it. What somebody else changed since it was shown stays."""
+    ticked = set(_ids(request, field))
+    shown = set(_ids(request, f"was-{field}")) if f"was-{field}" in request.POST else now
+    return sorted((now | ticked) - (shown - ticked))
+
+
 def _ids(request: HttpRequest, field: str = "members") -> list[int]:
     return [int(value) for value in request.POST.getlist(field)[:500] if value.isascii() and value.isdigit() and len(value) < 18]
 
 
-def _people() -> list[User]:
-    return list(User.objects.filter(removed_at=None, is_active=True).order_by("name", "id")[:500])
+def _people(chosen: Collection[int | None]) -> list[User]:
+    """Who can be ticked: first who is, however many others there are."""
+    rows = User.objects.filter(removed_at=None, is_active=True).order_by("name", "id")
+    return [*rows.filter(pk__in=[pk for pk in chosen if pk]), *rows.exclude(pk__in=[pk for pk in chosen if pk])[:MOST_OFFERED]]
