@@ -223,6 +223,57 @@ def test_the_form_of_a_team_that_is_refused_keeps_what_was_entered():
     assert f'name="members" value="{ben.pk}" checked' in shown and f'name="members" value="{ana.pk}" checked' not in shown
 
 
+def test_a_refused_page_of_the_organisation_and_of_a_person_keep_what_was_entered():
+    ana, ben = person("Ana", "administrator"), person("Ben")
+    client = browser(ana)
+    sent = {
+        "name": "Larkfield", "time_zone": "Asia/Tokyo", "country": "UK", "day_starts": "07:30", "day_ends": "16:00", "fallback_user": ben.pk,
+        "group_minutes": "7", "event_days": "30", "refused_event_days": "180", "event_gigabytes": "10",
+    }  # fmt: skip
+    shown = client.post("/settings/organisation/", sent).content.decode()
+    for said in (
+        'value="Larkfield"',
+        "<option selected>Asia/Tokyo",
+        'value="UK"',
+        'value="07:30"',
+        f'<option value="{ben.pk}" selected>',
+        'value="7"',
+    ):
+        assert said in shown, said
+    sent = {
+        "deed": "save",
+        "name": "Benjamin",
+        "email": "ben@example.com",
+        "role": "observer",
+        "phone": "0123",
+        "theme": "dark",
+        "single_keys": "on",
+    }
+    shown = client.post(f"/people/{ben.pk}/", sent).content.decode()
+    for said in (
+        'value="Benjamin"',
+        '<option value="observer" selected>',
+        'value="0123"',
+        '<option value="dark" selected>',
+        'name="single_keys" checked',
+    ):
+        assert said in shown, said
+    assert "<h1>Ben</h1>" in shown, "it is not saved"
+    shown = client.post(
+        f"/people/{ana.pk}/", {"deed": "add_method", "kind": "email", "address": "nonsense", "label": "my phone"}
+    ).content.decode()
+    assert 'value="nonsense" aria-invalid="true"' in shown and 'value="my phone"' in shown and '<option value="email" selected>' in shown
+
+
+def test_a_person_stays_in_a_team_that_somebody_else_added_while_the_page_was_open():
+    ana, ben = person("Ana", "administrator"), person("Ben")
+    first, second = (operations_teams.add_team(name=name, by=SYSTEM, now=clock.now()) for name in ("First", "Second"))
+    operations_teams.change_team(second.pk, {"members": [ben.pk]}, by=SYSTEM, now=clock.now())  # in another tab
+    sent = {"deed": "save", "name": "Ben", "teams_shown": "1", "was-teams": [""], "teams": [first.pk]}
+    assert browser(ana).post(f"/people/{ben.pk}/", sent).status_code == 303
+    assert set(ben.teams.all()) == {first, second}
+
+
 def test_a_token_is_shown_once_on_the_page():
     client = browser(person("Ana", "administrator"))
     made = client.post("/settings/tokens/", {"name": "CI", "scopes": ["read"]})

@@ -14,6 +14,8 @@ from tocsin.accounts.actor import Actor
 from tocsin.lib.refusal import Refused
 from tocsin.web import house
 
+MOST_TICKED = 500
+
 
 def now(request: HttpRequest):
     """The time of this request, read once."""
@@ -86,3 +88,34 @@ def number(request: HttpRequest, name: str) -> int | None:
     if not value.isascii() or not value.isdigit() or len(value) > 18:
         raise Refused("A whole number is needed here.", errors={name: "A whole number is needed here."})
     return int(value)
+
+
+def numbers(request: HttpRequest, name: str) -> list[int]:
+    """What is ticked of a list: ids, at most 500 of them."""
+    return [int(value) for value in request.POST.getlist(name)[:MOST_TICKED] if _is_id(value)]
+
+
+def ticked(request: HttpRequest, name: str, now: set[int]) -> list[int]:
+    """What holds after a form of which only a part may have been shown: `now`, with what it ticked and without what it unticked. The form says
+    by `was-NAME` what was ticked when it was shown; where it does not, what is not ticked is out."""
+    chosen = set(numbers(request, name))
+    shown = set(numbers(request, f"was-{name}")) if f"was-{name}" in request.POST else now
+    return sorted((now | chosen) - (shown - chosen))
+
+
+def kept(request: HttpRequest, stored: dict[str, Any]) -> dict[str, Any]:
+    """What a form shows again that was refused: what was entered instead of what is stored, ids as numbers."""
+    found: dict[str, Any] = {}
+    for name, value in stored.items():
+        typed = request.POST.get(name)
+        if isinstance(value, bool):
+            found[name] = typed == "on"
+        elif typed is None:
+            found[name] = value
+        else:
+            found[name] = int(typed) if _is_id(typed) and not isinstance(value, str) else typed
+    return found
+
+
+def _is_id(value: str) -> bool:
+    return value.isascii() and value.isdigit() and len(value) < 18

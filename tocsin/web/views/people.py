@@ -52,7 +52,7 @@ def new(request: HttpRequest) -> HttpResponse:
                 email=pages.text(request, "email", 254),
                 role=pages.text(request, "role", 20) or Role.RESPONDER,
                 time_zone=pages.text(request, "time_zone", 64),
-                teams=_ids(request, "teams"),
+                teams=pages.numbers(request, "teams"),
                 by=by,
                 now=now,
             )
@@ -109,15 +109,27 @@ def _show(request: HttpRequest, somebody: User, by: Actor, errors: dict[str, str
         "invitations": {one.pk: found for one in methods if may_edit and (found := contacts.invitation(one, pages.now(request)))},
         "push_key": operations_push.public_key(pages.now(request)) if own else "",
         "tokens": ApiToken.objects.filter(user=somebody, revoked_at=None).order_by("-id") if may_edit else [],
-        "in_teams": set(somebody.teams.values_list("pk", flat=True)),
         "errors": errors or {},
         "form": request.POST,
+        **_about(request, somebody, bool(errors) and request.POST.get("deed") == "save"),
         "link": link,
         "open_invitation": operations_tokens.open_invitation(somebody, pages.now(request)) if by.is_administrator else None,
         **(people_reach.context(somebody) if may_edit else {}),
         **_choices(),
     }
     return pages.page(request, "people/person.html", context, status=422 if errors else 200)
+
+
+def _about(request: HttpRequest, somebody: User, refused: bool) -> dict[str, object]:
+    """What stands in the form about somebody: what is stored, or what a refused one held."""
+    fields = ("name", "email", "role", "phone", "time_zone", "country", "subdivision", "theme", "single_keys")
+    stored, teams = {field: getattr(somebody, field) for field in fields}, set(somebody.teams.values_list("pk", flat=True))
+    if not refused:
+        return {"about": stored, "in_teams": teams, "was_teams": teams}
+    return {
+        "about": pages.kept(request, stored), "in_teams": set(pages.numbers(request, "teams")),
+        "was_teams": set(pages.numbers(request, "was-teams")),
+    }  # fmt: skip
 
 
 def _tried(request: HttpRequest, somebody: User, by: Actor, verb: Callable[[], object], said: str) -> HttpResponse:
@@ -136,7 +148,7 @@ def _save(request: HttpRequest, somebody: User, by: Actor) -> HttpResponse:
         changes: dict[str, object] = {field: pages.text(request, field, 254) for field in fields if field in request.POST}
         changes["single_keys"] = request.POST.get("single_keys") == "on"
         if by.is_administrator and "teams_shown" in request.POST:
-            changes["teams"] = _ids(request, "teams")
+            changes["teams"] = pages.ticked(request, "teams", set(somebody.teams.values_list("pk", flat=True)))
         operations.change_user(somebody.pk, changes, by=by, now=pages.now(request))
 
     return _tried(request, somebody, by, save, "Saved.")
@@ -282,10 +294,6 @@ DEEDS: dict[str, Callable[[HttpRequest, User, Actor], HttpResponse]] = {
     "drop_rule": _drop_rule,
     "quiet": _quiet,
 }
-
-
-def _ids(request: HttpRequest, name: str) -> list[int]:
-    return [int(value) for value in request.POST.getlist(name)[:200] if value.isascii() and value.isdigit() and len(value) < 18]
 
 
 def _choices() -> dict[str, object]:

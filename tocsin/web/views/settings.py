@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from tocsin.accounts import bearer, operations, operations_teams, operations_tokens, rules
-from tocsin.accounts.models import ApiToken, AuditEntry, User
+from tocsin.accounts.models import ApiToken, AuditEntry, Organisation, User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.alerts import operations_old
 from tocsin.lib.refusal import Refused
@@ -38,10 +39,9 @@ def organisation(request: HttpRequest) -> HttpResponse:
             return pages.act(request, lambda: None, reverse("organisation"), "Saved.")
         except Refused as refused:
             errors = refused.errors or {"": refused.detail}
-    found = operations.organisation()
+    form = _stored(operations.organisation())
     context = {
-        "organisation": found,
-        "numbers": {field: request.POST.get(field, "")[:20] if errors else getattr(found, field) for field in NUMBERS},
+        "form": pages.kept(request, form) if errors else form,
         "retention": operations_old.retention(),
         "people": User.objects.filter(removed_at=None, is_active=True).order_by("name", "id")[:500],
         "policies": EscalationPolicy.objects.filter(removed_at=None).order_by("name"),
@@ -49,6 +49,12 @@ def organisation(request: HttpRequest) -> HttpResponse:
         "errors": errors,
     }
     return pages.page(request, "settings/organisation.html", context, status=422 if errors else 200)
+
+
+def _stored(found: Organisation) -> dict[str, Any]:
+    plain = {field: getattr(found, field) for field in ("name", "time_zone", "country", "subdivision", "require_mfa", *NUMBERS)}
+    hours = {field: f"{getattr(found, field):%H:%M}" for field in ("day_starts", "day_ends")}
+    return {**plain, **hours, "fallback_user": found.fallback_user_id, "leadership_policy": found.leadership_policy_id}
 
 
 @needs(Needs.ADMINISTER)

@@ -36,13 +36,21 @@ def new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             team = operations_teams.add_team(
-                name=pages.text(request, "name", 120), members=_ids(request), by=pages.actor(request), now=pages.now(request)
+                name=pages.text(request, "name", 120),
+                members=pages.numbers(request, "members"),
+                by=pages.actor(request),
+                now=pages.now(request),
             )
         except Refused as refused:
             errors = refused.errors or {"": refused.detail}
         else:
             return pages.go(reverse("team", args=[team.pk]))
-    context = {"errors": errors, "form": request.POST, "people": _people(set(_ids(request))), "members": set(_ids(request))}
+    context = {
+        "errors": errors,
+        "form": request.POST,
+        "people": _people(set(pages.numbers(request, "members"))),
+        "members": set(pages.numbers(request, "members")),
+    }
     return pages.page(request, "teams/new.html", context, status=422 if errors else 200)
 
 
@@ -62,13 +70,13 @@ def team(request: HttpRequest, team_id: int) -> HttpResponse:
             if refused.status == 403:
                 raise
             errors = refused.errors or {"": refused.detail}
-            form = _typed(request) if request.POST.get("deed") == "save" else form
+            form = _typed(request, chosen) if request.POST.get("deed") == "save" else form
     context = {
         "team": chosen,
         "form": form,
         "members": list(chosen.members.filter(removed_at=None).order_by("name")),
         "lead_ids": set(chosen.memberships.filter(lead=True).values_list("user_id", flat=True)),
-        "people": _people(form["members"] | {form["fallback"]}),
+        "people": _people(form["members"] | {form["fallback_user"]}),
         "services": Service.objects.filter(team=chosen, removed_at=None).order_by("name"),
         "schedules": Schedule.objects.filter(team=chosen, removed_at=None).order_by("name"),
         "zones": sorted(rules.zones()),
@@ -100,8 +108,8 @@ def _change(request: HttpRequest, chosen: Team) -> HttpResponse:
         return pages.act(request, lambda: None, reverse("people"), f"The team {chosen.name} was removed.")
     changes: dict[str, object] = {field: pages.text(request, field, 120) for field in ("name", "time_zone", "country", "subdivision")}
     before = _stored(chosen)
-    members = _ticked(request, "members", before["members"])
-    leads = [pk for pk in _ticked(request, "leads", before["leads"]) if pk in members]
+    members = pages.ticked(request, "members", before["members"])
+    leads = [pk for pk in pages.ticked(request, "leads", before["leads"]) if pk in members]
     changes |= {"fallback_user": pages.number(request, "fallback_user"), "members": members, "leads": leads}
     account = pages.number(request, "chat_account")
     with transaction.atomic():
@@ -118,28 +126,16 @@ def _stored(chosen: Team) -> dict[str, Any]:
     leads = {pk for pk, lead in members.items() if lead}
     plain = {field: getattr(chosen, field) for field in ("name", "time_zone", "country", "subdivision")}
     return {
-        **plain, "fallback": chosen.fallback_user_id, "account": room.provider_id if room else None, "chat": room.address if room else "",
+        **plain, "fallback_user": chosen.fallback_user_id, "chat_account": room.provider_id if room else None, "chat": room.address if room else "",
         "members": set(members), "leads": leads, "was": {"members": set(members), "leads": leads},
     }  # fmt: skip
 
 
-def _typed(request: HttpRequest) -> dict[str, Any]:
+def _typed(request: HttpRequest, chosen: Team) -> dict[str, Any]:
     """What a refused form held."""
-    plain = {field: request.POST.get(field, "") for field in ("name", "time_zone", "country", "subdivision", "chat")}
-    numbers = {name: next(iter(_ids(request, field)), None) for name, field in (("fallback", "fallback_user"), ("account", "chat_account"))}
-    people = {field: set(_ids(request, field)) for field in ("members", "leads")}
-    return {**plain, **numbers, **people, "was": {field: set(_ids(request, f"was-{field}")) for field in people}}
-
-
-def _ticked(request: HttpRequest, field: str, now: set[int]) -> list[int]:
-    """Who is in after what this form changed: who was ticked or unticked in it. What somebody else changed since it was shown stays."""
-    ticked = set(_ids(request, field))
-    shown = set(_ids(request, f"was-{field}")) if f"was-{field}" in request.POST else now
-    return sorted((now | ticked) - (shown - ticked))
-
-
-def _ids(request: HttpRequest, field: str = "members") -> list[int]:
-    return [int(value) for value in request.POST.getlist(field)[:500] if value.isascii() and value.isdigit() and len(value) < 18]
+    people = {field: set(pages.numbers(request, field)) for field in ("members", "leads")}
+    was = {field: set(pages.numbers(request, f"was-{field}")) for field in people}
+    return {**pages.kept(request, _stored(chosen)), **people, "was": was}
 
 
 def _people(chosen: Collection[int | None]) -> list[User]:
