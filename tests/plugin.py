@@ -1,9 +1,6 @@
 """One PostgreSQL a run, one database a worker; settings come from a folder of the run.
 
 A developer's own server can be kept between runs: `python -m tests.database` starts one and prints the line to export.
-
-Every story begins at BEGINS by the database's clock, whenever it is told: who is on call, what is a working day and which hour a count belongs to
-are then the same in each run. `STORIES_BEGIN=2026-12-31T23:59:30+00:00 bin/test tests/scenarios` tells them at another moment.
 """
 
 from __future__ import annotations
@@ -13,12 +10,10 @@ import shutil
 import tempfile
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
 
 from tests import database
 
-BEGINS = datetime.fromisoformat(os.environ.get("STORIES_BEGIN", "2026-11-25T10:05:00+00:00"))  # a Wednesday, in working hours
 
 _server: database.Server | None = None
 _folder = ""
@@ -40,17 +35,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         os.environ["TOCSIN_TEST_SERVER"] = str(_server.folder)
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     os.environ["TOCSIN_DATABASE_URL"] = database.fresh(f"tocsin_{worker}_{os.getpid()}")
-    _begin(BEGINS - datetime.now(UTC))
+    _shift_from(database.BEGINS - datetime.now(UTC))
 
 
-def _begin(shift: timedelta) -> None:
-    """The clock of this process' database stands at BEGINS now, and `clock.shift` moves it from there."""
+def _shift_from(begin: timedelta) -> None:
+    """In stories the clock is moved from where it stands when they begin."""
     from tocsin import clock
 
-    with psycopg.connect(os.environ["TOCSIN_DATABASE_URL"]) as connection:
-        connection.execute("UPDATE clock_shift SET shift = %s", [shift])
     absolute = clock.shift
-    clock.shift = lambda by: absolute(shift + by)
+    clock.shift = lambda by: absolute(begin + by)
 
 
 @pytest.fixture
