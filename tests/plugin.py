@@ -14,7 +14,6 @@ import pytest
 
 from tests import database
 
-
 _server: database.Server | None = None
 _folder = ""
 
