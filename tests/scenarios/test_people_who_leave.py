@@ -158,7 +158,7 @@ def test_who_was_paged_by_an_earlier_step_hurries_nobody_by_leaving(world, admin
 
 
 def test_whoever_switches_off_their_only_way_is_not_waited_for_and_one_of_two_is(world):
-    other = world.method(world.ana, "+7")
+    other = world.method(world.ana, "+90007")
     world.policy([world.ana], [world.ben])
     alert = world.alert("Checkout is down")
     world.phone.unread.clear()

@@ -12,10 +12,12 @@ from tocsin import clock
 from tocsin.accounts.actor import Actor
 from tocsin.alerts.models import Alert, Service, Silence
 from tocsin.obligations.models import Obligation
+from tocsin.paging import operations as paging
 from tocsin.paging import operations_shown
 from tocsin.paging.models import Escalation, Notification
 from tocsin.response import hold, silence, silenced_now
 from tocsin.response.declare_incident import declare
+from tocsin.response.page_someone import Wanted, page_people
 from tocsin.timeline.models import Entry
 
 pytestmark = pytest.mark.django_db
@@ -118,6 +120,53 @@ def test_an_acknowledgement_that_runs_out_meanwhile_waits_for_the_end_of_the_sil
     world.advance(minutes=16)
     world.phone.expect(world.ana, "DiskFull")
     world.acknowledge(alert, world.ana)
+
+
+def test_what_nobody_answered_is_asked_again_from_the_start_when_the_silence_ends(world):
+    alert = rings(world, "DiskFull")
+    world.advance(minutes=11)
+    world.phone.expect(world.ben)
+    assert world.escalation(alert).status == "exhausted"
+    row = make(world, "DiskFull")
+    assert row.stopped == 0
+    world.advance(minutes=59)
+    world.phone.silent()  # nor is its acknowledgement overdue meanwhile
+    world.advance(minutes=2)
+    world.phone.expect(world.ana, "DiskFull")
+    world.acknowledge(alert, world.ana)
+
+
+def test_that_nobody_acknowledged_in_time_rings_no_longer_either(world):
+    alert = rings(world, "DiskFull")
+    second = world.method(world.ana, "+90007")
+    paging.add_rule(world.ana, contact_method=second.pk, after_seconds=600, by=world.by, now=world.now)
+    paging.add_rule(world.ana, contact_method=world.ana.contact_methods.exclude(pk=second.pk).get().pk, by=world.by, now=world.now)
+    world.advance(minutes=16)
+    world.phone.expect(world.ana, "Overdue")
+    world.phone.unread.clear()
+    make(world, "DiskFull")
+    world.advance(minutes=58)
+    world.phone.silent()
+    assert not Notification.objects.filter(state="pending", alert_id=alert.pk).exclude(kind="notice").exists()
+
+
+def test_every_track_stops_and_a_page_that_somebody_sent_by_hand_goes_on(world):
+    second = world.method(world.cy, "+90007")
+    paging.add_rule(world.cy, contact_method=second.pk, after_seconds=120, by=world.by, now=world.now)
+    paging.add_rule(world.cy, contact_method=world.cy.contact_methods.exclude(pk=second.pk).get().pk, by=world.by, now=world.now)
+    alert = rings(world, "DiskFull")
+    world.page(alert, track="leadership")
+    page_people(Wanted(users=[world.cy]), reason="You know it", alert=alert, by=Actor.of(world.lea, "web"), now=world.now)
+    world.settle()
+    world.phone.expect(world.cy)
+    assert make(world, "DiskFull").stopped == 1
+    assert set(Escalation.objects.filter(alert=alert).values_list("track", "status")) == {("on_call", "stopped"), ("leadership", "stopped")}
+    world.phone.unread.clear()
+    world.advance(minutes=2, seconds=1)
+    world.phone.expect(world.cy, number="+90007")
+    world.phone.silent()
+    world.advance(minutes=30)
+    world.phone.unread.clear()
 
 
 def test_what_got_worse_meanwhile_asks_whoever_has_it_again(world):

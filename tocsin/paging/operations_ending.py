@@ -128,12 +128,11 @@ def hold_back(*, alert_id: int, reason: str, by: Actor = SYSTEM, now: datetime) 
     locked_of([alert_id])  # one that an acknowledgement's end has just started is seen after this
     rows = Escalation.objects.select_for_update(of=("self",)).filter(alert_id=alert_id, incident_id=None)
     rows = rows.filter(status__in=(Status.RUNNING, Status.EXHAUSTED)).exclude(track="canary").order_by("id")
-    stopped = []
-    for row in (found := list(rows)):
-        if row.status == Status.RUNNING:
-            stopped.append(row)
-            tell(row, "escalation_stopped", f"Paging stopped: {reason}.", now, by)
-        row.status, row.due_at, row.finished_at = Status.STOPPED, None, row.finished_at or now
+    found = list(rows)
+    stopped = [row for row in found if row.status == Status.RUNNING]
+    for row in stopped:
+        tell(row, "escalation_stopped", f"Paging stopped: {reason}.", now, by)
+        row.status, row.due_at, row.finished_at = Status.STOPPED, None, now
         statements.update(row, "status", "due_at", "finished_at")
     pages = Notification.objects.filter(escalation__in=found)
     notifications.cancel(pages.filter(kind__in=notifications.PAGES), reason, now)
