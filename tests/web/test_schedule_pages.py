@@ -66,6 +66,16 @@ def test_a_schedule_that_is_new_shows_no_gap_before_it_was_made(page, ana, ben):
     assert "shift-gap" in text(page.get(f"/schedules/{later.pk}/?view=fortnight")), "nobody is on call until then"
 
 
+def test_a_gap_is_not_hidden_by_many_who_are_new_and_what_is_left_out_is_counted(page):
+    crew = [person(f"New{number} Nilsson") for number in range(11)]
+    ContactMethod.objects.filter(user=crew[0]).update(verified_at=None)
+    schedule = rota(*crew, shift={"days": 1}, restrictions=[{"weekdays": list(range(7)), "from": "00:00", "until": "23:00"}])
+    shown = page.get(f"/schedules/{schedule.pk}/")
+    kinds = [str(one["kind"]) for one in shown.context["troubles"]]
+    assert len(kinds) == 8 and sorted(kinds[:2]) == ["gap", "unreachable"] and set(kinds[2:]) == {"not_ready"}
+    assert "And 4 more, told when these are mended." in text(shown), "who is not reachable is told so once"
+
+
 def test_whoever_never_hands_over_reads_no_end_of_their_shift(page, ben):
     schedule = rota(ben)
     mine = text(page.get("/schedules/")).split("Your shifts")[1].split("</section>")[0]

@@ -56,9 +56,10 @@ def troubles(
         if isinstance(span, Span):
             _add(found, Trouble(Kind.GAP, span.starts_at, span.ends_at))
             continue
-        for kind, people in ((Kind.UNREACHABLE, unreachable), (Kind.NOT_READY, unready)):
-            if span.user in people:
-                _add(found, Trouble(kind, span.starts_at, span.ends_at, span.user))
+        if span.user in unreachable:  # who cannot have acknowledged a test page either
+            _add(found, Trouble(Kind.UNREACHABLE, span.starts_at, span.ends_at, span.user))
+        elif span.user in unready:
+            _add(found, Trouble(Kind.NOT_READY, span.starts_at, span.ends_at, span.user))
         if span.instead_of and span.instead_of in left:
             _add(found, Trouble(Kind.LEFT, span.starts_at, span.ends_at, span.user, left[span.instead_of]))
         for absence in away.get(span.user, ()):

@@ -150,7 +150,10 @@ def _troubles(request: HttpRequest, chosen: Schedule, grid: Grid) -> list[dict[s
             "length": words.duration(one.ends_at - one.starts_at), "words": grid.span(one.starts_at, one.ends_at),
             "starts_at": one.starts_at.isoformat(), "ends_at": one.ends_at.isoformat(), "may_take": one.user != me, "may_ask": mine,
         }  # fmt: skip
-    return list(found.values())[:MOST_TROUBLES]
+    worst = sorted(found.values(), key=lambda one: one["kind"] not in (rules.Kind.GAP, rules.Kind.UNREACHABLE))
+    if left := worst[MOST_TROUBLES:]:
+        worst[MOST_TROUBLES - 1]["unsaid"] = len(left)
+    return worst[:MOST_TROUBLES]
 
 
 def _requests(chosen: Schedule) -> list[ShiftRequest]:
