@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
@@ -34,7 +34,7 @@ class RawEventFilters(Schema):
 class OutcomeShape(TypedDict):
     """What came of one event in a raw event."""
 
-    alert: int | None
+    alert: NotRequired[int | None]
     change: Annotated[str, one_of([str(one) for one in Change])]
     reason: str
 

@@ -11,13 +11,14 @@ from typing_extensions import TypedDict
 from tocsin.api.shapes import NamedShape, one_of
 from tocsin.paging import queries
 from tocsin.paging.models import Notification
+from tocsin.paging.operations_policy_tests import ACKNOWLEDGED
 
 
 class StateShape(TypedDict):
-    """A state that a notification had."""
+    """A state that a notification had, or that it was acknowledged."""
 
     at: datetime
-    state: Annotated[str, one_of(Notification.State.values)]
+    state: Annotated[str, one_of([*Notification.State.values, ACKNOWLEDGED])]
     reason: str
 
 

@@ -16,7 +16,7 @@ from tocsin.accounts.models import User
 from tocsin.accounts.permissions import Needs, needs
 from tocsin.api.acting import acting
 from tocsin.api.paging import Page, Paging, page
-from tocsin.api.shapes import Body, Data, NamedShape, named
+from tocsin.api.shapes import Body, NamedShape, named
 from tocsin.lib.refusal import invalid, missing
 from tocsin.oncall import operations, queries, versions
 from tocsin.oncall.models import Override, Schedule
@@ -78,6 +78,10 @@ class OverrideBody(Body):
     by: int | None = None
 
 
+RestrictionShape = TypedDict("RestrictionShape", {"weekdays": list[int], "from": str, "until": str})
+RestrictionShape.__doc__ = "Between these times of day a rotation counts, on these weekdays: 0 is Monday."
+
+
 class RotationShape(TypedDict):
     """People who take turns."""
 
@@ -89,7 +93,7 @@ class RotationShape(TypedDict):
     shift: Annotated[dict[str, int], Field(description='How long a turn is: {"days": 7}, {"hours": 12} or {"months": 1}.')]
     month_day: bool
     time_zone: Annotated[str, Field(description="Empty: the schedule's.")]
-    restrictions: list[Data]
+    restrictions: Annotated[list[RestrictionShape], Field(description="Empty: always.")]
     calendar: Annotated[int | None, Field(description="The outside calendar that says whose turn it is.")]
 
 

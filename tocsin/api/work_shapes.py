@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, cast
 
 from ninja import Field
 from pydantic import WithJsonSchema
@@ -111,6 +111,23 @@ def mitigation(row: Mitigation) -> MitigationShape:
     }  # fmt: skip
 
 
+class EvidenceShape(TypedDict, total=False):
+    """What proves something: an entry of the timeline."""
+
+    entry: int | None
+    text: str
+    at: At | None
+
+
+class EarlierDueShape(TypedDict):
+    """When a promise was due before, and why that changed."""
+
+    at: At
+    due_at: At | None
+    reason: str
+    reclassified: bool
+
+
 class ObligationShape(TypedDict):
     """A promise with its verdict."""
 
@@ -132,8 +149,8 @@ class ObligationShape(TypedDict):
     owner: PersonShape | None
     reason: str
     waived_by: PersonShape | None
-    evidence: Data
-    history: list[Data]
+    evidence: Annotated[EvidenceShape, Field(description="Without fields where there is none yet.")]
+    history: list[EarlierDueShape]
 
 
 def obligation(row: Obligation, now: datetime) -> ObligationShape:
@@ -162,7 +179,7 @@ class ClauseShape(TypedDict):
     due_at: At | None
     at: At | None
     reason: str
-    evidence: list[Data]
+    evidence: list[EvidenceShape]
 
 
 def clause(row: Clause) -> ClauseShape:
@@ -171,7 +188,7 @@ def clause(row: Clause) -> ClauseShape:
         "clause": row.clause, "kind": row.kind, "text": row.text, "verdict": row.verdict,
         "late_by_seconds": round(row.late_by.total_seconds()),
         "late_by_reclassification": row.by_reclassification, "due_at": stamp(row.due_at), "at": stamp(row.at), "reason": row.reason,
-        "evidence": [dict(proof) for proof in row.evidence],
+        "evidence": [cast(EvidenceShape, dict(proof)) for proof in row.evidence],
     }  # fmt: skip
 
 
