@@ -34,7 +34,15 @@ AROUND = 1_000  # alerts are numbered nearly in the order of their first event
 WORDS = (
     "to_tsvector('simple'::regconfig, translate(alerts_alert.title || ' ' || alerts_alert.dedup_key, './_:-=,;|()[]{}@#', repeat(' ', 17)))"
 )
-_ACKNOWLEDGED = "EXISTS (SELECT 1 FROM paging_escalation e WHERE e.alert_id = coalesce(alerts_alert.lead_id, alerts_alert.id) AND e.status = 'acknowledged')"
+# Few are acknowledged: these are found from their escalations, while of any other alert one look says that nobody has its cause.
+_ACKNOWLEDGED = (
+    "alerts_alert.id IN (SELECT e.alert_id FROM paging_escalation e WHERE e.status = 'acknowledged' UNION ALL"
+    " SELECT m.id FROM paging_escalation e JOIN alerts_alert m ON m.lead_id = e.alert_id WHERE e.status = 'acknowledged')"
+)
+_NOT_ACKNOWLEDGED = (
+    "NOT EXISTS (SELECT 1 FROM paging_escalation e"
+    " WHERE e.alert_id = coalesce(alerts_alert.lead_id, alerts_alert.id) AND e.status = 'acknowledged')"
+)
 _INCIDENT = (
     "EXISTS (SELECT 1 FROM incidents_incidentalert l JOIN incidents_incident i ON i.id = l.incident_id"
     " WHERE l.alert_id = alerts_alert.id AND NOT i.private)"
@@ -78,7 +86,8 @@ class _Where:
                 self._other(f"alerts_alert.{column} = ANY(%s)", list(values))
         if wanted.team:
             self._other("alerts_alert.service_id IN (SELECT s.id FROM alerts_service s WHERE s.team_id = ANY(%s))", list(wanted.team))
-        self._yes_no(wanted.ack, _ACKNOWLEDGED)
+        if wanted.ack is not None:
+            self._other(_ACKNOWLEDGED if wanted.ack else _NOT_ACKNOWLEDGED)
         self._yes_no(wanted.held, "alerts_alert.suppressed_by <> ''")
         self._yes_no(wanted.incident, _INCIDENT)
         self._yes_no(wanted.flapping, _FLAPPING)
