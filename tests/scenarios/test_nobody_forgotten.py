@@ -14,7 +14,7 @@ from tocsin.domain.ports import Outcome
 from tocsin.paging import operations as paging
 from tocsin.paging import operations_claims as claims
 from tocsin.paging.models import ContactMethod
-from tocsin.response import bulk_alerts, deliver
+from tocsin.response import bulk_alerts, deliver, keep_promises
 from tocsin.response.change_severity import change_severity
 from tocsin.response.declare_incident import declare
 from tocsin.response.hold import give_back, snooze
@@ -141,6 +141,18 @@ def test_a_method_of_a_channel_that_is_gone_fails_and_the_next_one_rings(world: 
     assert "page_failed" in world.timeline(alert)
 
 
+def test_an_address_that_cannot_be_read_any_more_is_a_failure_that_leads_to_the_next_method(world: World):
+    """As where a restored Tocsin has another secret key."""
+    world.policy([world.ana])
+    ContactMethod.objects.filter(user=world.ana).update(sealed="of another key")
+    world.method(world.ana, "+second")
+    alert = world.alert()
+    world.phone.expect(world.ana, number="+second")
+    world.advance(minutes=1)
+    assert "page_failed" in world.timeline(alert)
+    world.acknowledge(alert, world.ana)
+
+
 def test_a_page_is_not_merged_into_one_that_may_have_arrived(world: World):
     """The provider knows that one by its key, and would drop what else it says."""
     world.policy([world.ana])
@@ -193,3 +205,32 @@ def test_where_a_step_cannot_be_carried_out_the_fallback_people_are_paged_and_th
     world.phone.expect(world.lea, "Checkout is down")
     world.acknowledge(alert, world.lea)
     world.advance(minutes=20)
+
+
+def test_a_promise_that_cannot_be_looked_at_is_told_to_the_administrators_once_an_hour(world: World, monkeypatch):
+    User.objects.filter(pk=world.cy.pk).update(role=Role.ADMINISTRATOR)
+    world.policy([world.ana])
+    declare(title="Checkout is down", severity="SEV2", service=world.service, by=world.by, now=world.now)
+    world.settle()
+    world.phone.unread.clear()
+
+    def broken(*args):
+        raise ValueError("a broken promise")
+
+    monkeypatch.setattr(keep_promises, "_look", broken)
+    world.advance(minutes=20)
+    told = {message.title for number, message, _ in world.phone.notices if number == f"+{world.cy.pk}"}
+    assert any("promise" in title and "fails" in title for title in told)
+    world.phone.unread.clear()
+
+
+def test_new_words_for_a_page_leave_what_it_stands_for_besides(world: World):
+    world.policy([world.ana])
+    world.phone.answer(f"+{world.ana.pk}", Outcome.RETRY)
+    first, second = (world.alert(title, page=False) for title in ("Checkout is down", "Search is down"))
+    world.page(first)
+    world.page(second)
+    world.settle()
+    paging.retitle(alert_id=first.pk, subject={"severity": "SEV1"}, now=world.now)
+    world.advance(seconds=6)
+    assert "Search is down" in world.phone.expect(world.ana, "SEV1 Checkout is down").text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 from tests.integrations.standing_in import running
@@ -76,6 +77,17 @@ def test_a_page_is_one_text_that_says_how_to_answer(world, twilio, ana):
     row = page(world, ana)
     assert (row.state, row.provider_id, row.account.name) == ("accepted", text["sid"], "Twilio")
     assert world.escalation(alert).status == "running"
+
+
+def test_a_text_that_went_out_does_not_go_out_twice_because_the_standing_of_its_account_could_not_be_kept(world, twilio, ana, monkeypatch):
+    def away(*_):
+        raise OperationalError("the database restarts")
+
+    monkeypatch.setattr(providers, "judge", away)
+    world.policy([ana])
+    world.alert("Checkout is down")
+    world.advance(seconds=60)
+    assert len(twilio.texts) == 1 and page(world, ana).state == "accepted"
 
 
 def test_delivered_is_what_twilio_says_at_the_end(world, twilio, ana):

@@ -42,7 +42,7 @@ from tocsin.paging.operations_ending import (
     stop,
     with_pages,
 )
-from tocsin.paging.operations_notifications import shown
+from tocsin.paging.operations_notifications import ALSO, shown
 from tocsin.paging.operations_policies import change_policy, create_policy, policy_of, remove_policy
 from tocsin.paging.operations_steps import LOOP, Status, advance, gone, hurry, snapshot, tell
 from tocsin.timeline.models import Entry
@@ -300,7 +300,8 @@ def _reword(row: Escalation, subject: dict[str, Any], now: datetime) -> None:
         if page.target:
             words = posts.said(row.subject, page.reason)
         else:
-            words = {"title": delivery.page_title(row.subject), "text": delivery.page_text(row.subject, page.reason)}
+            also = page.text[page.text.find(ALSO) :] if page.merged_count else ""  # what it stands for stays said
+            words = {"title": delivery.page_title(row.subject), "text": f"{delivery.page_text(row.subject, page.reason)}{also}"[:4000]}
         for name, value in words.items():
             setattr(page, name, value)
         page.save(update_fields=list(words))

@@ -16,7 +16,7 @@ from tocsin.integrations.registry import NOTIFIERS
 from tocsin.lib import statements, together
 from tocsin.paging.messages import asks
 from tocsin.paging.models import ContactMethod, Escalation, Notification
-from tocsin.paging.operations_notifications import PAGES, State, become, line, of_subject, outdated, withdraw
+from tocsin.paging.operations_notifications import ALSO, PAGES, State, become, line, of_subject, outdated, withdraw
 
 _CLAIM = (
     "SELECT {n}, {u}, {m}, {e}, (SELECT a.member_count FROM alerts_alert a WHERE a.id = n.alert_id) FROM paging_notification n"
@@ -129,7 +129,7 @@ def merge(row: Notification, into: Notification, now: datetime) -> None:
     become(row, State.CANCELLED, f"merged into page {into.id}", now)
     Notification.objects.filter(merged_into=row).update(merged_into=into)  # what it stood for
     into.merged_count += 1 + row.merged_count
-    into.text = f"{into.text}\nAlso: {row.title}"[:4000]
+    into.text = f"{into.text}{ALSO}{row.title}"[:4000]
     into.late_seconds = max(into.late_seconds, row.late_seconds)
     into.save(update_fields=["merged_count", "text", "late_seconds"])
 

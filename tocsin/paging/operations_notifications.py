@@ -25,6 +25,7 @@ from tocsin.timeline.operations import announce
 
 LOOP = "notifications"
 PAGES = ("page", "fallback")
+ALSO = "\nAlso: "  # before what a page stands for besides
 State = Notification.State
 
 

@@ -21,7 +21,7 @@ from tocsin.paging import operations_asks as asks
 from tocsin.paging.models import Ask
 from tocsin.paging.people import usable_methods
 from tocsin.procedures import operations as procedures
-from tocsin.response import catch_up, frame
+from tocsin.response import administrators, catch_up, frame
 from tocsin.timeline.operations import announce
 
 log = logging.getLogger(__name__)
@@ -90,9 +90,10 @@ def take() -> int:
         try:
             with transaction.atomic():
                 done += _overdue(id, now)
-        except Exception:
+        except Exception as error:
             log.exception("ask %s could not be settled; it is tried again in a minute", id)
             asks.postpone(id, now)
+            administrators.tell_of_failure(f"ask {id}", error, "Whoever waits for its answer is not told.", now)
     return done
 
 

@@ -63,11 +63,13 @@ def send(row: Notification, now: datetime) -> Receipt:
     try:
         address = address_of(row.contact_method) if row.contact_method else ""
         message = messages.message(row, now)
-        if through_accounts(row.method_kind):
-            return _through_accounts(row, notifier, address, message)
+    except Exception as error:
+        log.exception("page %s could not be written", row.pk)
+        return Receipt(Outcome.RETRY, f"the page could not be written: {type(error).__name__}")
+    if through_accounts(row.method_kind):
+        return _through_accounts(row, notifier, address, message)
+    try:
         return notifier.send(address, message, key=messages.key(row))
-    except (OperationalError, InterfaceError):
-        raise  # the database: whether it went out is not known
     except Exception as error:
         log.exception("the notifier %s failed", row.method_kind)
         return Receipt(Outcome.RETRY, f"the channel failed: {type(error).__name__}")
@@ -101,12 +103,20 @@ def _through_accounts(row: Notification, notifier: Notifier, address: str, messa
             log.exception("the gateway %s failed", provider.kind)
             receipt = Receipt(Outcome.RETRY, f"the channel failed: {type(error).__name__}")
         receipt = replace(receipt, reason=receipt.reason if own else f"{provider.name}: {receipt.reason}", account=provider.pk)
-        providers.judge(provider, receipt, clock.now())
+        _judge(provider, receipt)
         if not rules.another(receipt.outcome) or time.monotonic() > until:
             return receipt
     if isinstance(notifier, Alone) and not (row.kind == "test" and row.account):
         return _alone(notifier, row, address, message) or receipt
     return receipt
+
+
+def _judge(provider: Provider, receipt: Receipt) -> None:
+    """What becomes of the account's standing is no reason to lose the receipt: what has gone out would go out twice."""
+    try:
+        providers.judge(provider, receipt, clock.now())
+    except Exception:
+        log.warning("how the account %s did could not be kept", provider.pk, exc_info=True)
 
 
 def _alone(notifier: Alone, row: Notification, address: str, message: Message) -> Receipt | None:

@@ -72,10 +72,9 @@ def _failed(id: int, error: Exception) -> None:
         with transaction.atomic():
             now = clock.now()
             operations.page_fallback_of(id, f"paging cannot go on as its policy says ({type(error).__name__})", now)
-            text = f"Escalation {id} fails each time: {type(error).__name__}: {error}. Its fallback people are paged instead; the log says more."
-            administrators.tell("An escalation cannot be carried out", text, identity=f"escalation:{id}:{now:%Y%m%d%H}", now=now)
     except Exception:
         log.exception("the fallback people of escalation %s could not be paged either", id)
+    administrators.tell_of_failure(f"escalation {id}", error, "Its fallback people are paged instead.", clock.now())
 
 
 LOOP = Loop(operations.LOOP, take, catch_up.STEPS.next_due(operations.next_due), shares=False)

@@ -22,7 +22,7 @@ from tocsin.obligations.models import Obligation
 from tocsin.paging import operations as paging
 from tocsin.paging.models import Escalation, EscalationPolicy
 from tocsin.procedures import operations as procedures
-from tocsin.response import catch_up, frame
+from tocsin.response import administrators, catch_up, frame
 from tocsin.response.verify_resolution import watch_ended
 from tocsin.timeline.models import Entry
 from tocsin.timeline.operations import record
@@ -57,9 +57,10 @@ def take(now: datetime | None = None) -> int:
         try:
             with transaction.atomic():
                 done += _take_one(row, now)
-        except Exception:
+        except Exception as error:
             log.exception("promise %s could not be looked at; it is tried again in a minute", row.pk)
             obligations.postpone(row, until=now + AFTER_FAILURE)
+            administrators.tell_of_failure(f"promise {row.pk}", error, "Who must know of it is not told.", now)
     return done
 
 
