@@ -257,3 +257,11 @@ def test_a_policy_has_tracks_tiers_a_history_and_a_test_on_whoever_asks(admin):
     steps = made(call("GET", f"/services/{service['id']}/dry-run", bearer=admin))["items"][0]["steps"]
     assert [step["who"] for step in steps if step["track"]] == ["Lea"]
     assert call("PATCH", f"/services/{service['id']}", {"tier": 5}, bearer=admin).status_code == 422
+
+
+def test_a_time_of_day_with_a_zone_is_refused_for_it_means_the_clock_of_whoever_it_is_for(admin):
+    hours = call("PATCH", "/organisation", {"day_starts": "03:44:53Z"}, bearer=admin)
+    assert hours.status_code == 422 and "without a zone" in hours.json()["errors"]["day_starts"]
+    person = made(call("POST", "/users", {"name": "Ben", "email": "ben.zone@example.com"}, bearer=admin))["id"]
+    quiet = call("PUT", f"/users/{person}/quiet-hours", {"starts": "22:00:00Z", "ends": "07:00:00"}, bearer=admin)
+    assert quiet.status_code == 422 and "without a zone" in quiet.json()["errors"]["starts"]

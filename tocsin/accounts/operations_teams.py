@@ -161,7 +161,10 @@ def _tidy(field: str, value: Any) -> Any:
             raise invalid(group_minutes="From 0 (never) to 1,440 minutes.")
         return value
     if field in ("day_starts", "day_ends"):
-        return value if isinstance(value, time) else _time(field, str(value))
+        found = value if isinstance(value, time) else _time(field, str(value))
+        if found.tzinfo is not None:
+            raise invalid(**{field: "A time of the day by the organisation's own clock, without a zone, as in 09:00."})
+        return found
     raise invalid(**{field: "There is no such setting."})
 
 

@@ -220,6 +220,8 @@ def set_quiet(user: User, *, starts: time | None, ends: time | None, by: Actor, 
         return None
     if starts is None or ends is None or starts == ends:
         raise invalid(ends="Give two different times of day, such as 22:00 and 07:00, or neither.")
+    if starts.tzinfo or ends.tzinfo:
+        raise invalid(starts="Give times of day by the person's own clock, without a zone, such as 22:00.")
     return Quiet.objects.update_or_create(user=user, defaults={"starts": starts, "ends": ends})[0]
 
 
