@@ -187,11 +187,11 @@ def test_the_pages_of_a_declared_incident_go_on(world):
     world.phone.unread.clear()
     before = Escalation.objects.filter(status="running").count()
     assert before
-    found = silenced_now.look([], [world.service.pk], world.now)
+    found = silenced_now.look([], [world.service.pk], world.now, world.by)
     assert found.sentences(stop=True) == ["Paging runs for 1 of them now.", "For 1 it goes on: an incident is declared."]
     row = make(world, "DiskFull")
     assert row.stopped == 0 and Escalation.objects.filter(status="running").count() == before
-    assert said(alert, "suppressed")[0].endswith("Pages go on: an incident is declared.")
+    assert said(alert, "suppressed")[0].endswith("The new disk comes at four. Pages go on.")
     world.advance(minutes=6)
     world.phone.expect(world.ben)
     world.phone.unread.clear()
@@ -201,7 +201,7 @@ def test_pages_go_on_while_something_of_the_cause_fires_that_does_not_match_and_
     first = rings(world, "DiskFull", "PaymentsFail")
     assert (
         "other alerts of the same cause fire"
-        in silenced_now.look([{"name": "alertname", "value": "DiskFull"}], [world.service.pk], world.now).sentences(stop=True)[-1]
+        in silenced_now.look([{"name": "alertname", "value": "DiskFull"}], [world.service.pk], world.now, world.by).sentences(stop=True)[-1]
     )
     row = make(world, "DiskFull")
     assert row.stopped == 0

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from tocsin.accounts.actor import Actor
-from tocsin.alerts import queries
+from tocsin.alerts import queries, queries_quiet
 from tocsin.alerts.models import Alert, Service, Silence
 from tocsin.alerts.operations_fold import apply
 from tocsin.domain import quiet
@@ -147,8 +147,8 @@ def begun(silence: Silence, stopped: int) -> None:
 
 
 def hold_back(ids: Sequence[int], silence: SilenceRule) -> list[int]:
-    """This silence holds back those of these alerts that fire and that nothing held back before; which. Locked."""
-    rows = Alert.objects.select_for_update(of=("self",)).filter(pk__in=ids, status=Alert.Status.FIRING, suppressed_by="")
+    """This silence holds back those of these alerts that are open and that nothing held back before; which. Locked."""
+    rows = Alert.objects.select_for_update(of=("self",)).filter(queries_quiet.OPEN, pk__in=ids, suppressed_by="")
     held = list(rows.order_by("id").values_list("id", flat=True))
     if held:
         with connection.cursor() as cursor:

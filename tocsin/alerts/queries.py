@@ -216,14 +216,14 @@ def matchers(stored: list[dict[str, object]]) -> tuple[Matcher, ...]:
     )
 
 
-def subject(alert: Alert, integration: Integration) -> Subject:
-    """An alert as routing sees it: as its source told it, without what rules added."""
+def subject(alert: Alert, integration: Integration, *, details: bool = True) -> Subject:
+    """An alert as routing sees it: as its source told it, without what rules added. Not `details`: as silences see it, which do not ask for them."""
     named = alert.route.get("service") if alert.route else None
     return Subject(
         alert.title, alert.source_severity, service=named if named is not None else alert.service.name if alert.service else "",
         labels={name: value for name, value in alert.labels.items() if name not in alert.added_labels},
         integration=integration.name, integration_service=integration.service_id, integration_id=integration.pk, status=alert.status,
-        dedup_key=alert.dedup_key, details=alert.details,
+        dedup_key=alert.dedup_key, details=alert.details if details else {},
     )  # fmt: skip
 
 

@@ -17,6 +17,9 @@ from tocsin.lib.patterns import full_match
 
 MOST_MATCHED = 2_000  # open alerts that a preview looks at, the newest
 MOST_URGENT = 5_000  # open alerts of causes that somebody is paged for or has, which it looks at besides
+MOST_OF_BIG = 5_000  # more, of those causes that have more than that
+_PAGE = 2_000
+OPEN = Q(status=Alert.Status.FIRING) | Q(calm_at__isnull=False)  # it fires, or it flaps and is down for a moment
 SAMPLES = 5
 MOST_HELD = 200  # alerts held back that a page counts
 MOST_IN_FORCE = 1_000
@@ -31,6 +34,8 @@ class Matched:
     looked_at: int
     more: bool  # there are older open alerts that nobody looked at
     teams: frozenset[int]
+    others: frozenset[int] = frozenset()  # causes, by the alerts that lead them, of which an alert that pages does not match
+    below: int | None = None  # of causes nobody has looked at alerts before this one
 
     @property
     def number(self) -> int:
@@ -43,20 +48,57 @@ class Matched:
 
 def matched(matchers: Sequence[dict[str, Any]], services: Sequence[int] | None, now: datetime, first: Collection[int] = ()) -> Matched:
     """Open alerts that these matchers would hold back, of these services (None: of any): among the newest, and before them those of these causes
-    (`first`: by the alerts that lead them)."""
-    rows = Alert.objects.filter(status=Alert.Status.FIRING).select_related("service", "integration").defer("details", "trace")
+    (`first`: by the alerts that lead them), also such as flap and are down for a moment."""
+    rows = Alert.objects.select_related("service", "integration").defer("details", "trace")
     rows = rows if services is None else rows.filter(service_id__in=services)
-    urgent = rows.filter(Q(pk__in=first) | Q(lead__in=first)).order_by("-id")[:MOST_URGENT] if first else []
-    newest = list(rows.order_by("-id")[: MOST_MATCHED + 1])
+    firing, down = rows.filter(status=Alert.Status.FIRING), rows.filter(status=Alert.Status.RESOLVED, calm_at__isnull=False)
+    urgent: list[Alert] = []
+    if first:
+        about = Q(pk__in=first) | Q(lead__in=first)
+        urgent = [*firing.filter(about).order_by("-id")[:MOST_URGENT], *down.filter(about).order_by("-calm_at")[:MOST_URGENT]]
+    below = urgent[MOST_URGENT - 1].pk if len(urgent) >= MOST_URGENT and urgent[MOST_URGENT - 1].status == Alert.Status.FIRING else None
+    newest = list(firing.order_by("-id")[: MOST_MATCHED + 1])
+    looked_at = {one.pk: one for one in (*urgent, *newest[:MOST_MATCHED])}
+    found, others = _judged(looked_at.values(), matchers, services, now)
+    teams = frozenset(one.service.team_id for one in found if one.service and one.service.team_id)
+    return Matched(tuple(found), min(len(newest), MOST_MATCHED), len(newest) > MOST_MATCHED, teams, frozenset(others), below)
+
+
+def rest_of(
+    leads: Iterable[int], matchers: Sequence[dict[str, Any]], services: Sequence[int] | None, now: datetime, below: int
+) -> tuple[list[Alert], set[int]]:
+    """The same for what fires and pages of these causes and came before the alert `below`: those that match, and the causes of which one does
+    not. At that the search in a cause ends; in all it reads MOST_OF_BIG."""
+    rows = Alert.objects.filter(status=Alert.Status.FIRING, suppressed_by="").defer("details", "trace").order_by("-id")
+    rows = rows.prefetch_related("service", "integration")  # one each, shared
+    found, others, left = list[Alert](), set[int](), MOST_OF_BIG
+    for lead in leads:
+        page, last = list(rows.filter(pk=lead, pk__lt=below)), below
+        while lead not in others and (size := min(_PAGE, left)):
+            page += rows.filter(lead=lead, pk__lt=last)[:size]
+            matching, strange = _judged(page, matchers, services, now)
+            found += matching
+            others |= strange
+            left = max(left - len(page), 0)
+            if len(page) < size:
+                break
+            page, last = [], page[-1].pk
+    return found, others
+
+
+def _judged(
+    rows: Iterable[Alert], matchers: Sequence[dict[str, Any]], services: Sequence[int] | None, now: datetime
+) -> tuple[list[Alert], set[int]]:
+    """Those that match, and the causes, by the alerts that lead them, of which one that pages does not."""
     wanted = frozenset(services) if services is not None else None
     rule = SilenceRule(0, queries.matchers(list(matchers)), now, now + timedelta(seconds=1), services=wanted)
-    looked_at = {one.pk: one for one in (*urgent, *newest[:MOST_MATCHED])}
-    found = [
-        one for one in looked_at.values()
-        if silenced(queries.subject(one, one.integration), one.service_id, [rule], now, full_match, one.labels)
-    ]  # fmt: skip
-    teams = frozenset(one.service.team_id for one in found if one.service and one.service.team_id)
-    return Matched(tuple(found), min(len(newest), MOST_MATCHED), len(newest) > MOST_MATCHED, teams)
+    found, others = list[Alert](), set[int]()
+    for one in rows:
+        if silenced(queries.subject(one, one.integration, details=False), one.service_id, [rule], now, full_match, one.labels):
+            found.append(one)
+        elif not one.suppressed_by:
+            others.add(one.lead_id or one.pk)
+    return found, others
 
 
 def silences(state: str, now: datetime) -> QuerySet[Silence]:

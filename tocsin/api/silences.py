@@ -117,6 +117,8 @@ class SilencePreviewShape(TypedDict):
     stops: Annotated[int, Field(description="For how many of these paging would stop.")]
     of_incidents: Annotated[int, Field(description="How many go on because they belong to an incident.")]
     others_fire: Annotated[int, Field(description="How many go on because other alerts of the cause fire.")]
+    too_many: Annotated[int, Field(description="How many go on because their cause has more alerts than are looked at.")]
+    asked_for: Annotated[int, Field(description="How many go on for nobody but those whom somebody asked for by hand.")]
     alerts: Annotated[list[SilencedAlertShape], Field(description="Some of them.")]
     sentences: list[str]
 
@@ -166,12 +168,12 @@ def preview_silence(request: HttpRequest, body: PreviewedSilence) -> SilencePrev
     _zoned(body, "starts_at")
     now, matchers = clock.now(), [one.model_dump() for one in body.matchers]
     silences.check_scope(matchers=matchers, service=body.service)
-    found = silenced_now.look(matchers, [body.service] if body.service is not None else None, now)
+    found = silenced_now.look(matchers, [body.service] if body.service is not None else None, now, request.actor)  # type: ignore[attr-defined]
     later = body.starts_at is not None and body.starts_at > now
     return {
-        "open_alerts": found.matched.number, "all_looked_at": not found.matched.more, "paged": len(found.paged),
+        "open_alerts": found.matched.number, "all_looked_at": not (found.matched.more or found.of(Fate.NOT_ALL_SEEN)), "paged": len(found.paged),
         "stops": found.of(Fate.STOPS) if body.stop_paging else 0, "of_incidents": found.of(Fate.OF_AN_INCIDENT),
-        "others_fire": found.of(Fate.OTHERS_FIRE), "alerts": [
+        "others_fire": found.of(Fate.OTHERS_FIRE), "too_many": found.of(Fate.NOT_ALL_SEEN), "asked_for": found.of(Fate.ASKED_FOR), "alerts": [
             {"id": one.pk, "title": one.title, "severity": one.severity, "paged": (one.lead_id or one.pk) in found.paged}
             for one in found.samples
         ],

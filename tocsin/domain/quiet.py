@@ -36,39 +36,49 @@ class Fate(StrEnum):
 
     STOPS = "stops"
     OF_AN_INCIDENT = "of_an_incident"  # it is declared: the incident's own end stops them
+    GOES_ON = "goes_on"  # the same, of an incident that whoever asks may not know of
     OTHERS_FIRE = "others_fire"  # alerts of the cause that do not match would wake nobody any more
+    NOT_ALL_SEEN = "not_all_seen"  # it has more alerts than are looked at
+    ASKED_FOR = "asked_for"  # none runs but for those whom somebody asked for by hand: they wait for an answer
     NONE_RUN = "none_run"
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A cause that a silence matches alerts of: how many of it fire and page, how many of these it matches, and which pages run for it."""
+    """A cause that a silence matches alerts of: how many of it fire and page, how many of these it matches, whether there are `others` that it
+    does not match, and which pages run for it. `told`: whoever asks may know of the incident."""
 
     lead: int
     firing: int
     matched: int
+    others: bool = False
     paged: bool = False
+    asked: bool = False
     incident: bool = False
+    told: bool = False
 
     @property
     def all_held(self) -> bool:
         """Whether nothing of it is left that pages."""
-        return not self.incident and self.matched >= self.firing
+        return not self.incident and not self.others and self.matched >= self.firing
 
 
 def fate(cause: Cause) -> Fate:
     """Only pages of which everything that still fires is silenced stop, and none of an incident that somebody declared."""
     if cause.incident:
-        return Fate.OF_AN_INCIDENT
+        return Fate.OF_AN_INCIDENT if cause.told else Fate.GOES_ON
     if not cause.paged:
-        return Fate.NONE_RUN
-    return Fate.STOPS if cause.all_held else Fate.OTHERS_FIRE
+        return Fate.ASKED_FOR if cause.asked else Fate.NONE_RUN
+    if cause.all_held:
+        return Fate.STOPS
+    return Fate.OTHERS_FIRE if cause.others else Fate.NOT_ALL_SEEN
 
 
 def outlook(causes: Iterable[Cause], *, stop: bool, later: bool = False) -> list[str]:
     """What becomes of the pages that run, in sentences. `stop`: whether the silence is to stop them; `later`: it begins later."""
+    causes = list(causes)
     of = Counter(fate(cause) for cause in causes)
-    running = of[Fate.STOPS] + of[Fate.OTHERS_FIRE] + of[Fate.OF_AN_INCIDENT]
+    running = of.total() - of[Fate.NONE_RUN]
     if not running:
         return ["Nobody is being paged for them now."]
     said = [f"Paging runs for {running:,} of them now."]
@@ -81,6 +91,12 @@ def outlook(causes: Iterable[Cause], *, stop: bool, later: bool = False) -> list
         said.append(f"For {n:,} it goes on: {'an incident is' if n == 1 else 'incidents are'} declared.")
     if n := of[Fate.OTHERS_FIRE]:
         said.append(f"For {n:,} it goes on: other alerts of the same cause fire and do not match.")
+    if n := of[Fate.NOT_ALL_SEEN]:
+        said.append(f"For {n:,} it goes on: more alerts of the same cause fire than are looked at.")
+    if n := sum(cause.asked and fate(cause) in (Fate.STOPS, Fate.ASKED_FOR) for cause in causes):
+        said.append(f"For {n:,} those whom somebody asked for by hand are paged on.")
+    if n := of[Fate.GOES_ON]:
+        said.append(f"For {n:,} it goes on.")
     return said
 
 

@@ -32,6 +32,7 @@ from tocsin.paging.operations_contacts import (
     verify,
 )
 from tocsin.paging.operations_ending import (
+    BY_HAND,
     NEVER_PAGED,
     acknowledge,
     expire_at,
@@ -48,7 +49,7 @@ from tocsin.paging.operations_steps import LOOP, Status, advance, gone, hurry, s
 from tocsin.timeline.models import Entry
 
 __all__ = [
-    "LOOP", "NEVER_PAGED", "acknowledge", "add_method", "add_rule", "advance", "attach", "change_method", "change_policy", "create_policy", "expire_at", "give_back",
+    "BY_HAND", "LOOP", "NEVER_PAGED", "acknowledge", "add_method", "add_rule", "advance", "attach", "change_method", "change_policy", "create_policy", "expire_at", "give_back",
     "gone", "hold_back", "hurry", "invitation", "locked_of", "notice", "page_person", "policy_of", "remove_method", "remove_policy", "remove_rule", "retitle", "send_code", "send_test",
     "set_quiet", "shown", "start", "stop", "verify", "with_pages",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from tocsin.paging import several
 from tocsin.paging.models import Escalation, Notification
 from tocsin.paging.operations_steps import LOOP, Status, snapshot, tell
 
+BY_HAND = "asked_"  # so begin the tracks of policies that somebody asked for by hand
 NEVER_PAGED = "acknowledged, never paged"
 
 
@@ -127,8 +128,8 @@ def hold_back(*, alert_id: int, reason: str, by: Actor = SYSTEM, now: datetime) 
     on. What ran."""
     locked_of([alert_id])  # one that an acknowledgement's end has just started is seen after this
     rows = Escalation.objects.select_for_update(of=("self",)).filter(alert_id=alert_id, incident_id=None)
-    rows = rows.filter(status__in=(Status.RUNNING, Status.EXHAUSTED)).exclude(track="canary").order_by("id")
-    found = list(rows)
+    rows = rows.filter(status__in=(Status.RUNNING, Status.EXHAUSTED)).exclude(Q(track="canary") | Q(track__startswith=BY_HAND))
+    found = list(rows.order_by("id"))
     stopped = [row for row in found if row.status == Status.RUNNING]
     for row in stopped:
         tell(row, "escalation_stopped", f"Paging stopped: {reason}.", now, by)

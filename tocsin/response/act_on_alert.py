@@ -231,7 +231,7 @@ def _page(request: _Request, wanted: list[dict[str, Any]]) -> Done:
         elif kind in ("team", "escalation") and (policy := EscalationPolicy.objects.filter(name__iexact=name, removed_at=None).first()):
             reason = f"{request.by.label} asked for {policy.name}"
             subject = alert_reach.subject(request.alert)
-            track = f"asked_{policy.pk}"  # one for each policy: whoever is asked for second is not there already
+            track = f"{paging.BY_HAND}{policy.pk}"  # one for each policy: whoever is asked for second is not there already
             paging.start(policy=policy, track=track, subject=subject, alert=request.alert, reason=reason, by=request.by, now=request.now)
         else:
             request.tell("gap", f"{request.by.label} asked for {kind} {name!r}: nobody and no escalation policy here has that name")

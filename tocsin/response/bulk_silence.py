@@ -59,7 +59,7 @@ def plan(
     said.insert(0, f"New pages of alerts with {', '.join(about)} are held back until it ends.")
     said.append(f"{number} firing alert{'' if str(number) == '1' else 's'} match{'es' if str(number) == '1' else ''} it now.")
     matchers = [{"name": name, "value": value} for name, value in labels]
-    said += silenced_now.look(matchers, [service.pk] if service else None, now).sentences(stop=stop_paging)
+    said += silenced_now.look(matchers, [service.pk] if service else None, now, by).sentences(stop=stop_paging)
     return SilencePlan(tuple(labels), service.pk if service else None, service.name if service else "", tuple(said))
 
 

@@ -113,14 +113,16 @@ def still_firing(leads: Iterable[int]) -> set[int]:
 
 
 def asked_for(leads: Iterable[int]) -> set[int]:
-    """The causes, by the alert that leads them, that somebody is being asked for or has, by its pages or an open incident."""
+    """The causes, by the alert that leads them, that somebody is being asked for or has, by its pages or an open incident. Whom somebody asked
+    for by hand comes besides."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT l.id FROM unnest(%s::bigint[]) AS l(id) WHERE"
-            " EXISTS (SELECT 1 FROM paging_escalation e WHERE e.alert_id = l.id AND e.status IN ('running', 'acknowledged'))"
+            " EXISTS (SELECT 1 FROM paging_escalation e WHERE e.alert_id = l.id AND (e.status = 'acknowledged'"
+            " OR (e.status = 'running' AND NOT starts_with(e.track, %s))))"
             " OR EXISTS (SELECT 1 FROM incidents_incidentalert i JOIN incidents_incident n ON n.id = i.incident_id"
             " WHERE i.alert_id = l.id AND n.status NOT IN ('resolved', 'closed'))",
-            [list(leads)],
+            [list(leads), paging.BY_HAND],
         )
         return {row[0] for row in cursor.fetchall()}
 

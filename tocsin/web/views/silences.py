@@ -132,7 +132,7 @@ def _form(
         given = quiet.read(form["matchers"])
     errors = {**operations_silences.wrong_matchers(given), **errors}
     usable = not errors.get("matchers") and (given or form["service"])
-    found = silenced_now.look(given, [form["service"]] if form["service"] else None, now) if usable else None
+    found = silenced_now.look(given, [form["service"]] if form["service"] else None, now, pages.actor(request)) if usable else None
     later = later or bool(row and row.starts_at > now)
     held = list(queries_quiet.held_by(queries_quiet.label_of(row))[: queries_quiet.MOST_HELD + 1]) if row else []
     context = {
