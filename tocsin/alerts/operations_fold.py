@@ -103,11 +103,11 @@ class _Batch:
         return row, folded.change, "; ".join(why for why in (folded.reason, event.note) if why)
 
     def _go_on(self, row: Row, state: AlertState, change: Change, event: Event, raw: RawEvent) -> None:
-        before, row.state, row.changed, row.last_raw_event_id = row.state, state, True, raw.pk
+        row.state, row.changed, row.last_raw_event_id = state, True, raw.pk
         _add_labels(row)
         if row.asked_at:  # renewed: nobody need answer any more
             row.asked_at = row.stale_at = None
-        if change is Change.WORSENED or (change is Change.REOPENED and state.source_severity != before.source_severity):
+        if change in (Change.WORSENED, Change.REOPENED):  # what held it back when it was down may be over
             self._judge(row, event, state)
             row.worsened = row.worsened or change is Change.WORSENED
         elif change is Change.ACKNOWLEDGED and row not in self.acknowledged:
@@ -133,6 +133,7 @@ class _Batch:
             self.integration.pk, state.status, state.dedup_key, state.details,
         )  # fmt: skip
         decision = route(subject, self.directory, self.procedure, self.now, full_match)
+        row.held = row.held or bool(row.suppressed_by)
         apply(row, decision, state.labels, event.service)
         if decision.runbook and not state.runbook:
             row.state = replace(row.state, runbook=decision.runbook)

@@ -39,7 +39,8 @@ _JSON = [name for name in _LOADED if _COLUMNS[name] == "jsonb"]
 class Row:
     """An alert while a batch is folded: what the monitor says (`state`), what was decided about it, and what became of it here.
 
-    `was`: its state when it was read; `trace` and `route` None and empty details: as they are stored.
+    `was`: its state when it was read; `held`: it was held back before it was judged anew; `trace` and `route` None and empty details: as they
+    are stored.
     """
 
     state: AlertState
@@ -71,10 +72,16 @@ class Row:
     new: bool = False
     changed: bool = False
     worsened: bool = False
+    held: bool = False
 
     @property
     def firing(self) -> bool:
         return self.state.status == "firing"
+
+    @property
+    def released(self) -> bool:
+        """Nothing holds it back any more, and it fires."""
+        return self.held and not self.new and self.firing and not self.suppressed_by
 
     @property
     def leader(self) -> int:

@@ -16,7 +16,7 @@ from tocsin.alerts.models import Alert, Service, Silence
 from tocsin.alerts.operations_fold import apply
 from tocsin.domain import quiet
 from tocsin.domain.procedure.model import Procedure
-from tocsin.domain.routing import SilenceRule, held_words, route, trace_of
+from tocsin.domain.routing import Directory, SilenceRule, held_words, route, trace_of
 from tocsin.lib import due
 from tocsin.lib.patterns import complaint, full_match
 from tocsin.lib.refusal import Refused, invalid
@@ -106,10 +106,11 @@ def change_silence(
     """The silence as it is from now on. Where it holds something back already and is to match something else, it ends and another takes
     its place, so that what it no longer matches is looked at again. Refuses one that is over or belongs to a maintenance window.
     """
+    queries.hold_folding()  # before the row, as whoever looks at silences that are over does
     row = Silence.objects.select_for_update(of=("self",)).get(pk=silence.pk)
     if row.window_id:
         raise Refused(f"It belongs to maintenance window {row.window_id}: change that one.", status=409, code="of_a_window")
-    if row.ended_at or row.ends_at <= now:
+    if row.ended_at or row.ends_at <= now or row.released_at:
         raise Refused("This silence is over; make a new one.", status=409, code="over")
     check(matchers=matchers, service=service, starts_at=row.starts_at, ends_at=ends_at, reason=reason, by=by, now=now)
     same = plain_matchers(matchers) == row.matchers and service == row.service_id
@@ -159,6 +160,18 @@ def hold_back(ids: Sequence[int], silence: SilenceRule) -> list[int]:
     return held
 
 
+def judge_again(alert: Alert, directory: Directory, procedure: Procedure, now: datetime) -> None:
+    """What rules and silences say of a stored alert now. The caller holds folding (queries.hold_folding)."""
+    decision = route(queries.subject(alert, alert.integration), directory, procedure, now, full_match)
+    own = {name: value for name, value in alert.labels.items() if name not in alert.added_labels}
+    apply(alert, decision, own, alert.group_key.removeprefix("named "))
+    alert.labels = {**own, **alert.added_labels}
+    alert.save(update_fields=[
+        "service", "severity", "severity_reason", "suppressed_by", "trace", "route", "rule_id", "policy", "links", "added_labels", "labels",
+        "group_key", "group_minutes",
+    ])  # fmt: skip
+
+
 def release(now: datetime, procedure: Procedure) -> list[Alert]:
     """Look again at what silences held back that are over; the alerts that still fire and that no other silence holds."""
     queries.hold_folding()
@@ -171,14 +184,7 @@ def release(now: datetime, procedure: Procedure) -> list[Alert]:
         prefixes |= Q(suppressed_by__startswith=f"{queries.as_rule(silence).label}:")
     held = Alert.objects.select_for_update(of=("self",)).filter(prefixes, status=Alert.Status.FIRING)
     for alert in held.select_related("integration", "service").order_by("id"):  # the first that came leads
-        decision = route(queries.subject(alert, alert.integration), directory, procedure, now, full_match)
-        own = {name: value for name, value in alert.labels.items() if name not in alert.added_labels}
-        apply(alert, decision, own, alert.group_key.removeprefix("named "))
-        alert.labels = {**own, **alert.added_labels}
-        alert.save(update_fields=[
-            "service", "severity", "severity_reason", "suppressed_by", "trace", "route", "rule_id", "policy", "links", "added_labels", "labels",
-            "group_key", "group_minutes",
-        ])  # fmt: skip
+        judge_again(alert, directory, procedure, now)
         if not alert.suppressed_by:
             released.append(alert)
     Silence.objects.filter(pk__in=[silence.pk for silence in over]).update(released_at=now)

@@ -43,7 +43,11 @@ def acknowledge(
     # An acknowledgement that has run out, or was given back, is nobody's: it only waits for the loop to begin anew.
     unanswered = [row for row in rows if row.status in (Status.RUNNING, Status.EXHAUSTED) or (row.due_at and row.due_at <= now)]
     if not unanswered and all(row.status == Status.STOPPED for row in rows):
-        unanswered, expires_minutes = rows[-1:], None  # paging was stopped, but nobody has said yet that they have it
+        # Paging was stopped, but nobody has said yet that they have it. Where nobody was woken there is nothing to begin again.
+        newest = {(row.track, row.policy_track): row for row in rows}.values()
+        unanswered = [row for row in newest if row.notifications.exists()]
+        if not unanswered:
+            unanswered, expires_minutes = rows[-1:], None
     expires_at = now + timedelta(minutes=expires_minutes) if expires_minutes else None
     new = [row for row in unanswered if several.take_answer(row, by, now)]
     waiting = [row for row in unanswered if by.user and _waits_for_more(row, by, now, new=row in new)]
@@ -93,6 +97,14 @@ def give_back(ids: Sequence[int], *, by: Actor, now: datetime) -> int:
     never = Escalation.objects.filter(pk__in=ids, status=Status.ACKNOWLEDGED, reason=NEVER_PAGED)
     never.update(status=Status.STOPPED, finished_at=now, acknowledged_at=None, acknowledged_by=None, acknowledged_via="")
     return expire_at(ids, now, by=by, now=now)
+
+
+def severities_of(alert_ids: Collection[int]) -> dict[int, str]:
+    """The severity at which somebody took each of these alerts: what its newest run says."""
+    if not alert_ids:
+        return {}
+    rows = Escalation.objects.filter(alert_id__in=list(alert_ids)).order_by("id").values_list("alert_id", "subject__severity")
+    return {id: severity for id, severity in rows if id is not None and severity}
 
 
 def rows_about(alert_id: int | None, incident_id: int | None) -> Q:

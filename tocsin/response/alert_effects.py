@@ -48,8 +48,12 @@ def folded(done: Folded, integration: Integration, procedure: Procedure, *, now:
         _come_back([row.id for row in joined if row.firing], now)
     for row in done.acknowledged:
         _acknowledged(row, integration, now)
-    _worsened([row for row in done.rows if row.worsened and row.firing], procedure, now)
-    _reopened([row for row in done.rows if not row.new and row.firing and row.was and row.was.status == "resolved"], procedure, now)
+    if free := [row.id for row in done.rows if row.released]:
+        stored = Alert.objects.filter(pk__in=free).select_related("service", "integration", "lead").order_by("id")
+        all_released(list(stored), procedure, now=now)
+    rows = [row for row in done.rows if row.firing and not row.released]
+    _worsened([row for row in rows if row.worsened], procedure, now)
+    _reopened([row for row in rows if not row.new and row.was and row.was.status == "resolved"], procedure, now)
     over = [row for row in done.rows if not row.new and not row.firing and row.was and row.was.status == "firing" and not row.state.calm_at]
     _causes_over({row.leader for row in over}, {row.id for row in over}, "resolved by its source", now)
     announce(*{f"alert:{row.id}:0" for row in done.rows if not row.new})
@@ -151,18 +155,18 @@ def _worse(alerts_of: Sequence[tuple[int, int, str, str]], procedure: Procedure,
 
 
 def all_released(released_now: Sequence[Alert], procedure: Procedure, *, now: datetime) -> None:
-    """What held these back is over and they still fire: causes that nobody has or is asked for are paged, and such as got worse meanwhile."""
+    """Nothing holds these back any more and they fire: causes that nobody has or is asked for are paged, and such as got worse meanwhile."""
     paged = causes.settle_released(released_now, procedure, now)
     for alert in released_now:
         released(alert, procedure, now=now, paged=alert.pk in paged)
-    had = [alert for alert in released_now if (alert.lead_id or alert.pk) not in paged]
+    had = [alert for alert in released_now if alert.lead_id or alert.pk not in paged]
     _worse([(alert.lead_id or alert.pk, alert.pk, alert.severity, alert.title) for alert in had], procedure, now)
 
 
 def released(alert: Alert, procedure: Procedure, *, now: datetime, paged: bool = True) -> None:
-    """What held it back is over and it still fires: paged as if it were new, unless it is one more sign of a cause, or somebody has its cause
+    """Nothing holds it back any more and it fires: paged as if it were new, unless it is one more sign of a cause, or somebody has its cause
     or is asked for it already (not `paged`)."""
-    record("silence_ended", "What held it back is over and it still fires", by=SYSTEM, now=now, alert_id=alert.pk)
+    record("silence_ended", "Nothing holds it back any more, and it fires", by=SYSTEM, now=now, alert_id=alert.pk)
     if paged and alert.lead_id is None:
         alert_reach.first(_with_services([alert.pk])[alert.pk], procedure, accepted_at=now, now=now, restarted=True)
 

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from tocsin import clock
 from tocsin.accounts.actor import Actor
-from tocsin.alerts import operations_bulk, operations_quiet
+from tocsin.alerts import operations_bulk, operations_quiet, operations_silences, queries
 from tocsin.alerts.models import Alert, BulkAction
 from tocsin.lib.due import Loop
 from tocsin.lib.refusal import Refused, invalid
@@ -172,14 +172,17 @@ def undo(row: BulkAction, *, by: Actor, now: datetime) -> int:
     if now - row.created_at > UNDO_LIMIT or (by.user and row.by_id not in (None, by.user.pk)):
         raise Refused("Only who did it can take it back, and only at once.", status=409, code="too_late")
     with transaction.atomic():
+        if row.action == "resolve":
+            queries.hold_folding()  # no silence ends unseen while what fires again is judged by it
         row = BulkAction.objects.select_for_update(of=("self",)).get(pk=row.pk)
         back = 0
-        procedure = procedures.ask_in_force()
+        procedure, directory = procedures.ask_in_force(), queries.directory(now)
         for alert in Alert.objects.filter(pk__in=row.changed_ids).select_related("service", "integration", "lead"):
             if row.action == "resolve":
                 if not operations_bulk.fire_again(alert):
                     continue
                 alert.refresh_from_db(fields=["status", "resolved_at"])
+                operations_silences.judge_again(alert, directory, procedure, now)
                 record("undone", f"{by.label} took the resolution back: it fires again", by=by, now=now, alert_id=alert.pk, key=True)
                 if not alert.suppressed_by:
                     causes.settle_stored([alert], procedure, now)

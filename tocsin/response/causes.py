@@ -18,19 +18,23 @@ from tocsin.domain.severity import worse_of
 from tocsin.lib import together
 from tocsin.paging import operations as paging
 
+# Somebody is asked for a cause, or has it: of each track its newest run counts. One that somebody had stays acknowledged when the next begins.
+ASKED = """(SELECT coalesce(bool_or(n.status = 'acknowledged' OR (n.status = 'running' AND {runs})), false)
+    FROM (SELECT DISTINCT ON (e.track, e.policy_track) e.track, e.status FROM paging_escalation e WHERE e.alert_id = {lead}
+    ORDER BY e.track, e.policy_track, e.id DESC) n)"""
 MOST_CAUSES = 500
 LONGEST_WINDOW = timedelta(minutes=1440)
 # A cause goes on while an alert of it fires and somebody is asked for or has it, or while an incident is open for it.
-OPEN = """
+OPEN = f"""
 SELECT a.id, a.service_id, a.integration_id, a.group_key, coalesce(nullif(a.cause_severity, ''), a.severity), a.first_seen, a.cause_at, a.policy_id,
     (a.status = 'firing' OR EXISTS (SELECT 1 FROM alerts_alert m WHERE m.lead_id = a.id AND m.status = 'firing')),
-    EXISTS (SELECT 1 FROM paging_escalation e WHERE e.alert_id = a.id AND e.status IN ('running', 'acknowledged')),
+    {ASKED.format(lead="a.id", runs="true")},
     (SELECT max(i.id) FROM incidents_incidentalert l JOIN incidents_incident i ON i.id = l.incident_id
      WHERE l.alert_id = a.id AND i.status NOT IN ('resolved', 'closed'))
 FROM alerts_alert a
 WHERE a.lead_id IS NULL AND a.cause_at > %s AND (a.service_id = ANY(%s) OR (a.service_id IS NULL AND a.integration_id = %s))
 ORDER BY a.cause_at DESC LIMIT %s
-"""
+"""  # noqa: S608
 # Nothing of it fires that is not held back; asked so that it is known at the first that is not.
 ALL_HELD = """
 SELECT l.id, coalesce((SELECT a.suppressed_by FROM alerts_alert a WHERE a.id = l.id AND a.status = 'firing'),
@@ -117,9 +121,8 @@ def asked_for(leads: Iterable[int]) -> set[int]:
     for by hand comes besides."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT l.id FROM unnest(%s::bigint[]) AS l(id) WHERE"
-            " EXISTS (SELECT 1 FROM paging_escalation e WHERE e.alert_id = l.id AND (e.status = 'acknowledged'"
-            " OR (e.status = 'running' AND NOT starts_with(e.track, %s))))"
+            "SELECT l.id FROM unnest(%s::bigint[]) AS l(id) WHERE"  # noqa: S608
+            f" {ASKED.format(lead='l.id', runs='NOT starts_with(n.track, %s)')}"
             " OR EXISTS (SELECT 1 FROM incidents_incidentalert i JOIN incidents_incident n ON n.id = i.incident_id"
             " WHERE i.alert_id = l.id AND n.status NOT IN ('resolved', 'closed'))",
             [list(leads), paging.BY_HAND],
@@ -143,11 +146,16 @@ def settle_released(released: Sequence[Alert], procedure: Procedure, now: dateti
     paging.locked_of(of)
     asked = asked_for(of)
     leads = {alert.pk for alert in released if alert.lead_id is None and (alert.cause_at or alert.pk in asked)}
+    own: dict[int, list[str]] = {}
+    for alert in released:
+        own.setdefault(alert.lead_id or alert.pk, []).append(alert.severity)
+    taken_as = paging.severities_of({alert.pk for alert in released if alert.pk in asked and not alert.cause_at})
     for alert in released:
         if alert.pk in leads and (alert.pk not in asked or not alert.cause_at):
-            own = [one.severity for one in released if one.lead_id == alert.pk]
-            alerts.begin_cause(alert, severity=worse_of(procedure, alert.severity, *own), at=now)
-    alone = [alert for alert in released if alert.pk not in leads and (alert.lead_id is None or alert.lead_id not in asked | leads)]
+            known = taken_as.get(alert.pk) or worse_of(procedure, *own[alert.pk])
+            alerts.begin_cause(alert, severity=known, at=now)
+    known_leads = asked | leads
+    alone = [alert for alert in released if alert.pk not in leads and (alert.lead_id is None or alert.lead_id not in known_leads)]
     for alert in alone:  # the one that led it has ended, or something else holds it back
         alert.lead = None
     settle_stored(alone, procedure, now)
