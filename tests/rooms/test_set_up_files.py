@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from tests.scenarios.world import World
+from tocsin.accounts.models import Organisation
 from tocsin.cli.configuration_applied import Applying
 from tocsin.cli.configuration_written import current
 from tocsin.cli.session import Failed
+from tocsin.lib.refusal import Refused
+from tocsin.oncall import queries
 from tocsin.oncall.models import ExternalCalendar, Rotation
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +33,16 @@ def refused(world: World, document: dict[str, Any]) -> str:
 
 def of(document: dict[str, Any], section: str, name: str) -> dict[str, Any]:
     return next(item for item in document[section] if item["name"] == name)
+
+
+def follow_a_calendar(world: World) -> None:
+    """The rotation of "Payments primary" follows an outside calendar instead of its people."""
+    rotation = Rotation.objects.get(schedule__name="Payments primary")
+    rotation.calendar = ExternalCalendar.objects.create(
+        schedule=rotation.schedule, name="Rota", sealed_address=b"", host="calendar.example", created_at=world.now
+    )
+    rotation.save()
+    rotation.places.all().delete()
 
 
 def test_what_is_exported_is_known_and_changes_nothing(world, file):
@@ -65,11 +78,44 @@ def test_a_wrong_value_is_refused_by_the_name_of_what_it_stands_in(world, file):
 
 
 def test_a_file_does_not_take_the_outside_calendar_of_a_rotation_away(world, file):
-    rotation = Rotation.objects.get(schedule__name="Payments primary")
-    rotation.calendar = ExternalCalendar.objects.create(
-        schedule=rotation.schedule, name="Rota", sealed_address=b"", host="calendar.example", created_at=world.now
-    )
-    rotation.save()
+    follow_a_calendar(world)
+    file = current()
+    of(file, "schedules", "Payments primary")["rotations"][0]["participants"] = []
     of(file, "schedules", "Payments primary")["description"] = "Changed"
     assert Applying(world.now).apply(file) == ["change schedules: Payments primary"]
     assert Rotation.objects.get(schedule__name="Payments primary").calendar is not None
+
+
+def test_people_whom_a_file_names_for_a_rotation_take_the_place_of_its_outside_calendar(world, file):
+    follow_a_calendar(world)
+    file = current()
+    of(file, "schedules", "Payments primary")["rotations"][0]["participants"] = [world.ben.email]
+    assert Applying(world.now).apply(file) == ["change schedules: Payments primary"]
+    rotation = Rotation.objects.get(schedule__name="Payments primary")
+    assert rotation.calendar is None and [place.user for place in rotation.places.all()] == [world.ben]
+    assert queries.who(rotation.schedule, world.now).user == world.ben.pk, "the calendar broke, and Ben is on call"
+    assert Applying(world.now).apply(file) == []
+
+
+def test_of_two_rotations_of_one_name_only_the_one_without_people_keeps_the_calendar(world, file):
+    follow_a_calendar(world)
+    file = current()
+    [rotation] = of(file, "schedules", "Payments primary")["rotations"]
+    of(file, "schedules", "Payments primary")["rotations"] = [{**rotation, "participants": [world.ben.email]}, rotation]
+    Applying(world.now).apply(file)
+    assert [row.calendar is not None for row in Rotation.objects.filter(schedule__name="Payments primary").order_by("position")] == [
+        False,
+        True,
+    ]
+    of(file, "schedules", "Payments primary")["rotations"] = [rotation, rotation]
+    assert "rotations.1.participants: Name 1 to 100 people" in refused(world, file)
+
+
+def test_a_country_that_is_stored_already_does_not_keep_the_rest_from_being_imported(world, file):
+    Organisation.objects.filter(pk=1).update(country="UK")  # stored before countries were checked
+    file = current()
+    file["organisation"]["name"] = "Larkfield"
+    assert Applying(world.now).apply(file) == ["change organisation"]
+    file["organisation"]["country"] = "EL"
+    with pytest.raises(Refused, match="There is no country EL"):
+        Applying(world.now).apply(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -116,6 +117,20 @@ def test_a_policy_is_made_changed_and_dry_run(page, ana, ben):
     assert len(policy.steps) == 1, "a small step saves nothing"
     wrong = page.post(f"/escalation-policies/{policy.pk}/", {**form, "wait-0": "soon", "action": "save"})
     assert wrong.status_code == 422 and "Step 1 waits a number of minutes" in wrong.content.decode() and "soon" in wrong.content.decode()
+
+
+def test_a_policy_of_which_no_version_was_kept_is_not_written_over_unseen_either(page, ana, ben):
+    form = {"name": "Payments", "repeats": "1", "wait-0": "5", "target-0": f"user:{ana.pk}"}
+    page.post("/escalation-policies/new/", {**form, "action": "save"})
+    policy = EscalationPolicy.objects.get()
+    policy.versions.all().delete()  # made before versions were kept
+    here = f"/escalation-policies/{policy.pk}/"
+    opened = re.search(r'name="version" value="(\d*)"', page.get(here).content.decode()).group(1)
+    assert page.post(here, {**form, "target-0": f"user:{ben.pk}", "version": opened, "action": "save"}).status_code == 303
+    late = page.post(here, {**form, "wait-0": "7", "version": opened, "action": "save"})
+    assert late.status_code == 409 and "saved version 2 while you had this open" in late.content.decode()
+    policy.refresh_from_db()
+    assert policy.steps[0]["targets"] == [{"kind": "user", "id": ben.pk}]
 
 
 def test_a_policy_that_somebody_saved_meanwhile_is_not_written_over_unseen(page, ana, ben):

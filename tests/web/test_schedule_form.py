@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -188,6 +189,29 @@ def test_a_second_tab_does_not_write_over_what_somebody_saved_meanwhile(page, an
     assert "2 while" not in text(page.post(here, {**change(schedule, ana), "version": opened, "action": "person-add:0", "add-0": ben.pk}))
     again = page.post(here, {**change(schedule, ana, description="Mine"), "version": late.context["seen"], "action": "save"})
     assert again.status_code == 303 and queries.who(schedule, clock.now()).user == ana.pk, "who has read it may still mean theirs"
+
+
+def test_a_second_tab_does_not_write_over_a_schedule_of_which_no_version_was_kept(page, ana, ben):
+    schedule = rota(ana)
+    schedule.versions.all().delete()  # made before versions were kept
+    here = f"/schedules/{schedule.pk}/rotations/"
+    opened = re.search(r'name="version" value="(\d*)"', text(page.get(here))).group(1)
+    assert page.post(here, {**change(schedule, ana, description="Theirs"), "version": opened, "action": "save"}).status_code == 303
+    late = page.post(here, {**change(schedule, ana, description="Mine"), "version": opened, "action": "save"})
+    assert late.status_code == 409 and "saved version 1 while you had this open" in text(late)
+    schedule.refresh_from_db()
+    assert schedule.description == "Theirs"
+
+
+def test_what_somebody_changed_and_took_back_meanwhile_stops_nobody(page, ana, ben):
+    schedule = rota(ana)
+    here = f"/schedules/{schedule.pk}/rotations/"
+    opened = page.get(here).context["seen"]
+    for said in ("Other", ""):
+        oncall.change_schedule(schedule, description=said, by=Actor.of(ben, "web"), now=clock.now())
+    assert page.post(here, {**change(schedule, ana, description="Mine"), "version": opened, "action": "save"}).status_code == 303
+    schedule.refresh_from_db()
+    assert schedule.description == "Mine" and schedule.versions.count() == 4
 
 
 def test_whoever_is_chosen_is_meant_although_nobody_pressed_add(page, ana, ben):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import UTC, date, timedelta
 
 import pytest
@@ -100,6 +102,26 @@ def test_it_begins_with_today_and_every_day_before_and_after_is_one_step_away(pa
     assert shown.first == today and shown.previous == (monday if today > monday else monday - timedelta(days=days))
     assert today < shown.following <= today + timedelta(days=days)
     assert period(view, today + timedelta(days=7), today).first == monday + timedelta(days=7)
+
+
+@pytest.mark.parametrize("view", ["week", "fortnight"])
+def test_in_another_zone_it_begins_with_the_day_that_it_is_there(page, ana, ben, view):
+    ben.time_zone = "Europe/Berlin"
+    ben.save()
+    schedule, now = rota(ana), clock.now()
+    thursday = now.astimezone(UTC).replace(hour=23, minute=30) + timedelta(days=(3 - now.astimezone(UTC).weekday()) % 7)
+    clock.shift(thursday - now)  # it is Friday in Berlin
+
+    def mine(asked: str) -> str:
+        """Where a page of the schedule leads when the reader asks for their own zone."""
+        shown = page.get(f"/schedules/{schedule.pk}/{asked}").content.decode()
+        [link] = re.findall(rf'href="([^"]*view={view}&amp;[^"]*zone=mine)"[^>]*>Mine<', shown)
+        return html.unescape(link)
+
+    there = page.get(f"/schedules/{schedule.pk}/{mine(f'?view={view}&zone=utc')}").context
+    assert there["shown"].first == there["today"] == thursday.date() + timedelta(days=1)
+    monday = monday_of(thursday.date()) + timedelta(days=28)
+    assert mine(f"?view={view}&from={monday}&zone=utc") == f"?view={view}&from={monday}&zone=mine", "other days stay in another zone"
 
 
 @pytest.mark.parametrize("weekday", range(7))

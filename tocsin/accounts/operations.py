@@ -76,6 +76,8 @@ def change_user(user_id: int, changes: dict[str, Any], *, by: Actor, now: dateti
         if field == "teams":
             changed |= _change_teams(user, value)
             continue
+        if field in rules.PLACE and value == getattr(user, field):
+            continue
         tidy = bool(value) if field == "single_keys" else _RULES[field](value)
         if getattr(user, field) != tidy:
             changed[field] = [getattr(user, field), tidy]

@@ -52,6 +52,8 @@ def change_team(team_id: int, changes: dict[str, Any], *, by: Actor, now: dateti
         if field == "leads":
             changed |= _change_leads(team, value)
             continue
+        if field in rules.PLACE and value == getattr(team, field):
+            continue
         tidy = _tidy(field, value)
         before = getattr(team, field)
         if before != tidy:
@@ -104,6 +106,8 @@ def change_organisation(changes: dict[str, Any], *, by: Actor, now: datetime) ->
     row = Organisation.objects.select_for_update().get(pk=organisation().pk)
     changed: dict[str, Any] = {}
     for field, value in changes.items():
+        if field in rules.PLACE and value == getattr(row, field):
+            continue
         if field == "leadership_policy":
             tidy, field = _policy(value), "leadership_policy_id"
         else:

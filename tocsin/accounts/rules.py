@@ -14,6 +14,7 @@ from tocsin.lib import holidays
 from tocsin.lib.refusal import invalid
 
 NAME_LIMIT = 120
+PLACE = ("country", "subdivision")  # checked only where they change: what is stored may be from before the check
 
 
 def name(value: str, field: str = "name", limit: int = NAME_LIMIT) -> str:

@@ -102,23 +102,23 @@ class Applying:
 
         fields = self._with_team(item)
         if "rotations" in item:
-            followed = self._followed(item["name"]) if exists else {}
+            followed = self._followed(item["name"]) if exists else []
             fields["rotations"] = [
                 {
                     **rotation,
                     "participants": [_person(email) for email in rotation.get("participants") or []],
-                    "calendar": followed.get(rotation.get("name")),
+                    "calendar": None if rotation.get("participants") else _taken(followed, rotation.get("name")),
                 }
                 for rotation in _dicts(item["rotations"], f"rotations of {item['name']}")
             ]
         self._save(Schedule, create_schedule, change_schedule, fields, exists)
 
-    def _followed(self, name: str) -> dict[Any, int]:
-        """Which outside calendars rotations follow, by their names: no file has them, and none takes them away."""
+    def _followed(self, name: str) -> list[tuple[str, int]]:
+        """Rotations, by name, and the outside calendars that they follow: no file has those; one takes them away only by naming people instead."""
         from tocsin.oncall.models import Rotation
 
         rows = Rotation.objects.filter(schedule__name__iexact=name, schedule__removed_at=None, calendar__isnull=False)
-        return dict(rows.values_list("name", "calendar_id"))
+        return list(rows.order_by("position").values_list("name", "calendar_id"))
 
     def _escalation_policies(self, item: dict[str, Any], exists: bool) -> None:
         from tocsin.paging.models import EscalationPolicy
@@ -238,6 +238,12 @@ def _dicts(items: Any, what: str) -> list[dict[str, Any]]:
     if items is not None and not (isinstance(items, list) and all(isinstance(one, dict) for one in items)):
         raise Failed(f"{what} are a list of mappings")
     return items or []
+
+
+def _taken(followed: list[tuple[str, int]], name: Any) -> int | None:
+    """The calendar of the first rotation of that name, which no other of the name gets as well."""
+    place = next((place for place, (one, _) in enumerate(followed) if one == name), None)
+    return None if place is None else followed.pop(place)[1]
 
 
 def _agrees(found: Any, wanted: Any) -> bool:

@@ -29,7 +29,8 @@ def keep(versions: Manager[Row], content: dict[str, Any], **facts: Any) -> Row |
 
 
 def refuse_unseen(versions: Manager[Any], seen: int | None, differ: Callable[[dict[str, Any], dict[str, Any]], list[str]]) -> None:
-    """Refuse to write over what was saved after version `seen` was shown, and say who saved what. None: who writes was shown nothing.
+    """Refuse to write over what was saved after version `seen` was shown, and say who saved what. None: who writes was shown nothing;
+    0: something of which no version was kept yet.
 
     Call it with the thing locked. `differ` says in clauses what differs between two documents.
     """
@@ -37,6 +38,8 @@ def refuse_unseen(versions: Manager[Any], seen: int | None, differ: Callable[[di
     if seen is None or newest is None or newest.number <= seen:
         return
     shown = versions.filter(number=seen).first()
+    if shown and shown.content == newest.content:  # what was changed meanwhile was taken back: nothing is written over
+        return
     what = "; ".join(differ(shown.content, newest.content)[:MOST_TOLD]) if shown else "more than is kept of its history"
     who = newest.saved_by.name if newest.saved_by else newest.saved_label or "Somebody"
     sentence = (

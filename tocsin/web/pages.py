@@ -14,7 +14,7 @@ from tocsin.accounts.actor import Actor
 from tocsin.lib.refusal import Refused
 from tocsin.web import house
 
-MOST_TICKED = 500
+MOST_TICKED = 1_000  # as many as a form has fields: of fewer, those beyond would count as unticked
 
 
 def now(request: HttpRequest):
@@ -91,15 +91,20 @@ def number(request: HttpRequest, name: str) -> int | None:
 
 
 def numbers(request: HttpRequest, name: str) -> list[int]:
-    """What is ticked of a list: ids, at most 500 of them."""
+    """What is ticked of a list: ids."""
     return [int(value) for value in request.POST.getlist(name)[:MOST_TICKED] if _is_id(value)]
+
+
+def were(request: HttpRequest, name: str) -> set[int]:
+    """What was ticked of a list when its form was shown, by its field `was-NAME`: ids in one text, because a form has at most 1,000 fields."""
+    return {int(value) for value in request.POST.get(f"was-{name}", "").split(",") if _is_id(value)}
 
 
 def ticked(request: HttpRequest, name: str, now: set[int]) -> list[int]:
     """What holds after a form of which only a part may have been shown: `now`, with what it ticked and without what it unticked. The form says
     by `was-NAME` what was ticked when it was shown; where it does not, what is not ticked is out."""
     chosen = set(numbers(request, name))
-    shown = set(numbers(request, f"was-{name}")) if f"was-{name}" in request.POST else now
+    shown = were(request, name) if f"was-{name}" in request.POST else now
     return sorted((now | chosen) - (shown - chosen))
 
 

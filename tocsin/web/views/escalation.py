@@ -89,8 +89,8 @@ def _edit(request: HttpRequest, found: EscalationPolicy | None) -> HttpResponse:
 
 
 def _newest(found: EscalationPolicy | None) -> int | None:
-    """The version that is shown, so that a save knows whether somebody else saved meanwhile."""
-    return found.versions.order_by("-number").values_list("number", flat=True).first() if found else None
+    """The version that is shown, so that a save knows whether somebody else saved meanwhile; 0 where none was kept yet."""
+    return found.versions.order_by("-number").values_list("number", flat=True).first() or 0 if found else None
 
 
 def _test(request: HttpRequest, found: EscalationPolicy) -> HttpResponse:

@@ -128,7 +128,7 @@ def _about(request: HttpRequest, somebody: User, refused: bool) -> dict[str, obj
         return {"about": stored, "in_teams": teams, "was_teams": teams}
     return {
         "about": pages.kept(request, stored), "in_teams": set(pages.numbers(request, "teams")),
-        "was_teams": set(pages.numbers(request, "was-teams")),
+        "was_teams": pages.were(request, "teams"),
     }  # fmt: skip
 
 

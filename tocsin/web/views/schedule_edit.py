@@ -70,8 +70,8 @@ def _edit(request: HttpRequest, schedule: Schedule | None) -> HttpResponse:
 
 
 def _newest(schedule: Schedule | None) -> int | None:
-    """The version that is shown, so that a save knows whether somebody else saved meanwhile."""
-    return schedule.versions.order_by("-number").values_list("number", flat=True).first() if schedule else None
+    """The version that is shown, so that a save knows whether somebody else saved meanwhile; 0 where none was kept yet."""
+    return schedule.versions.order_by("-number").values_list("number", flat=True).first() or 0 if schedule else None
 
 
 def _context(

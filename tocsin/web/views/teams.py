@@ -134,7 +134,7 @@ def _stored(chosen: Team) -> dict[str, Any]:
 def _typed(request: HttpRequest, chosen: Team) -> dict[str, Any]:
     """What a refused form held."""
     people = {field: set(pages.numbers(request, field)) for field in ("members", "leads")}
-    was = {field: set(pages.numbers(request, f"was-{field}")) for field in people}
+    was = {field: pages.were(request, field) for field in people}
     return {**pages.kept(request, _stored(chosen)), **people, "was": was}
 
 
