@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 
 from tests.scenarios.test_opsgenie_client import Client
 from tests.scenarios.world import World
@@ -13,8 +14,9 @@ from tocsin.alerts.models import Alert
 from tocsin.domain.ports import Outcome
 from tocsin.paging import operations as paging
 from tocsin.paging import operations_claims as claims
-from tocsin.paging.models import ContactMethod
-from tocsin.response import bulk_alerts, deliver, keep_promises
+from tocsin.paging.models import ContactMethod, Escalation
+from tocsin.response import administrators, bulk_alerts, deliver, keep_promises
+from tocsin.response.acknowledge import acknowledge_incident
 from tocsin.response.change_severity import change_severity
 from tocsin.response.declare_incident import declare
 from tocsin.response.hold import give_back, snooze
@@ -77,6 +79,46 @@ def test_what_was_given_back_a_moment_ago_can_be_taken_by_another(world: World):
     assert (taken.taken, taken.by) == (True, "Ben")
     world.advance(minutes=10)
     assert world.escalation(alert).acknowledged_by == world.ben
+
+
+def test_where_two_must_acknowledge_one_alone_does_not_take_what_both_gave_back(world: World):
+    world.written([world.step(world.ana, world.ben, need=2)])
+    alert = world.alert()
+    for person in (world.ana, world.ben):
+        world.phone.expect(person)
+        world.acknowledge(alert, person)
+    assert world.escalation(alert).status == "acknowledged"
+    give_back(alert=alert, by=world.by, now=world.now)
+    world.acknowledge(alert, world.ben)  # before a loop has come round: it begins anew
+    world.advance(minutes=2)
+    for person in (world.ana, world.ben):
+        world.phone.expect(person)
+    assert world.escalation(alert).status == "running"
+    world.acknowledge(alert, world.ana)
+    world.acknowledge(alert, world.ben)
+    assert world.escalation(alert).status == "acknowledged"
+
+
+def test_whoever_acknowledges_an_incident_has_its_alert_that_was_given_back_a_moment_ago(world: World):
+    world.policy([world.ana], [world.ben])
+    alert = world.alert()
+    world.phone.expect(world.ana)
+    incident = declare(title="Checkout", severity="SEV2", service=world.service, alert=alert, by=world.by, now=world.now)
+    world.acknowledge(alert, world.ana)
+    Escalation.objects.filter(alert=alert).update(incident_id=None)  # as of an alert that was linked later
+    paging.give_back([world.escalation(alert).pk], by=world.by, now=world.now)
+    acknowledge_incident(incident=incident, by=world.by, now=world.now)
+    world.advance(minutes=1)
+    world.phone.silent()
+
+
+def test_a_defect_is_told_once_an_hour_for_all_that_fail_alike_and_a_conflict_is_none(world: World):
+    User.objects.filter(pk=world.lea.pk).update(role=Role.ADMINISTRATOR)
+    for id in range(3):
+        administrators.tell_of_failure("promise", id, ValueError("no such thing"), "Nobody is told.", world.now)
+        administrators.tell_of_failure("promise", id, OperationalError("deadlock detected"), "Nobody is told.", world.now)
+    world.settle()
+    assert [message.title for _, message, _ in world.phone.notices] == ["Tocsin itself needs attention: promise 0 fails"]
 
 
 def grouped(world: World, client: Client) -> tuple[Alert, Alert]:

@@ -34,14 +34,14 @@ AROUND = 1_000  # alerts are numbered nearly in the order of their first event
 WORDS = (
     "to_tsvector('simple'::regconfig, translate(alerts_alert.title || ' ' || alerts_alert.dedup_key, './_:-=,;|()[]{}@#', repeat(' ', 17)))"
 )
-# Few are acknowledged: these are found from their escalations, while of any other alert one look says that nobody has its cause.
 _ACKNOWLEDGED = (
+    "EXISTS (SELECT 1 FROM paging_escalation e"
+    " WHERE e.alert_id = coalesce(alerts_alert.lead_id, alerts_alert.id) AND e.status = 'acknowledged')"
+)
+# The same where few are: found from those who have them, instead of asked of each alert.
+_FROM_WHO_HAS_IT = (
     "alerts_alert.id IN (SELECT e.alert_id FROM paging_escalation e WHERE e.status = 'acknowledged' UNION ALL"
     " SELECT m.id FROM paging_escalation e JOIN alerts_alert m ON m.lead_id = e.alert_id WHERE e.status = 'acknowledged')"
-)
-_NOT_ACKNOWLEDGED = (
-    "NOT EXISTS (SELECT 1 FROM paging_escalation e"
-    " WHERE e.alert_id = coalesce(alerts_alert.lead_id, alerts_alert.id) AND e.status = 'acknowledged')"
 )
 _INCIDENT = (
     "EXISTS (SELECT 1 FROM incidents_incidentalert l JOIN incidents_incident i ON i.id = l.incident_id"
@@ -78,6 +78,7 @@ class _Where:
         self.cheap: list[tuple[str, list[Any]]] = []
         self.others: list[tuple[str, list[Any]]] = []
         self.indexed = bool(wanted.label or wanted.q)
+        self.row_by_row = False
         if wanted.status != "all":
             self.cheap.append(("alerts_alert.status = %s", [wanted.status]))
         self._age(wanted, now)
@@ -86,8 +87,7 @@ class _Where:
                 self._other(f"alerts_alert.{column} = ANY(%s)", list(values))
         if wanted.team:
             self._other("alerts_alert.service_id IN (SELECT s.id FROM alerts_service s WHERE s.team_id = ANY(%s))", list(wanted.team))
-        if wanted.ack is not None:
-            self._other(_ACKNOWLEDGED if wanted.ack else _NOT_ACKNOWLEDGED)
+        self._yes_no(wanted.ack, _ACKNOWLEDGED)
         self._yes_no(wanted.held, "alerts_alert.suppressed_by <> ''")
         self._yes_no(wanted.incident, _INCIDENT)
         self._yes_no(wanted.flapping, _FLAPPING)
@@ -124,7 +124,8 @@ class _Where:
     def sql(self, *more: tuple[str, list[Any]], others: bool = True) -> tuple[str, list[Any]]:
         """One condition of all, with its values."""
         every = [*self.cheap, *(self.others if others else []), *more]
-        return " AND ".join(sql for sql, _ in every) or "true", [value for _, values in every for value in values]
+        written = (_FROM_WHO_HAS_IT if sql == _ACKNOWLEDGED and not self.row_by_row else sql for sql, _ in every)
+        return " AND ".join(written) or "true", [value for _, values in every for value in values]
 
 
 _WAITING = Question(
@@ -217,7 +218,7 @@ def waiting_of(answer: list[int]) -> Count:
 def _only(where: _Where) -> _Where:
     """The conditions that are looked at row by row, alone."""
     only = object.__new__(_Where)
-    only.cheap, only.others = [], where.others
+    only.cheap, only.others, only.row_by_row = [], where.others, True
     return only
 
 

@@ -302,8 +302,9 @@ def _reword(row: Escalation, subject: dict[str, Any], now: datetime) -> None:
         if page.target:
             words = posts.said(row.subject, page.reason)
         else:
-            also = page.text[page.text.find(ALSO) :] if page.merged_count else ""  # what it stands for stays said
-            words = {"title": delivery.page_title(row.subject), "text": f"{delivery.page_text(row.subject, page.reason)}{also}"[:4000]}
+            _, also, others = page.text.partition(ALSO) if page.merged_count else ("", "", "")  # what it stands for stays said
+            text = f"{delivery.page_text(row.subject, page.reason)}{also}{others}"
+            words = {"title": delivery.page_title(row.subject), "text": text[:4000]}
         for name, value in words.items():
             setattr(page, name, value)
         page.save(update_fields=list(words))

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Q
 
 from tocsin.accounts.actor import SYSTEM, Actor
+from tocsin.domain import escalation as rules
 from tocsin.lib import due, statements
 from tocsin.paging import operations_notifications as notifications
 from tocsin.paging import operations_shown as showing
@@ -40,8 +41,7 @@ def acknowledge(
         rows = [Escalation(alert_id=alert_id, incident_id=incident_id, track="on_call", **empty)]
         statements.insert(rows)
         expires_minutes = None  # nobody was woken: there is nothing to begin again
-    # An acknowledgement that has run out, or was given back, is nobody's: it only waits for the loop to begin anew.
-    unanswered = [row for row in rows if row.status in (Status.RUNNING, Status.EXHAUSTED) or (row.due_at and row.due_at <= now)]
+    unanswered = [row for row in rows if row.status in (Status.RUNNING, Status.EXHAUSTED) or _is_free(row, by, now)]
     if not unanswered and all(row.status == Status.STOPPED for row in rows):
         # Paging was stopped, but nobody has said yet that they have it. Where nobody was woken there is nothing to begin again.
         newest = {(row.track, row.policy_track): row for row in rows}.values()
@@ -66,6 +66,14 @@ def acknowledge(
     by_hand = notifications.of_subject(alert_id, incident_id) & Q(escalation=None)
     showing.refresh(Notification.objects.filter(Q(escalation__in=taken) | by_hand), now)
     return taken + [row for row in waiting if row in new]
+
+
+def _is_free(row: Escalation, by: Actor, now: datetime) -> bool:
+    """Whether its acknowledgement has run out, or was given back: it only waits for the loop to begin anew. Where several must acknowledge it
+    does begin anew first, so that one alone is not taken for all."""
+    if row.due_at is None or row.due_at > now:
+        return False
+    return by.user is None or rules.Policy.from_plain(row.policy_snapshot).one_is_enough
 
 
 def _waits_for_more(row: Escalation, by: Actor, now: datetime, *, new: bool) -> bool:

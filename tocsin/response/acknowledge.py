@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from tocsin.accounts.actor import Actor
 from tocsin.accounts.models import User
@@ -131,8 +132,9 @@ def _incident(incident: Incident, by: Actor, now: datetime) -> list[Escalation] 
     expires = None if incident.resolved_at else _expiry(document, incident.severity)  # what is over is not paged again
     taken = paging.acknowledge(incident_id=incident.pk, by=by, now=now, expires_minutes=expires, subject=frame.subject(incident))
     alert_ids = list(incident.alert_links.values_list("alert_id", flat=True))
+    unanswered = Q(status__in=(Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED)) | Q(due_at__lte=now)  # or run out, or given back
     for alert_id in alert_ids:
-        if Escalation.objects.filter(alert_id=alert_id, status__in=(Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED)).exists():
+        if Escalation.objects.filter(unanswered, alert_id=alert_id).exists():
             taken += paging.acknowledge(alert_id=alert_id, by=by, now=now, expires_minutes=expires)
     if not taken and not _owed(incident_id=incident.pk):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from tocsin.accounts.models import Role, User
 from tocsin.paging import operations as paging
@@ -13,13 +13,17 @@ from tocsin.paging import operations as paging
 log = logging.getLogger(__name__)
 
 
-def tell_of_failure(what: str, error: Exception, then: str, now: datetime) -> None:
-    """Something cannot be carried out and is put off, so that it is never late and nothing else notices. Said once an hour; where that fails as
-    well, the log has it."""
+def tell_of_failure(kind: str, id: int, error: Exception, then: str, now: datetime) -> None:
+    """One of a kind ("promise") cannot be carried out and is put off, so that it is never late and nothing else notices. Said once an hour for
+    all that fail alike; where that fails as well, the log has it. Not where the database was away or two met: that is tried again as it is."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return
+    what = f"{kind} {id}"
     try:
         with transaction.atomic():
-            text = f"{what[:1].upper()}{what[1:]} fails: {type(error).__name__}: {error}. {then} The log says more."
-            tell(f"Tocsin itself needs attention: {what} fails", text, identity=f"failure:{what}:{now:%Y%m%d%H}", now=now)
+            text = f"{what[:1].upper()}{what[1:]} fails: {type(error).__name__}: {error}. {then} There may be others; the log names each."
+            identity = f"failure:{kind}:{type(error).__name__}:{now:%Y%m%d%H}"
+            tell(f"Tocsin itself needs attention: {what} fails", text, identity=identity, now=now)
     except Exception:
         log.exception("the administrators could not be told that %s fails", what)
 

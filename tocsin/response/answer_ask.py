@@ -93,7 +93,7 @@ def take() -> int:
         except Exception as error:
             log.exception("ask %s could not be settled; it is tried again in a minute", id)
             asks.postpone(id, now)
-            administrators.tell_of_failure(f"ask {id}", error, "Whoever waits for its answer is not told.", now)
+            administrators.tell_of_failure("ask", id, error, "Whoever waits for its answer is not told.", now)
     return done
 
 

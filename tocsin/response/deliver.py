@@ -63,11 +63,12 @@ def send(row: Notification, now: datetime) -> Receipt:
     try:
         address = address_of(row.contact_method) if row.contact_method else ""
         message = messages.message(row, now)
+        accounts = _accounts(row, notifier, address) if through_accounts(row.method_kind) else None
     except Exception as error:
         log.exception("page %s could not be written", row.pk)
         return Receipt(Outcome.RETRY, f"the page could not be written: {type(error).__name__}")
-    if through_accounts(row.method_kind):
-        return _through_accounts(row, notifier, address, message)
+    if accounts is not None:
+        return _through_accounts(row, notifier, address, message, accounts)
     try:
         return notifier.send(address, message, key=messages.key(row))
     except Exception as error:
@@ -83,8 +84,8 @@ def _post(row: Notification) -> Receipt:
         return Receipt(Outcome.RETRY, f"the channel failed: {type(error).__name__}")
 
 
-def _through_accounts(row: Notification, notifier: Notifier, address: str, message: Message) -> Receipt:
-    """The same through the accounts of a channel, one after the other while each fails in a way that another may mend; at last without one,
+def _through_accounts(row: Notification, notifier: Notifier, address: str, message: Message, accounts: list[Provider]) -> Receipt:
+    """The same through these accounts of a channel, one after the other while each fails in a way that another may mend; at last without one,
     where the channel can do that."""
     own = isinstance(notifier, AtServices)  # the receipts name the service themselves
     missing = (
@@ -92,7 +93,7 @@ def _through_accounts(row: Notification, notifier: Notifier, address: str, messa
     )
     receipt = Receipt(Outcome.FAILED, missing if own else f"{missing}; an administrator can add one")
     until = time.monotonic() + SEND_LIMIT_SECONDS / 2  # a further account gets its own time limit: together they stay within one send
-    for provider in _accounts(row, notifier, address):
+    for provider in accounts:
         if row.kind not in operations_notifications.PAGES and provider.budget and providers.used(provider, clock.now()) >= provider.budget:
             receipt = Receipt(Outcome.REFUSED, f"{provider.name}: its budget of 31 days is used; only pages go out")
             continue

@@ -74,7 +74,7 @@ def _failed(id: int, error: Exception) -> None:
             operations.page_fallback_of(id, f"paging cannot go on as its policy says ({type(error).__name__})", now)
     except Exception:
         log.exception("the fallback people of escalation %s could not be paged either", id)
-    administrators.tell_of_failure(f"escalation {id}", error, "Its fallback people are paged instead.", clock.now())
+    administrators.tell_of_failure("escalation", id, error, "Its fallback people are paged instead.", clock.now())
 
 
 LOOP = Loop(operations.LOOP, take, catch_up.STEPS.next_due(operations.next_due), shares=False)

@@ -60,7 +60,7 @@ def take(now: datetime | None = None) -> int:
         except Exception as error:
             log.exception("promise %s could not be looked at; it is tried again in a minute", row.pk)
             obligations.postpone(row, until=now + AFTER_FAILURE)
-            administrators.tell_of_failure(f"promise {row.pk}", error, "Who must know of it is not told.", now)
+            administrators.tell_of_failure("promise", row.pk, error, "Who must know of it is not told.", now)
     return done
 
 
