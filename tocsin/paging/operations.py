@@ -42,6 +42,7 @@ from tocsin.paging.operations_ending import (
     rows_about,
     severities_of,
     stop,
+    with_calls,
     with_pages,
 )
 from tocsin.paging.operations_notifications import ALSO, shown
@@ -52,7 +53,7 @@ from tocsin.timeline.models import Entry
 __all__ = [
     "BY_HAND", "LOOP", "NEVER_PAGED", "acknowledge", "add_method", "add_rule", "advance", "attach", "change_method", "change_policy", "create_policy", "expire_at", "give_back",
     "gone", "hold_back", "hurry", "invitation", "locked_of", "notice", "page_person", "policy_of", "remove_method", "remove_policy", "remove_rule", "retitle", "send_code", "send_test",
-    "set_quiet", "severities_of", "shown", "start", "stop", "verify", "with_pages",
+    "set_quiet", "severities_of", "shown", "start", "stop", "verify", "with_calls", "with_pages",
 ]  # fmt: skip
 
 DUE = statements.Read("SELECT {e} FROM paging_escalation e WHERE e.id = %s AND e.due_at <= %s FOR UPDATE SKIP LOCKED", e=Escalation)

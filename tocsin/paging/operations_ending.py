@@ -161,6 +161,13 @@ def hold_back(*, alert_id: int, reason: str, by: Actor = SYSTEM, now: datetime) 
     return stopped
 
 
+def with_calls(alert_ids: Collection[int]) -> list[int]:
+    """Those of these alerts of which `hold_back` would end something."""
+    calls = Q(status=Status.RUNNING) | Q(status=Status.EXHAUSTED, notifications__state=Notification.State.PENDING)
+    rows = Escalation.objects.filter(calls, alert_id__in=list(alert_ids), incident_id=None).order_by("alert_id")
+    return [id for id in rows.values_list("alert_id", flat=True).distinct() if id is not None]
+
+
 def locked_of(alert_ids: Collection[int]) -> None:
     """Wait for whoever changes an escalation of these alerts, and keep others from it until the transaction ends."""
     rows = Escalation.objects.select_for_update(of=("self",)).filter(alert_id__in=list(alert_ids)).order_by("id")

@@ -196,7 +196,7 @@ def _causes_over(leads: Collection[int], ended: Collection[int], why: str, now: 
     for id in paging.with_pages(over):
         paging.stop(alert_id=id, reason=why, by=by, now=now)
     obligations.not_applicable_of_alerts("acknowledge", over, reason=f"Alert {why}", at=now)
-    for id, held in causes.all_held(going_on).items():  # what still fires of it is silenced
+    for id, held in causes.all_held(paging.with_calls(going_on)).items():  # what still fires of it is silenced
         if paging.hold_back(alert_id=id, reason=f"what else fires of its cause is held back by {held}", by=by, now=now):
             obligations.not_applicable_of_alerts("acknowledge", [id], reason=f"Held back by {held}", at=now)
     for id in sorted(going_on & set(ended)):  # the one that leads it ended, others of the cause still fire
