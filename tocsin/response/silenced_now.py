@@ -123,7 +123,8 @@ def begin(row: Silence, *, by: Actor, now: datetime) -> int:
     held = set(silences.hold_back([alert.pk for alert in found.matched.alerts if not alert.suppressed_by], rule))
     words = f"silence {row.pk} by {_author(row)} until {row.ends_at:%Y-%m-%d %H:%M} UTC: {row.reason}"
     ended = [one.lead for one in found.causes if one.matched and one.all_held]
-    stopped = {id for id in sorted(ended) if paging.hold_back(alert_id=id, reason=words, by=by, now=now)}
+    paging.locked_of(ended)  # who begins anew at this moment is waited for
+    stopped = {id for id in paging.with_calls(ended) if paging.hold_back(alert_id=id, reason=words, by=by, now=now)}
     obligations.not_applicable_of_alerts("acknowledge", ended, reason=f"Held back by {words}", at=now)
     record_of_alerts(_lines([one for one in found.matched.alerts if one.pk in held], found, words, by), now=now)
     silences.begun(row, len(stopped))
