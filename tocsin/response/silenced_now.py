@@ -68,13 +68,13 @@ def look(matchers: Sequence[dict[str, Any]], services: Sequence[int] | None, now
     first = set(urgent.order_by("-id").values_list("alert_id", flat=True)[:MOST_CAUSES])
     found = queries_quiet.matched(matchers, services, now, first)
     leads = list({alert.lead_id or alert.pk for alert in found.alerts})
-    left = _left(leads, services)
-    causes = _causes(found, left, _runs(leads, who))
+    left, runs = _left(leads, services), _runs(leads, who)
+    causes = _causes(found, left, runs)
     short = [one.lead for one in causes if one.lead in first and not (one.incident or one.others or one.all_held)]
     if short and found.below is not None:
         more, others = queries_quiet.rest_of(short, matchers, services, now, found.below)
         found = replace(found, alerts=(*found.alerts, *more), others=found.others | others)
-        causes = _causes(found, left, _runs(leads, who))
+        causes = _causes(found, left, runs)
     return Outlook(found, causes)
 
 
